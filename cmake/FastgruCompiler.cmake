@@ -29,6 +29,11 @@ else()
   endif()
 endif()
 
+if(FASTGRU_CLANG_TIDY)
+  find_program(FASTGRU_CLANG_TIDY_PROGRAM NAMES clang-tidy clang-tidy-14 REQUIRED)
+  set(CMAKE_CXX_CLANG_TIDY "${FASTGRU_CLANG_TIDY_PROGRAM}")
+endif()
+
 # The options of one per-ISA kernel file: FASTGRU_ISA_OPTIONS_<AVX2|AVX512>, empty for the baseline. Such a file
 # is always optimised, also in a debug build: unoptimised, its inline functions would be emitted out of line.
 set(FASTGRU_ISA_OPTIONS_AVX2 -mavx2 -mfma)

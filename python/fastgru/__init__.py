@@ -1,5 +1,60 @@
-"""fastgru: a fast GRU for the CPU."""
+"""fastgru: a fast, exact GRU for the CPU.
+
+The layer is `GRU`; the scikit-learn estimator over it is `GRURegressor`, which is imported (and scikit-learn with
+it) on first use only, so that ``import fastgru`` costs little more than NumPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from fastgru._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from fastgru._core import ModelFormatError, get_num_threads, set_num_threads
+    from fastgru._model_file import load
+    from fastgru.config import explain, set_reproducible, show_config
+    from fastgru.estimators import GRURegressor
+    from fastgru.gru import GRU
+    from fastgru.windows import make_windows
+
+__all__ = [
+    "GRU",
+    "GRURegressor",
+    "ModelFormatError",
+    "__version__",
+    "explain",
+    "get_num_threads",
+    "load",
+    "make_windows",
+    "set_num_threads",
+    "set_reproducible",
+    "show_config",
+]
+
+_HOMES = {
+    "GRU": "fastgru.gru",
+    "GRURegressor": "fastgru.estimators",
+    "ModelFormatError": "fastgru._core",
+    "explain": "fastgru.config",
+    "get_num_threads": "fastgru._core",
+    "load": "fastgru._model_file",
+    "make_windows": "fastgru.windows",
+    "set_num_threads": "fastgru._core",
+    "set_reproducible": "fastgru.config",
+    "show_config": "fastgru.config",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'fastgru' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,199 @@
+"""The compiled extension. tests/python/test_stubs.py holds this file against the built module."""
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, Generic, TypeVar, type_check_only
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_S = TypeVar("_S", np.float32, np.float64)
+
+version: str
+openmp: bool
+compiler: str
+eigen_version: str
+
+def set_num_threads(n: int) -> None: ...
+def get_num_threads() -> int: ...
+def available_cores() -> int: ...
+def isa_names() -> list[str]: ...
+def isa() -> str: ...
+def set_isa(name: str) -> None: ...
+def read_safetensors(source: str | PathLike[str] | bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]: ...
+def write_safetensors(
+    path: str | PathLike[str], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+) -> None: ...
+
+class ModelFormatError(ValueError): ...
+
+@type_check_only
+class _Tape(Generic[_S]): ...
+
+@type_check_only
+class _Stream(Generic[_S]):
+    state: NDArray[_S]
+    def step(self, x: ArrayLike, out: NDArray[_S] | None = None) -> NDArray[_S]: ...
+    def reset(self) -> None: ...
+
+@type_check_only
+class _Gru(Generic[_S]):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        reset_after: bool = True,
+    ) -> None: ...
+    @property
+    def parameter_layout(self) -> list[tuple[str, tuple[int, ...]]]: ...
+    @property
+    def parameters(self) -> NDArray[_S]: ...
+    def set_parameters(self, flat: ArrayLike) -> None: ...
+    def forward(
+        self,
+        x: ArrayLike,
+        h0: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        out: NDArray[_S] | None = None,
+    ) -> tuple[NDArray[_S], NDArray[_S]]: ...
+    def explain(self, T: int, B: int) -> str: ...
+
+@type_check_only
+class _Network(Generic[_S]):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        bias: bool,
+        dropout: float,
+        bidirectional: bool,
+        reset_after: bool,
+        output_size: int,
+        head_dropout: float,
+    ) -> None: ...
+    @property
+    def parameter_layout(self) -> list[tuple[str, tuple[int, ...]]]: ...
+    @property
+    def parameters(self) -> NDArray[_S]: ...
+    @property
+    def scaling(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+    def set_parameters(self, flat: ArrayLike) -> None: ...
+    def set_scaling(
+        self, x_mean: ArrayLike, x_scale: ArrayLike, y_mean: ArrayLike, y_scale: ArrayLike
+    ) -> None: ...
+    def predict(
+        self, x: ArrayLike, lengths: ArrayLike | None = None, num_threads: int = 0
+    ) -> NDArray[_S]: ...
+
+@type_check_only
+class _Trainer(Generic[_S]):
+    learning_rate: float
+    @property
+    def batch_losses(self) -> list[float]: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def step_count(self) -> int: ...
+    def run_epoch(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> float: ...
+    def evaluate(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> float: ...
+    def get_state(self) -> dict[str, Any]: ...
+    def set_state(self, state: Mapping[str, Any]) -> None: ...
+
+class TapeF32(_Tape[np.float32]): ...
+class TapeF64(_Tape[np.float64]): ...
+
+class StreamF32(_Stream[np.float32]):
+    def copy(self) -> StreamF32: ...
+
+class StreamF64(_Stream[np.float64]):
+    def copy(self) -> StreamF64: ...
+
+class GruF32(_Gru[np.float32]):
+    def forward_train(
+        self, x: ArrayLike, h0: ArrayLike | None = None, lengths: ArrayLike | None = None, seed: int = 0
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], TapeF32]: ...
+    def backward(
+        self, tape: TapeF32, dy: ArrayLike | None = None, dh_n: ArrayLike | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...
+    def stream(self, batch_size: int = 1) -> StreamF32: ...
+
+class GruF64(_Gru[np.float64]):
+    def forward_train(
+        self, x: ArrayLike, h0: ArrayLike | None = None, lengths: ArrayLike | None = None, seed: int = 0
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], TapeF64]: ...
+    def backward(
+        self, tape: TapeF64, dy: ArrayLike | None = None, dh_n: ArrayLike | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+    def stream(self, batch_size: int = 1) -> StreamF64: ...
+
+class NetworkStreamF32(_Stream[np.float32]):
+    def copy(self) -> NetworkStreamF32: ...
+
+class NetworkStreamF64(_Stream[np.float64]):
+    def copy(self) -> NetworkStreamF64: ...
+
+class NetworkF32(_Network[np.float32]):
+    def stream(self, batch_size: int = 1) -> NetworkStreamF32: ...
+
+class NetworkF64(_Network[np.float64]):
+    def stream(self, batch_size: int = 1) -> NetworkStreamF64: ...
+
+class TrainerF32(_Trainer[np.float32]):
+    def __init__(
+        self,
+        network: NetworkF32,
+        *,
+        solver: str = "adam",
+        learning_rate: float = 5e-3,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        alpha: float = 0.0,
+        clip_norm: float = 1.0,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int = 0,
+        num_threads: int = 0,
+    ) -> None: ...
+
+class TrainerF64(_Trainer[np.float64]):
+    def __init__(
+        self,
+        network: NetworkF64,
+        *,
+        solver: str = "adam",
+        learning_rate: float = 5e-3,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        alpha: float = 0.0,
+        clip_norm: float = 1.0,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int = 0,
+        num_threads: int = 0,
+    ) -> None: ...
