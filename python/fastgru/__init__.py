@@ -1,7 +1,7 @@
 """fastgru: a fast, exact GRU for the CPU.
 
-The layer is `GRU`; the scikit-learn estimator over it is `GRURegressor`, which is imported (and scikit-learn with
-it) on first use only, so that ``import fastgru`` costs little more than NumPy.
+The layer is `GRU`; the scikit-learn estimator over it is `GRURegressor`. Names are imported on first use, so
+that ``import fastgru`` costs little more than NumPy, and scikit-learn is imported only for an estimator.
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ _HOMES = {
     "show_config": "fastgru.config",
 }
 
+if not TYPE_CHECKING:  # a type checker shall see the names above, not "any name at all"
 
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'fastgru' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module 'fastgru' has no attribute {name!r}")
+        value = getattr(import_module(home), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
