@@ -12,7 +12,7 @@ import pytest
 REPO = Path(__file__).resolve().parents[2]
 
 # C++: for each folder, the other folders its files may include.
-CPP_BELOW = {
+CPP_BELOW: dict[str, set[str]] = {
     "runtime": set(),
     "simd": {"runtime"},
     "kernels": {"runtime", "simd"},
@@ -43,7 +43,13 @@ PYTHON_FLOORS = [
     {"convert", "cli", "__main__"},
 ]
 # Third-party packages that a floor may import when it is imported itself. More only inside functions.
-PYTHON_PACKAGES = [set(), {"numpy"}, {"numpy", "sklearn"}, {"numpy"}]
+# scikit-learn brings scipy, joblib and threadpoolctl with it.
+PYTHON_PACKAGES: list[set[str]] = [
+    set(),
+    {"numpy"},
+    {"numpy", "sklearn", "scipy", "joblib", "threadpoolctl"},
+    {"numpy"},
+]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
