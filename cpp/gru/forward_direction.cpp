@@ -1,0 +1,167 @@
+#include <algorithm>
+
+#include "gru/recurrence.h"
+#include "kernels/pack.h"
+
+namespace fastgru {
+namespace {
+
+// The loop's fixed facts and its scratch: hoisted W x [chunk step][row][panel][3][L], z and r*h of the
+// reset-before variant [row][padded], a row of zeros.
+class ForwardLoop {
+ public:
+  ForwardLoop(const ForwardDirection& d, RowRange rows, float* scratch)
+      : d_(d), rows_(rows), padded_(padded_width(d.hidden, d.kernels->lanes)) {
+    gx_ = scratch;
+    zeros_ = gx_ + (d.plan.hoist ? d.plan.chunk * rows.size() * kGates * padded_ : 0);
+    z_ = zeros_ + padded_;
+    rh_ = z_ + rows.size() * padded_;
+    std::fill_n(zeros_, padded_, 0.0f);
+  }
+
+  bool run(StopSignal& stop) {
+    const std::int64_t steps = last_step();
+    for (std::int64_t i = 0; i < steps; ++i) {
+      const std::int64_t t = d_.reverse ? steps - 1 - i : i;
+      if (d_.plan.hoist && i % d_.plan.chunk == 0) hoist(i, std::min(i + d_.plan.chunk, steps), steps);
+      if (d_.reverse) {
+        step_reverse(t, steps);
+      } else {
+        step_forward(t);
+      }
+      if (stop()) return false;
+    }
+    finish(steps);
+    return true;
+  }
+
+ private:
+  std::int64_t active(std::int64_t t) const { return d_.order->active_in(t, rows_.first, rows_.last); }
+
+  // One more than the last step at which any of these rows runs.
+  std::int64_t last_step() const {
+    std::int64_t steps = d_.order->steps();
+    while (steps > 0 && active(steps - 1) == 0) --steps;
+    return steps;
+  }
+
+  const float* initial(std::int64_t row) const {
+    return d_.h0 == nullptr ? zeros_ : d_.h0 + (rows_.first + row) * d_.hidden;
+  }
+  std::int64_t initial_stride() const { return d_.h0 == nullptr ? 0 : d_.hidden; }
+
+  float* gx(std::int64_t t, std::int64_t row) const {
+    return gx_ + (t % d_.plan.chunk * rows_.size() + row) * kGates * padded_;
+  }
+
+  // W x + b of the loop's steps [begin, end).
+  void hoist(std::int64_t begin, std::int64_t end, std::int64_t steps) {
+    InputGemmArgs g{};
+    g.input = d_.cell->input;
+    g.hidden = d_.hidden;
+    g.w = d_.cell->w;
+    g.bias = d_.cell->bias;
+    const std::int64_t first = d_.reverse ? steps - end : begin, last = d_.reverse ? steps - begin : end;
+    // With few rows the time steps of one row make the tile, else the rows of one step do. A chunk wraps in gx where
+    // t % chunk does: at most two pieces.
+    if (rows_.size() < d_.kernels->tile_rows) {
+      for (std::int64_t row = 0; row < active(first); ++row) {
+        std::int64_t stop = first;
+        while (stop < last && row < active(stop)) ++stop;
+        hoist_steps(g, row, first, stop);
+      }
+      return;
+    }
+    for (std::int64_t t = first; t < last; ++t) {
+      g.rows = active(t);
+      g.x = d_.x.at(t, rows_.first);
+      g.x_stride = d_.x.row_stride;
+      g.gx = gx(t, 0);
+      g.gx_stride = kGates * padded_;
+      d_.kernels->input_gemm(g);
+    }
+  }
+
+  void hoist_steps(InputGemmArgs& g, std::int64_t row, std::int64_t first, std::int64_t last) {
+    g.x_stride = d_.x.step_stride;
+    g.gx_stride = rows_.size() * kGates * padded_;
+    for (std::int64_t t = first; t < last; t += g.rows) {
+      g.rows = std::min(last - t, d_.plan.chunk - t % d_.plan.chunk);
+      g.x = d_.x.at(t, rows_.first + row);
+      g.gx = gx(t, row);
+      d_.kernels->input_gemm(g);
+    }
+  }
+
+  void step_forward(std::int64_t t) {
+    const std::int64_t running = active(t);
+    if (t == 0) {
+      step(t, 0, running, initial(0), initial_stride());
+    } else {
+      step(t, 0, running, d_.h.at(t - 1, rows_.first), d_.h.row_stride);
+    }
+    keep_final(t, active(t + 1), running);
+  }
+
+  // Rows that ran at t + 1 go on from there; the others start here, at their own end.
+  void step_reverse(std::int64_t t, std::int64_t steps) {
+    const std::int64_t running = active(t);
+    const std::int64_t before = t + 1 < steps ? active(t + 1) : 0;
+    if (before > 0) step(t, 0, before, d_.h.at(t + 1, rows_.first), d_.h.row_stride);
+    if (running > before) step(t, before, running - before, initial(before), initial_stride());
+    if (t == 0) keep_final(0, 0, running);
+  }
+
+  void keep_final(std::int64_t t, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      std::copy_n(d_.h.at(t, rows_.first + row), d_.hidden, d_.h_n + (rows_.first + row) * d_.hidden);
+    }
+  }
+
+  // Rows that never ran keep their initial state.
+  void finish(std::int64_t steps) {
+    const std::int64_t ran = steps > 0 ? active(0) : 0;
+    for (std::int64_t row = ran; row < rows_.size(); ++row) {
+      std::copy_n(initial(row), d_.hidden, d_.h_n + (rows_.first + row) * d_.hidden);
+    }
+  }
+
+  // One step of `count` rows from `row` on.
+  void step(std::int64_t t, std::int64_t row, std::int64_t count, const float* previous,
+            std::int64_t previous_stride) {
+    const std::int64_t b = rows_.first + row;
+    float* slots = d_.slots.data == nullptr ? nullptr : d_.slots.at(t, b);
+    const float* hoisted = d_.plan.hoist ? gx(t, row) : nullptr;
+    const std::int64_t gx_stride = kGates * padded_;
+    if (d_.reset_after) {
+      d_.kernels->cell_forward({count, d_.hidden, d_.x.at(t, b), d_.x.row_stride, d_.cell->input, d_.cell->w,
+                                hoisted, gx_stride, d_.cell->u, d_.cell->bias, previous, previous_stride,
+                                d_.h.at(t, b), d_.h.row_stride, slots, d_.slots.stride()});
+      return;
+    }
+    const ResetBeforeForwardArgs args{count,    d_.hidden,       hoisted,       gx_stride,   d_.cell->u_rz,
+                                      d_.cell->u_n, previous,    previous_stride, z_,        rh_,
+                                      padded_,  d_.h.at(t, b),   d_.h.row_stride, slots,     d_.slots.stride()};
+    d_.kernels->reset_before_rz(args);
+    d_.kernels->reset_before_n(args);
+  }
+
+  const ForwardDirection& d_;
+  const RowRange rows_;
+  const std::int64_t padded_;
+  float *gx_, *zeros_, *z_, *rh_;
+};
+
+}  // namespace
+
+std::int64_t forward_scratch_size(const ForwardDirection& d, std::int64_t rows) {
+  const std::int64_t padded = padded_width(d.hidden, d.kernels->lanes);
+  const std::int64_t hoisted = d.plan.hoist ? d.plan.chunk * rows * kGates * padded : 0;
+  return hoisted + padded + (d.reset_after ? 0 : 2 * rows * padded);
+}
+
+bool run_forward(const ForwardDirection& direction, RowRange rows, float* scratch, StopSignal& stop) {
+  return ForwardLoop(direction, rows, scratch).run(stop);
+}
+
+}  // namespace fastgru

@@ -1,0 +1,65 @@
+// The layers of a forward call, one after the other: directions and row blocks in parallel within each.
+#include <algorithm>
+
+#include "gru/packed.h"
+#include "gru/state.h"
+#include "runtime/denormals.h"
+#include "runtime/threads.h"
+
+namespace fastgru {
+namespace {
+
+ForwardDirection make_direction(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                                const LayerBuffers& buffers, std::int64_t layer, std::int64_t d) {
+  const GruConfig& config = weights.config();
+  const std::int64_t index = layer * config.directions() + d, hidden = config.hidden_size;
+  const std::int64_t offset = index * operands.order.rows() * hidden;
+  ForwardDirection direction{};
+  direction.kernels = plan.kernels;
+  direction.cell = &weights.packed().cells[static_cast<std::size_t>(index)];
+  direction.plan = plan.layers[static_cast<std::size_t>(layer)];
+  direction.order = &operands.order;
+  direction.hidden = hidden;
+  direction.reset_after = config.reset_after;
+  direction.reverse = d == 1;
+  direction.x = buffers.input;
+  direction.h = {buffers.y.data + d * hidden, buffers.y.step_stride, buffers.y.row_stride, buffers.ring};
+  direction.h0 = operands.h0 == nullptr ? nullptr : operands.h0 + offset;
+  direction.h_n = operands.h_n + offset;
+  direction.slots = {buffers.slots[d], operands.order.rows(), hidden};
+  return direction;
+}
+
+double step_flops(const ForwardDirection& direction, std::int64_t rows) {
+  return 6.0 * static_cast<double>(direction.hidden * (direction.hidden + direction.cell->input) * rows);
+}
+
+}  // namespace
+
+Status no_memory(const char* what) { return {ErrorCode::out_of_memory, std::string("no memory for ") + what}; }
+
+Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands, std::size_t first,
+                  std::size_t last, const std::vector<LayerBuffers>& layers, AlignedBuffer<float>& scratch, const RunOptions& options) {
+  const std::int64_t rows = plan.rows, block = plan.row_block, blocks = (rows + block - 1) / block;
+  const std::int64_t directions = weights.config().directions();
+  for (std::size_t layer = first; layer < last; ++layer) {
+    ForwardDirection both[2];
+    for (std::int64_t d = 0; d < directions; ++d) {
+      both[d] = make_direction(weights, plan, operands, layers[layer], static_cast<std::int64_t>(layer), d);
+    }
+    const std::int64_t size = (forward_scratch_size(both[0], block) + 15) / 16 * 16;
+    if (!scratch.reserve(size * plan.threads)) return no_memory("the scratch of a forward call");
+    parallel_for(directions * blocks, plan.threads, [&](std::int64_t item, int thread) {
+      if (options.interrupt != nullptr && options.interrupt->raised()) return;
+      const FlushDenormals flush;
+      const ForwardDirection& direction = both[item % directions];
+      const std::int64_t start = item / directions * block;
+      StopSignal stop(options.interrupt, thread == 0, step_flops(direction, block));
+      run_forward(direction, {start, std::min(start + block, rows)}, scratch.data() + thread * size, stop);
+    });
+    if (options.interrupt != nullptr && options.interrupt->raised()) return Status::interrupted();
+  }
+  return {};
+}
+
+}  // namespace fastgru

@@ -1,0 +1,120 @@
+#include "gru/plan.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+
+#include "kernels/pack.h"
+#include "runtime/threads.h"
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
+
+namespace fastgru {
+namespace {
+
+std::atomic<bool> g_reproducible{false};
+
+// Below this much work a thread does not pay for being woken (a fork-join costs some microseconds).
+constexpr double kFlopsPerThread = 2e6;
+// Hoisted W x stays in L1/L2 until the recurrence reads it.
+constexpr std::int64_t kChunkBytes = 128 * 1024;
+constexpr std::int64_t kMaxChunk = 64;
+
+double layer_flops(const GruConfig& config, std::int64_t layer, std::int64_t rows) {
+  const double h = static_cast<double>(config.hidden_size);
+  return 6.0 * h * (h + static_cast<double>(config.layer_input_size(layer))) * static_cast<double>(rows);
+}
+
+int plan_threads(const GruConfig& config, std::int64_t steps, std::int64_t rows, int requested) {
+  const int usable = usable_threads(requested);
+  double flops = 0;
+  for (std::int64_t layer = 0; layer < config.num_layers; ++layer) flops += layer_flops(config, layer, rows);
+  flops *= static_cast<double>(steps * config.directions());
+  const double worth = std::max(1.0, flops / kFlopsPerThread);
+  return worth < usable ? static_cast<int>(worth) : usable;
+}
+
+LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::int64_t layer, std::int64_t steps,
+                     std::int64_t block, const PlanHints& hints) {
+  const std::int64_t width = 3 * padded_width(config.hidden_size, kernels.lanes);
+  const std::int64_t weight_bytes = 4 * width * (config.hidden_size + config.layer_input_size(layer));
+  LayerPlan plan;
+  // Few rows: time steps make full tiles of W x. Weights beyond L2: one of the two matrices at a time may still fit.
+  plan.hoist = steps > 1 && (block < 4 || weight_bytes > l2_bytes());
+  if (hints.hoist >= 0) plan.hoist = hints.hoist == 1;
+  if (!config.reset_after) plan.hoist = true;  // its kernels start from W x
+  if (!plan.hoist) return plan;
+  plan.chunk = std::clamp(kChunkBytes / (4 * width * block), std::int64_t{1}, std::min(kMaxChunk, steps));
+  if (hints.chunk > 0) plan.chunk = std::min(hints.chunk, steps);
+  return plan;
+}
+
+}  // namespace
+
+std::int64_t l2_bytes() {
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  static const long size = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (size > 0) return size;
+#endif
+  return std::int64_t{1} << 20;
+}
+
+Plan make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows, bool ragged,
+               int num_threads, const PlanHints& hints) {
+  Plan plan;
+  plan.kernels = &kernels;
+  plan.steps = steps;
+  plan.rows = rows;
+  plan.threads = plan_threads(config, steps, rows, num_threads);
+  // One item a thread and direction; ragged rows cost unequal time, so there they are cut finer.
+  const std::int64_t directions = config.directions();
+  std::int64_t items = (plan.threads + directions - 1) / directions;
+  if (ragged && plan.threads > 1) items *= 2;
+  const std::int64_t tile = kernels.tile_rows;
+  const std::int64_t even = (rows + items - 1) / items;
+  plan.row_block = items == 1 ? rows : std::min(rows, (even + tile - 1) / tile * tile);
+  if (hints.row_block > 0) plan.row_block = std::min(rows, hints.row_block);
+  plan.threads = static_cast<int>(
+      std::min<std::int64_t>(plan.threads, directions * ((rows + plan.row_block - 1) / plan.row_block)));
+  for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+    plan.layers.push_back(plan_layer(config, kernels, layer, steps, plan.row_block, hints));
+  }
+  return plan;
+}
+
+std::string to_string(const Plan& plan, const GruConfig& config) {
+  char line[256];
+  std::string text;
+  const auto add = [&](const char* format, auto... values) {
+    std::snprintf(line, sizeof line, format, values...);
+    text += line;
+  };
+  const auto big = [](std::int64_t value) { return static_cast<long long>(value); };
+  add("GRU input %lld, hidden %lld, layers %lld, directions %lld, reset %s\n", big(config.input_size),
+      big(config.hidden_size), big(config.num_layers), big(config.directions()),
+      config.reset_after ? "after" : "before");
+  add("steps %lld, batch %lld\n", big(plan.steps), big(plan.rows));
+  add("kernels %s: %d rows x 3 gates x %d lanes\n", plan.kernels->name, plan.kernels->tile_rows,
+      plan.kernels->lanes);
+  add("threads %d, %lld rows a work item\n", plan.threads, big(plan.row_block));
+  for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) {
+    const std::int64_t input = config.layer_input_size(static_cast<std::int64_t>(layer));
+    const double weight_kib = 12.0 * static_cast<double>(config.hidden_size) *
+                              static_cast<double>(config.hidden_size + input) / 1024.0;
+    add("layer %zu: weights %.0f KiB (L2 %lld KiB), ", layer, weight_kib, big(l2_bytes() / 1024));
+    if (plan.layers[layer].hoist) {
+      add("W x hoisted over %lld steps\n", big(plan.layers[layer].chunk));
+    } else {
+      add("W x fused with the recurrence\n");
+    }
+  }
+  add("reproducible %s\n", reproducible() ? "yes (asked for)" : "yes (all plans of this ISA are)");
+  return text;
+}
+
+void set_reproducible(bool on) { g_reproducible.store(on); }
+bool reproducible() { return g_reproducible.load(); }
+
+}  // namespace fastgru

@@ -1,0 +1,184 @@
+#include "gru/weight_gradients.h"
+
+#include <algorithm>
+
+#include "kernels/pack.h"
+#include "runtime/denormals.h"
+#include "runtime/threads.h"
+
+namespace fastgru {
+
+void RowRuns::clear() {
+  runs_.clear();
+  block_ends_.clear();
+  block_ = 0;
+  block_start_ = 0;
+}
+
+void RowRuns::close() {
+  if (static_cast<std::int64_t>(runs_.size()) == block_start_) return;
+  block_start_ = static_cast<std::int64_t>(runs_.size());
+  block_ends_.push_back(block_start_);
+}
+
+void RowRuns::add(std::int64_t row, const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride,
+                  std::int64_t count) {
+  while (count > 0) {
+    const std::int64_t block = row / kBlockRows;
+    if (block != block_) {
+      close();
+      block_ = block;
+    }
+    const std::int64_t here = std::min(count, (block + 1) * kBlockRows - row);
+    add_within_block({a, b, a_stride, b_stride, here});
+    row += here;
+    a += here * a_stride;
+    b += here * b_stride;
+    count -= here;
+  }
+}
+
+void RowRuns::add_within_block(const RowRun& run) {
+  if (static_cast<std::int64_t>(runs_.size()) > block_start_) {
+    RowRun& last = runs_.back();
+    // Single rows (batch 1) have no stride of their own yet: the distance to the next one is it.
+    if (last.rows == 1 && run.rows == 1) {
+      last.a_stride = run.a - last.a;
+      last.b_stride = run.b - last.b;
+    }
+    const bool follows = run.a == last.a + last.rows * last.a_stride && run.b == last.b + last.rows * last.b_stride;
+    const bool same = run.rows == 1 || (run.a_stride == last.a_stride && run.b_stride == last.b_stride);
+    if (follows && same) {
+      last.rows += run.rows;
+      return;
+    }
+  }
+  runs_.push_back(run);
+}
+
+namespace {
+
+const float kOne = 1.0f;
+
+GradientProduct product(float* gradient, std::int64_t width, std::int64_t depth, std::int64_t rotate,
+                        std::int64_t gate_rows) {
+  GradientProduct p;
+  p.width = width;
+  p.depth = depth;
+  p.rotate = rotate;
+  p.gate_rows = gate_rows;
+  p.gradient = gradient;
+  return p;
+}
+
+// All running rows of the tape from slot column `first` on, beside what row_of(t, count) gives: (pointer, stride).
+template <class F>
+void add_rows(GradientProduct& p, const BackwardDirection& d, std::int64_t first, F row_of) {
+  for (std::int64_t t = 0; t < d.order->steps(); ++t) {
+    const std::int64_t count = d.order->active(t);
+    if (count == 0) break;
+    const auto [b, stride] = row_of(t);
+    p.rows.add(t * d.order->rows(), d.slots.at(t, 0) + first, d.slots.stride(), b, stride, count);
+  }
+  p.rows.close();
+}
+
+// The same beside the state each step started from. Where that is a zero h0 there is nothing to add.
+void add_previous_states(GradientProduct& p, const BackwardDirection& d, std::int64_t first) {
+  const std::int64_t steps = d.order->steps(), rows = d.order->rows();
+  const auto add = [&](std::int64_t t, std::int64_t begin, std::int64_t end, const float* b, std::int64_t stride) {
+    if (end > begin) {
+      p.rows.add(t * rows + begin, d.slots.at(t, begin) + first, d.slots.stride(), b, stride, end - begin);
+    }
+  };
+  for (std::int64_t t = 0; t < steps; ++t) {
+    const std::int64_t running = d.order->active(t);
+    const std::int64_t continued = d.reverse ? d.order->active(t + 1) : (t == 0 ? 0 : running);
+    add(t, 0, continued, continued > 0 ? d.h.at(d.reverse ? t + 1 : t - 1, 0) : nullptr, d.h.row_stride);
+    if (d.h0 != nullptr) add(t, continued, running, d.h0 + continued * d.hidden, d.hidden);
+  }
+  p.rows.close();
+}
+
+}  // namespace
+
+void collect_products(const BackwardDirection& d, SequenceView<const float> x, const CellOffsets& offsets,
+                      float* dparams, std::vector<GradientProduct>& products) {
+  const std::int64_t hidden = d.hidden, gates = 3 * hidden;
+  const auto next = [&](float* gradient, std::int64_t width, std::int64_t depth,
+                        std::int64_t rotate) -> GradientProduct& {
+    products.push_back(product(gradient, width, depth, rotate, gates));
+    return products.back();
+  };
+  // dW_ih = [da_r da_z da_n]^T x
+  add_rows(next(dparams + offsets.weight_ih, gates, x.features, 0), d, hidden,
+           [&](std::int64_t t) { return std::pair(x.at(t, 0), x.row_stride); });
+  float* weight_hh = dparams + offsets.weight_hh;
+  if (d.reset_after) {  // dW_hh = [dq da_r da_z]^T h_prev, whose rows are those of n, r, z
+    add_previous_states(next(weight_hh, gates, hidden, 2 * hidden), d, 0);
+  } else {  // r and z as above; W_hn met r*h, which the q slot kept
+    add_previous_states(next(weight_hh, 2 * hidden, hidden, 0), d, hidden);
+    add_rows(next(weight_hh, hidden, hidden, 2 * hidden), d, 3 * hidden,
+             [&](std::int64_t t) { return std::pair<const float*, std::int64_t>(d.slots.at(t, 0), d.slots.stride()); });
+  }
+  if (offsets.bias_ih < 0) return;
+  const auto one = [](std::int64_t) { return std::pair<const float*, std::int64_t>(&kOne, 0); };
+  add_rows(next(dparams + offsets.bias_ih, gates, 1, 0), d, hidden, one);
+  if (d.reset_after) {
+    add_rows(next(dparams + offsets.bias_hh, gates, 1, 2 * hidden), d, 0, one);
+  } else {
+    add_rows(next(dparams + offsets.bias_hh, gates, 1, 0), d, hidden, one);
+  }
+}
+
+namespace {
+
+struct Piece {
+  const GradientProduct* product;
+  std::int64_t first, width;
+};
+
+// Columns of one work item: what the kernel takes at once for this depth.
+std::int64_t piece_width(std::int64_t depth, std::int64_t lanes) {
+  return lanes * (depth == 1 ? 8 : depth == 2 ? 4 : 3);
+}
+
+void run_piece(const KernelTable& kernels, const Piece& piece, float* out) {
+  const GradientProduct& p = *piece.product;
+  const std::int64_t stride = piece_width(p.depth, kernels.lanes);
+  std::fill_n(out, p.depth * stride, 0.0f);
+  kernels.outer({p.rows.runs().data(), p.rows.block_ends().data(),
+                 static_cast<std::int64_t>(p.rows.block_ends().size()), piece.first, piece.width, p.depth, out,
+                 stride});
+  for (std::int64_t i = 0; i < piece.width; ++i) {
+    float* to = p.gradient + (piece.first + i + p.rotate) % p.gate_rows * p.depth;
+    for (std::int64_t j = 0; j < p.depth; ++j) to[j] = out[j * stride + i];
+  }
+}
+
+}  // namespace
+
+bool run_products(const KernelTable& kernels, const std::vector<GradientProduct>& products, int threads,
+                  AlignedBuffer<float>& scratch, Interrupt* interrupt, Status& status) {
+  std::vector<Piece> pieces;
+  std::int64_t size = 0;
+  for (const GradientProduct& p : products) {
+    const std::int64_t width = piece_width(p.depth, kernels.lanes);
+    size = std::max(size, p.depth * width);
+    for (std::int64_t first = 0; first < p.width; first += width) {
+      pieces.push_back({&p, first, std::min(width, p.width - first)});
+    }
+  }
+  if (!scratch.reserve(size * threads)) {
+    status = {ErrorCode::out_of_memory, "no memory for the weight gradients"};
+    return false;
+  }
+  parallel_for(static_cast<std::int64_t>(pieces.size()), threads, [&](std::int64_t item, int thread) {
+    if (interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised())) return;
+    const FlushDenormals flush;
+    run_piece(kernels, pieces[static_cast<std::size_t>(item)], scratch.data() + thread * size);
+  });
+  return interrupt == nullptr || !interrupt->raised();
+}
+
+}  // namespace fastgru

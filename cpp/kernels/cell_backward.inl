@@ -1,0 +1,98 @@
+// One time step backward: the recurrent product, then the gradients of the gates, in place in the tape.
+// Included once per ISA, after cell_forward.inl.
+//
+// The product is summed into carry tile by tile, and what follows from a tile is done while it is still in L1.
+
+namespace fastgru {
+namespace {
+
+inline GemmArgs carry_product(const CellBackwardArgs& a) {
+  // carry is padded to whole vectors, so its width is the padded one and no store needs a mask
+  return {a.rows, a.depth, padded(a.hidden), a.a, a.a_stride, a.weights, a.carry, a.carry_stride};
+}
+
+// Calls f(row, columns) for each row and panel piece of a finished tile.
+template <class F>
+FASTGRU_INLINE void for_pieces(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t hidden, F f) {
+  for (int64_t r = row; r < row + rows; ++r) {
+    for (int64_t c = column; c < column + columns && c < hidden; c += kLanes) f(r, Columns{c, hidden - c});
+  }
+}
+
+struct StepGradients {
+  Vec dn, dz, carry;  // of the candidate's and the update gate's pre-activation, and dh * z
+};
+
+// dh = carry + dy; da_n = dh (1-z) (1-n^2); da_z = dh (h-n) z (1-z)
+FASTGRU_INLINE StepGradients step_gradients(const CellBackwardArgs& a, int64_t row, Columns c, Vec z, Vec n) {
+  const Vec one = set1(1.0f);
+  Vec dh = load(a.carry + row * a.carry_stride + c.first);
+  if (a.dy != nullptr) dh = add(dh, load_upto(a.dy + row * a.dy_stride + c.first, c.n));
+  const Vec h = load_upto(a.h_prev + row * a.h_prev_stride + c.first, c.n);
+  const Vec keep = sub(one, z);
+  const Vec dn = mul(mul(dh, keep), fnma(n, n, one));
+  const Vec dz = mul(mul(dh, sub(h, n)), mul(z, keep));
+  return {dn, dz, mul(dh, z)};
+}
+
+void backward_reset_after(const CellBackwardArgs& a) {
+  gemm_tiles(carry_product(a), [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    for_pieces(row, rows, column, columns, a.hidden, [&](int64_t i, Columns c) {
+      float* slots = a.slots + i * a.slots_stride;
+      const Vec q = load_upto(slots + c.first, c.n);
+      const Vec r = load_upto(slots + a.hidden + c.first, c.n);
+      const Vec z = load_upto(slots + 2 * a.hidden + c.first, c.n);
+      const Vec n = load_upto(slots + 3 * a.hidden + c.first, c.n);
+      const StepGradients g = step_gradients(a, i, c, z, n);
+      const Vec dq = mul(g.dn, r);                                   // dq = da_n r
+      const Vec dr = mul(mul(dq, q), sub(set1(1.0f), r));            // da_r = da_n q r (1-r)
+      store_slots(slots, a.hidden, c, dq, dr, g.dz, g.dn);
+      store(a.carry + i * a.carry_stride + c.first, g.carry);
+    });
+  });
+}
+
+void backward_reset_before(const CellBackwardArgs& a) {
+  gemm_tiles(carry_product(a), [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    for_pieces(row, rows, column, columns, a.hidden, [&](int64_t i, Columns c) {
+      float* slots = a.slots + i * a.slots_stride;
+      const Vec z = load_upto(slots + 2 * a.hidden + c.first, c.n);
+      const Vec n = load_upto(slots + 3 * a.hidden + c.first, c.n);
+      const StepGradients g = step_gradients(a, i, c, z, n);
+      store_upto(slots + 2 * a.hidden + c.first, g.dz, c.n);
+      store_upto(slots + 3 * a.hidden + c.first, g.dn, c.n);
+      store(a.carry + i * a.carry_stride + c.first, g.carry);
+    });
+  });
+}
+
+// d(r*h) = U_n^T da_n for R rows of one panel; then da_r = d(r*h) h r (1-r) and carry += d(r*h) r.
+struct ResetTile {
+  template <int R>
+  static void run(const CellBackwardArgs& a, int64_t row, int64_t panel) {
+    Vec acc[R][1];
+    FASTGRU_UNROLL
+    for (int r = 0; r < R; ++r) acc[r][0] = zero();
+    accumulate<R, 1, 1>(acc, a.a + row * a.a_stride, a.a_stride, a.weights + panel * a.depth * kLanes, 0, a.depth);
+    const Columns c = panel_columns(panel, a.hidden);
+    for (int i = 0; i < R; ++i) {
+      float* slot = a.slots + (row + i) * a.slots_stride + a.hidden + c.first;
+      float* carry = a.carry + (row + i) * a.carry_stride + c.first;
+      const Vec r = load_upto(slot, c.n);
+      const Vec h = load_upto(a.h_prev + (row + i) * a.h_prev_stride + c.first, c.n);
+      const Vec through = mul(acc[i][0], r);
+      store_upto(slot, mul(mul(through, h), sub(set1(1.0f), r)), c.n);
+      store(carry, add(load(carry), through));
+    }
+  }
+};
+
+void backward_reset(const CellBackwardArgs& a) {
+  for (int64_t panel = 0; panel < panel_count(a.hidden); ++panel) {
+    for_even_parts(a.rows, kTileRows,
+                   [&](int64_t row, int64_t rows) { with_rows<ResetTile>(rows, a, row, panel); });
+  }
+}
+
+}  // namespace
+}  // namespace fastgru

@@ -1,0 +1,178 @@
+// One time step forward, gates and state in registers. Included once per ISA, after gemm.inl.
+
+namespace fastgru {
+namespace {
+
+// A state or slot row's piece of one panel: `n` valid lanes.
+struct Columns {
+  int64_t first, n;
+};
+
+inline Columns panel_columns(int64_t panel, int64_t hidden) {
+  const int64_t first = panel * kLanes;
+  return {first, hidden - first};
+}
+
+inline void store_slots(float* slots, int64_t hidden, Columns c, Vec q, Vec r, Vec z, Vec n) {
+  store_upto(slots + c.first, q, c.n);
+  store_upto(slots + hidden + c.first, r, c.n);
+  store_upto(slots + 2 * hidden + c.first, z, c.n);
+  store_upto(slots + 3 * hidden + c.first, n, c.n);
+}
+
+struct CellTile {
+  // Biases and W x (from x, or hoisted), into r, z, n; the input side of n then moves out of the way of q.
+  template <int R, int P>
+  static FASTGRU_INLINE void input_side(const CellForwardArgs& a, int64_t row, int64_t panel,
+                                        Vec (&acc)[R][P * kGates], Vec (&nx)[R][P]) {
+    FASTGRU_UNROLL
+    for (int r = 0; r < R; ++r) {
+      FASTGRU_UNROLL
+      for (int p = 0; p < P; ++p) {
+        const float* start = a.gx != nullptr
+                                 ? a.gx + (row + r) * a.gx_stride + (panel + p) * kGates * kLanes
+                                 : a.bias + (panel + p) * 4 * kLanes;
+        FASTGRU_UNROLL
+        for (int g = 0; g < kGates; ++g) acc[r][p * kGates + g] = load(start + g * kLanes);
+      }
+    }
+    if (a.gx == nullptr) {
+      const int64_t panel_stride = a.input * kGates * kLanes;
+      accumulate<R, P, kGates>(acc, a.x + row * a.x_stride, a.x_stride, a.w + panel * panel_stride, panel_stride,
+                               a.input);
+    }
+    FASTGRU_UNROLL
+    for (int r = 0; r < R; ++r) {
+      FASTGRU_UNROLL
+      for (int p = 0; p < P; ++p) {
+        nx[r][p] = acc[r][p * kGates + 2];
+        acc[r][p * kGates + 2] = load(a.bias + ((panel + p) * 4 + 3) * kLanes);
+      }
+    }
+  }
+
+  static FASTGRU_INLINE void epilogue(const CellForwardArgs& a, int64_t row, Columns c, Vec ar, Vec az, Vec q,
+                                      Vec nx) {
+    const Vec r = sigmoid(ar);
+    const Vec z = sigmoid(az);
+    const Vec n = tanh(fma(r, q, nx));
+    const Vec h = load_upto(a.h_prev + row * a.h_prev_stride + c.first, c.n);
+    store_upto(a.h + row * a.h_stride + c.first, fma(z, sub(h, n), n), c.n);
+    if (a.slots != nullptr) store_slots(a.slots + row * a.slots_stride, a.hidden, c, q, r, z, n);
+  }
+
+  template <int R, int P>
+  static void run_panels(const CellForwardArgs& a, int64_t row, int64_t panel) {
+    Vec acc[R][P * kGates];
+    Vec nx[R][P];
+    input_side<R, P>(a, row, panel, acc, nx);
+    const int64_t panel_stride = a.hidden * kGates * kLanes;
+    accumulate<R, P, kGates>(acc, a.h_prev + row * a.h_prev_stride, a.h_prev_stride, a.u + panel * panel_stride,
+                             panel_stride, a.hidden);
+    FASTGRU_UNROLL
+    for (int p = 0; p < P; ++p) {
+      const Columns c = panel_columns(panel + p, a.hidden);
+      FASTGRU_UNROLL
+      for (int r = 0; r < R; ++r) {
+        epilogue(a, row + r, c, acc[r][p * kGates], acc[r][p * kGates + 1], acc[r][p * kGates + 2], nx[r][p]);
+      }
+    }
+  }
+
+  template <int R>
+  static void run(const CellForwardArgs& a, int64_t row, int64_t panel, int64_t panels) {
+    if constexpr (R == 1) {
+      if (panels == 4) return run_panels<R, 4>(a, row, panel);
+    }
+    if constexpr (R <= 2) {
+      if (panels == 2) return run_panels<R, 2>(a, row, panel);
+    }
+    run_panels<R, 1>(a, row, panel);
+  }
+};
+
+// Panels at once: with one or two rows, enough to keep about 12 FMA chains busy.
+inline int64_t gate_panels_at_once(int64_t rows, int64_t panels_left) {
+  if (rows == 1 && panels_left >= 4) return 4;
+  if (rows <= 2 && panels_left >= 2) return 2;
+  return 1;
+}
+
+void cell_forward(const CellForwardArgs& a) {
+  const int64_t panels = panel_count(a.hidden);
+  for (int64_t panel = 0; panel < panels;) {
+    const int64_t some = gate_panels_at_once(a.rows, panels - panel);
+    for_even_parts(a.rows, kTileRows,
+                   [&](int64_t row, int64_t rows) { with_rows<CellTile>(rows, a, row, panel, some); });
+    panel += some;
+  }
+}
+
+// reset_after=false, first pass: r and z of all units, and r*h.
+struct ResetBeforeRzTile {
+  template <int R>
+  static void run(const ResetBeforeForwardArgs& a, int64_t row, int64_t panel) {
+    Vec acc[R][2];
+    FASTGRU_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const float* gx = a.gx + (row + r) * a.gx_stride + panel * kGates * kLanes;
+      acc[r][0] = load(gx);
+      acc[r][1] = load(gx + kLanes);
+    }
+    accumulate<R, 1, 2>(acc, a.h_prev + row * a.h_prev_stride, a.h_prev_stride,
+                        a.u_rz + panel * a.hidden * 2 * kLanes, 0, a.hidden);
+    const Columns c = panel_columns(panel, a.hidden);
+    for (int r = 0; r < R; ++r) {
+      const Vec reset = sigmoid(acc[r][0]);
+      const Vec h = load_upto(a.h_prev + (row + r) * a.h_prev_stride + c.first, c.n);
+      store(a.z + (row + r) * a.scratch_stride + c.first, sigmoid(acc[r][1]));
+      store(a.rh + (row + r) * a.scratch_stride + c.first, mul(reset, h));
+      if (a.slots != nullptr) {
+        store_upto(a.slots + (row + r) * a.slots_stride + a.hidden + c.first, reset, c.n);
+      }
+    }
+  }
+};
+
+void reset_before_rz(const ResetBeforeForwardArgs& a) {
+  for (int64_t panel = 0; panel < panel_count(a.hidden); ++panel) {
+    for_even_parts(a.rows, kTileRows,
+                   [&](int64_t row, int64_t rows) { with_rows<ResetBeforeRzTile>(rows, a, row, panel); });
+  }
+}
+
+// Second pass: n from r*h, and the new state.
+struct ResetBeforeNTile {
+  template <int R>
+  static void run(const ResetBeforeForwardArgs& a, int64_t row, int64_t panel) {
+    Vec acc[R][1];
+    FASTGRU_UNROLL
+    for (int r = 0; r < R; ++r) {
+      acc[r][0] = load(a.gx + (row + r) * a.gx_stride + (panel * kGates + 2) * kLanes);
+    }
+    accumulate<R, 1, 1>(acc, a.rh + row * a.scratch_stride, a.scratch_stride, a.u_n + panel * a.hidden * kLanes, 0,
+                        a.hidden);
+    const Columns c = panel_columns(panel, a.hidden);
+    for (int r = 0; r < R; ++r) {
+      const Vec n = tanh(acc[r][0]);
+      const Vec z = load(a.z + (row + r) * a.scratch_stride + c.first);
+      const Vec h = load_upto(a.h_prev + (row + r) * a.h_prev_stride + c.first, c.n);
+      store_upto(a.h + (row + r) * a.h_stride + c.first, fma(z, sub(h, n), n), c.n);
+      if (a.slots == nullptr) continue;
+      float* slots = a.slots + (row + r) * a.slots_stride;
+      store_upto(slots + c.first, load(a.rh + (row + r) * a.scratch_stride + c.first), c.n);
+      store_upto(slots + 2 * a.hidden + c.first, z, c.n);
+      store_upto(slots + 3 * a.hidden + c.first, n, c.n);
+    }
+  }
+};
+
+void reset_before_n(const ResetBeforeForwardArgs& a) {
+  for (int64_t panel = 0; panel < panel_count(a.hidden); ++panel) {
+    for_even_parts(a.rows, kTileRows,
+                   [&](int64_t row, int64_t rows) { with_rows<ResetBeforeNTile>(rows, a, row, panel); });
+  }
+}
+
+}  // namespace
+}  // namespace fastgru

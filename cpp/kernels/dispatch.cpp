@@ -1,0 +1,129 @@
+#include "kernels/dispatch.h"
+
+#include <atomic>
+#include <cstdlib>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define FASTGRU_X86 1
+#if defined(_MSC_VER)
+#include <immintrin.h>
+#include <intrin.h>
+#else
+#include <cpuid.h>
+#endif
+#endif
+
+namespace fastgru {
+
+extern const KernelTable kTable_baseline;
+#ifdef FASTGRU_X86
+extern const KernelTable kTable_avx2;
+extern const KernelTable kTable_avx512;
+#endif
+
+namespace {
+
+#ifdef FASTGRU_X86
+
+struct CpuidWords {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+CpuidWords cpuid(unsigned leaf, unsigned subleaf) {
+  CpuidWords w;
+#if defined(_MSC_VER)
+  int out[4];
+  __cpuidex(out, static_cast<int>(leaf), static_cast<int>(subleaf));
+  w.eax = static_cast<unsigned>(out[0]);
+  w.ebx = static_cast<unsigned>(out[1]);
+  w.ecx = static_cast<unsigned>(out[2]);
+  w.edx = static_cast<unsigned>(out[3]);
+#else
+  __get_cpuid_count(leaf, subleaf, &w.eax, &w.ebx, &w.ecx, &w.edx);
+#endif
+  return w;
+}
+
+// XCR0: which register files the operating system saves.
+unsigned saved_state() {
+#if defined(_MSC_VER)
+  return static_cast<unsigned>(_xgetbv(0));
+#else
+  unsigned low = 0, high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+#endif
+}
+
+bool bit(unsigned word, int position) { return (word >> position & 1u) != 0; }
+
+bool has_avx2() {
+  const CpuidWords one = cpuid(1, 0), seven = cpuid(7, 0);
+  const bool os_saves = bit(one.ecx, 27) && (saved_state() & 0x6u) == 0x6u;
+  return os_saves && bit(one.ecx, 28) && bit(one.ecx, 12) && bit(seven.ebx, 5);
+}
+
+bool has_avx512() {
+  const CpuidWords seven = cpuid(7, 0);
+  // F, DQ, BW, VL
+  return has_avx2() && (saved_state() & 0xe6u) == 0xe6u && bit(seven.ebx, 16) && bit(seven.ebx, 17) &&
+         bit(seven.ebx, 30) && bit(seven.ebx, 31);
+}
+
+#endif
+
+struct Dispatch {
+  std::vector<const KernelTable*> compiled;
+  std::vector<const KernelTable*> supported;
+  std::atomic<const KernelTable*> active{nullptr};
+  std::string warning;
+
+  Dispatch() {
+    add(&kTable_baseline, true);
+#ifdef FASTGRU_X86
+    add(&kTable_avx2, has_avx2());
+    add(&kTable_avx512, has_avx512());
+#endif
+    active = supported.back();
+    const char* wanted = std::getenv("FASTGRU_ISA");
+    if (wanted != nullptr && *wanted != '\0' && !choose(wanted)) {
+      warning = std::string("FASTGRU_ISA=") + wanted + " is not available here; using " + active.load()->name;
+    }
+  }
+
+  void add(const KernelTable* table, bool runs_here) {
+    compiled.push_back(table);
+    if (runs_here) supported.push_back(table);
+  }
+
+  bool choose(const std::string& name) {
+    for (const KernelTable* table : supported) {
+      if (name != table->name) continue;
+      active = table;
+      return true;
+    }
+    return false;
+  }
+};
+
+Dispatch& dispatch() {
+  static Dispatch instance;
+  return instance;
+}
+
+std::vector<std::string> names(const std::vector<const KernelTable*>& tables) {
+  std::vector<std::string> out;
+  for (const KernelTable* table : tables) out.emplace_back(table->name);
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> isa_names() { return names(dispatch().supported); }
+std::vector<std::string> compiled_isa_names() { return names(dispatch().compiled); }
+const KernelTable& active_kernels() { return *dispatch().active.load(); }
+std::string active_isa() { return active_kernels().name; }
+bool set_active_isa(const std::string& name) { return dispatch().choose(name); }
+std::string isa_warning() { return dispatch().warning; }
+
+}  // namespace fastgru

@@ -1,0 +1,28 @@
+// Which kernels this CPU runs. Chosen once, from CPUID feature bits and what the operating system saves (XGETBV), never from
+// family or model numbers; FASTGRU_ISA forces one by name.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+
+namespace fastgru {
+
+// The instruction sets compiled in that this machine runs, the best last.
+std::vector<std::string> isa_names();
+
+// All compiled in, whether they run here or not.
+std::vector<std::string> compiled_isa_names();
+
+// The table new weights are packed for. Weights packed earlier keep theirs.
+const KernelTable& active_kernels();
+std::string active_isa();
+
+// Chooses by name; false when this machine has no such ISA.
+bool set_active_isa(const std::string& name);
+
+// Empty, or what was wrong with FASTGRU_ISA (the best ISA is in use then).
+std::string isa_warning();
+
+}  // namespace fastgru

@@ -1,0 +1,172 @@
+// The inner products of every kernel, and the plain products. Included once per ISA, after simd/math.inl.
+//
+// Every output is one chain of FMAs in the order of k, started from what is there already: whatever the tile shape or the
+// number of rows, a row's result has the same bits.
+
+namespace fastgru {
+namespace {
+
+#if defined(_MSC_VER)
+#define FASTGRU_INLINE __forceinline
+#define FASTGRU_UNROLL
+#else
+#define FASTGRU_INLINE inline __attribute__((always_inline))
+#define FASTGRU_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+inline int64_t padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+inline int64_t panel_count(int64_t n) { return (n + kLanes - 1) / kLanes; }
+
+inline Vec load_upto(const float* p, int64_t n) {
+  return n >= kLanes ? load(p) : load_n(p, static_cast<int>(n));
+}
+inline void store_upto(float* p, Vec a, int64_t n) {
+  if (n >= kLanes) {
+    store(p, a);
+  } else {
+    store_n(p, a, static_cast<int>(n));
+  }
+}
+
+// acc[r][p*G + g] += sum over k of a[r][k] * w[panel p][k][g]
+template <int R, int P, int G>
+FASTGRU_INLINE void accumulate(Vec (&acc)[R][P * G], const float* a, int64_t a_stride, const float* w,
+                               int64_t panel_stride, int64_t depth) {
+  for (int64_t k = 0; k < depth; ++k) {
+    Vec b[P * G];
+    FASTGRU_UNROLL
+    for (int p = 0; p < P; ++p) {
+      FASTGRU_UNROLL
+      for (int g = 0; g < G; ++g) b[p * G + g] = load(w + p * panel_stride + g * kLanes);
+    }
+    FASTGRU_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Vec value = set1(a[r * a_stride + k]);
+      FASTGRU_UNROLL
+      for (int c = 0; c < P * G; ++c) acc[r][c] = fma(value, b[c], acc[r][c]);
+    }
+    w += G * kLanes;
+  }
+}
+
+// Splits `count` into the fewest parts of at most `most`, as even as can be: f(start, size) for each. 33 rows become
+// 7+7+7+6+6, not four full tiles and a row alone that waits for its own FMA chain.
+template <class F>
+FASTGRU_INLINE void for_even_parts(int64_t count, int64_t most, F f) {
+  const int64_t parts = (count + most - 1) / most;
+  int64_t start = 0;
+  for (int64_t i = 0; i < parts; ++i) {
+    const int64_t size = (count - start + (parts - i) - 1) / (parts - i);
+    f(start, size);
+    start += size;
+  }
+}
+
+// Calls Tile::template run<R>(args...) for a number of rows known at run time, R <= kTileRows.
+template <class Tile, int R = kTileRows, class... Args>
+FASTGRU_INLINE void with_rows(int64_t rows, const Args&... args) {
+  if constexpr (R > 1) {
+    if (rows != R) {
+      with_rows<Tile, R - 1>(rows, args...);
+      return;
+    }
+  }
+  Tile::template run<R>(args...);
+}
+
+// c += a * w for R rows and P panels. `valid`: columns left from the first panel on.
+struct GemmTile {
+  template <int R, int P>
+  static void run_panels(const float* a, int64_t a_stride, const float* w, int64_t depth, float* c,
+                         int64_t c_stride, int64_t valid) {
+    Vec acc[R][P];
+    FASTGRU_UNROLL
+    for (int r = 0; r < R; ++r) {
+      FASTGRU_UNROLL
+      for (int p = 0; p < P; ++p) acc[r][p] = load_upto(c + r * c_stride + p * kLanes, valid - p * kLanes);
+    }
+    accumulate<R, P, 1>(acc, a, a_stride, w, depth * kLanes, depth);
+    FASTGRU_UNROLL
+    for (int r = 0; r < R; ++r) {
+      FASTGRU_UNROLL
+      for (int p = 0; p < P; ++p) {
+        store_upto(c + r * c_stride + p * kLanes, acc[r][p], valid - p * kLanes);
+      }
+    }
+  }
+
+  template <int R>
+  static void run(int64_t panels, const float* a, int64_t a_stride, const float* w, int64_t depth, float* c,
+                  int64_t c_stride, int64_t valid) {
+    if constexpr (R == 1) {
+      if (panels == 8) return run_panels<R, 8>(a, a_stride, w, depth, c, c_stride, valid);
+    }
+    if constexpr (R <= 2) {
+      if (panels == 4) return run_panels<R, 4>(a, a_stride, w, depth, c, c_stride, valid);
+    }
+    if (panels == 3) return run_panels<R, 3>(a, a_stride, w, depth, c, c_stride, valid);
+    if (panels == 2) return run_panels<R, 2>(a, a_stride, w, depth, c, c_stride, valid);
+    run_panels<R, 1>(a, a_stride, w, depth, c, c_stride, valid);
+  }
+};
+
+// How many panels to take at once: three, but enough for a handful of FMA chains when there are few rows.
+inline int64_t panels_at_once(int64_t rows, int64_t panels_left) {
+  if (rows == 1 && panels_left >= 8) return 8;
+  if (rows <= 2 && panels_left >= 4) return 4;
+  if (panels_left == 4) return 2;
+  return panels_left < 3 ? panels_left : 3;
+}
+
+// Tiles the whole product; after each tile calls done(row, rows, column, columns).
+template <class Done>
+FASTGRU_INLINE void gemm_tiles(const GemmArgs& g, Done done) {
+  const int64_t panels = panel_count(g.width);
+  for (int64_t panel = 0; panel < panels;) {
+    const int64_t some = panels_at_once(g.rows, panels - panel);
+    const int64_t column = panel * kLanes;
+    for_even_parts(g.rows, kTileRows, [&](int64_t row, int64_t rows) {
+      if (g.depth > 0) {
+        with_rows<GemmTile>(rows, some, g.a + row * g.a_stride, g.a_stride,
+                            g.weights + panel * g.depth * kLanes, g.depth, g.c + row * g.c_stride + column,
+                            g.c_stride, g.width - column);
+      }
+      done(row, rows, column, some * kLanes);
+    });
+    panel += some;
+  }
+}
+
+void gemm(const GemmArgs& g) {
+  gemm_tiles(g, [](int64_t, int64_t, int64_t, int64_t) {});
+}
+
+struct InputTile {
+  template <int R>
+  static void run(const InputGemmArgs& g, int64_t row, int64_t panel) {
+    Vec acc[R][kGates];
+    FASTGRU_UNROLL
+    for (int r = 0; r < R; ++r) {
+      FASTGRU_UNROLL
+      for (int c = 0; c < kGates; ++c) acc[r][c] = load(g.bias + (panel * 4 + c) * kLanes);
+    }
+    accumulate<R, 1, kGates>(acc, g.x + row * g.x_stride, g.x_stride, g.w + panel * g.input * kGates * kLanes,
+                             0, g.input);
+    float* out = g.gx + row * g.gx_stride + panel * kGates * kLanes;
+    FASTGRU_UNROLL
+    for (int r = 0; r < R; ++r) {
+      FASTGRU_UNROLL
+      for (int c = 0; c < kGates; ++c) store(out + r * g.gx_stride + c * kLanes, acc[r][c]);
+    }
+  }
+};
+
+void input_gemm(const InputGemmArgs& g) {
+  for (int64_t panel = 0; panel < panel_count(g.hidden); ++panel) {
+    for_even_parts(g.rows, kTileRows,
+                   [&](int64_t row, int64_t rows) { with_rows<InputTile>(rows, g, row, panel); });
+  }
+}
+
+}  // namespace
+}  // namespace fastgru

@@ -1,0 +1,34 @@
+// The kernels of one ISA and their table. Included by isa_<isa>.cpp after its vec_<isa>.h.
+
+#include "simd/math.inl"
+#include "kernels/gemm.inl"
+#include "kernels/cell_forward.inl"
+#include "kernels/cell_backward.inl"
+#include "kernels/outer.inl"
+
+namespace fastgru {
+namespace {
+
+template <class F>
+FASTGRU_INLINE void map_vectors(const float* x, float* y, int64_t n, F f) {
+  for (int64_t i = 0; i < n; i += kLanes) store_upto(y + i, f(load_upto(x + i, n - i)), n - i);
+}
+
+void map_exp(const float* x, float* y, int64_t n) {
+  map_vectors(x, y, n, [](Vec v) { return exp(v); });
+}
+void map_sigmoid(const float* x, float* y, int64_t n) {
+  map_vectors(x, y, n, [](Vec v) { return sigmoid(v); });
+}
+void map_tanh(const float* x, float* y, int64_t n) {
+  map_vectors(x, y, n, [](Vec v) { return tanh(v); });
+}
+
+constexpr KernelTable make_table(const char* name) {
+  return {name,         kLanes,          kTileRows, cell_forward,         reset_before_rz,       reset_before_n,
+          input_gemm,   gemm,            backward_reset_after, backward_reset_before, backward_reset,
+          outer,        map_exp,         map_sigmoid, map_tanh};
+}
+
+}  // namespace
+}  // namespace fastgru

@@ -1,0 +1,141 @@
+// What one instruction set offers the engine: a table of functions over packed operands. The same source (gemm.inl, cell.inl,
+// outer.inl) is compiled once per ISA; the engine holds a table and never asks which ISA it is.
+//
+// This header is seen by the per-ISA files. It may include nothing with inline code in it: such code would be compiled with
+// the ISA's flags, merged by the linker with the same code elsewhere, and run on CPUs that lack the ISA.
+//
+// Packed operands. L = lanes, panels = ceil(width / L), the last panel padded with zeros:
+//   gates   [panel][k][g][L]   the three gates of L hidden units side by side (g = r, z, n; two of them or one where said)
+//   columns [panel][k][L]      a plain matrix
+//   bias    [panel][4][L]      r, z, n of the input side, and q = the recurrent bias of n
+// Rows are unpacked: a pointer and a stride in floats. Nothing need be aligned to more than a float.
+//
+// A tape row (one sample, one step) has 4 slots of H floats. forward writes q | r | z | n there, backward overwrites
+// them with dq | da_r | da_z | da_n: then [q r z] and [r z n] are both contiguous, as the two big products want them.
+// With reset_after=false the q slot holds r*h, which the weight gradient needs, and backward leaves it.
+#pragma once
+
+#include <stdint.h>
+
+namespace fastgru {
+
+constexpr int kGates = 3;
+constexpr int kSlots = 4;
+
+struct CellForwardArgs {
+  int64_t rows, hidden;
+  // W x is computed here from x (rows of `input` values) ...
+  const float* x;
+  int64_t x_stride, input;
+  const float* w;  // gates
+  // ... or was computed before: [row][panel][3][L], with the biases in it. Null: from x.
+  const float* gx;
+  int64_t gx_stride;
+  const float* u;     // gates
+  const float* bias;  // bias
+  const float* h_prev;
+  int64_t h_prev_stride;
+  float* h;  // not h_prev: other panels still read that
+  int64_t h_stride;
+  float* slots;  // null: no tape
+  int64_t slots_stride;
+};
+
+// reset_after=false runs in two passes, because r is wanted whole before the candidate can be computed.
+struct ResetBeforeForwardArgs {
+  int64_t rows, hidden;
+  const float* gx;  // [row][panel][3][L]
+  int64_t gx_stride;
+  const float* u_rz;  // gates r, z
+  const float* u_n;   // columns
+  const float* h_prev;
+  int64_t h_prev_stride;
+  float* z;   // scratch [row][hidden padded]
+  float* rh;  // scratch [row][hidden padded]
+  int64_t scratch_stride;
+  float* h;
+  int64_t h_stride;
+  float* slots;
+  int64_t slots_stride;
+};
+
+// One step back in time for some rows: carry += a * weights, and then (pre_activation, reset) what follows from it.
+struct CellBackwardArgs {
+  int64_t rows, hidden;
+  // The product; depth 0: none. carry is [row][hidden padded].
+  const float* a;
+  int64_t a_stride, depth;
+  const float* weights;  // columns
+  float* carry;
+  int64_t carry_stride;
+  // The step whose slots are turned into gradients.
+  const float* dy;  // null: zeros
+  int64_t dy_stride;
+  const float* h_prev;
+  int64_t h_prev_stride;
+  float* slots;
+  int64_t slots_stride;
+};
+
+struct GemmArgs {
+  int64_t rows, depth, width;
+  const float* a;
+  int64_t a_stride;
+  const float* weights;  // columns
+  float* c;              // c += a * weights; the padding lanes of c are not touched
+  int64_t c_stride;
+};
+
+// gx = bias + x w, [row][panel][3][L]
+struct InputGemmArgs {
+  int64_t rows, input, hidden;
+  const float* x;
+  int64_t x_stride;
+  const float* w;     // gates
+  const float* bias;  // bias
+  float* gx;
+  int64_t gx_stride;
+};
+
+// Some (t, b) rows of both operands of a weight gradient, at fixed strides.
+struct RowRun {
+  const float* a;
+  const float* b;
+  int64_t a_stride, b_stride, rows;
+};
+
+// out[j][i] += sum over rows of b[row][j] * a[row][first + i], i < width: the gradient transposed, vectors along the gates.
+// The sum is taken over blocks of rows, each from zero, and the block sums are added in order.
+struct OuterArgs {
+  const RowRun* runs;
+  const int64_t* block_ends;  // runs of block k end at block_ends[k]
+  int64_t blocks;
+  int64_t first, width;  // columns of a
+  int64_t depth;         // columns of b
+  float* out;
+  int64_t out_stride;
+};
+
+struct KernelTable {
+  const char* name;
+  int lanes;
+  int tile_rows;
+  void (*cell_forward)(const CellForwardArgs&);
+  void (*reset_before_rz)(const ResetBeforeForwardArgs&);
+  void (*reset_before_n)(const ResetBeforeForwardArgs&);
+  void (*input_gemm)(const InputGemmArgs&);
+  void (*gemm)(const GemmArgs&);
+  // reset_after: dq, da_r, da_z, da_n of the step; reset_before: da_z, da_n (the r and q slots are kept)
+  void (*backward_reset_after)(const CellBackwardArgs&);
+  void (*backward_reset_before)(const CellBackwardArgs&);
+  // reset_after=false, second half of a step: `a` is da_n, the product is d(r*h): da_r into its slot, carry += d(r*h) * r.
+  // Its product starts from zero, not from carry.
+  void (*backward_reset)(const CellBackwardArgs&);
+  void (*outer)(const OuterArgs&);
+  // Elementwise over n values, for tests: exp, sigmoid, tanh.
+  void (*map_exp)(const float* x, float* y, int64_t n);
+  void (*map_sigmoid)(const float* x, float* y, int64_t n);
+  void (*map_tanh)(const float* x, float* y, int64_t n);
+};
+
+}  // namespace fastgru

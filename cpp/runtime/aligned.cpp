@@ -1,0 +1,44 @@
+#include "runtime/aligned.h"
+
+#include <cstdlib>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#elif defined(_MSC_VER)
+#include <malloc.h>
+#endif
+
+namespace fastgru {
+namespace {
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kHugeFrom = std::size_t{1} << 20;
+
+}  // namespace
+
+void* aligned_allocate(std::size_t bytes) {
+  if (bytes > SIZE_MAX - kHugePage) return nullptr;
+  const std::size_t alignment = bytes >= kHugeFrom ? kHugePage : kAlignment;
+  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment + (bytes == 0 ? kAlignment : 0);
+#if defined(_MSC_VER)
+  return _aligned_malloc(rounded, kAlignment);
+#else
+  void* pointer = nullptr;
+  if (posix_memalign(&pointer, alignment, rounded) != 0) return nullptr;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  // Advice only: whether it is followed changes speed, never results.
+  if (bytes >= kHugeFrom) (void)madvise(pointer, rounded, MADV_HUGEPAGE);
+#endif
+  return pointer;
+#endif
+}
+
+void aligned_release(void* pointer) {
+#if defined(_MSC_VER)
+  _aligned_free(pointer);
+#else
+  std::free(pointer);
+#endif
+}
+
+}  // namespace fastgru

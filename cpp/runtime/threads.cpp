@@ -1,0 +1,115 @@
+#include "runtime/threads.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#define FASTGRU_HAS_FORK 1
+#endif
+
+namespace fastgru {
+namespace {
+
+std::atomic<int> g_num_threads{0};
+std::atomic<bool> g_pool_started{false};
+std::atomic<bool> g_forked_child{false};
+
+int affinity_cores() {
+#if defined(__linux__)
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+// Cores the control group grants (quota / period, rounded up), or a large number without a limit.
+int cgroup_cores() {
+  constexpr int kNoLimit = 1 << 20;
+  long long quota = -1, period = 0;
+  if (std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+    if (std::fscanf(file, "%lld %lld", &quota, &period) != 2) quota = -1;  // "max 100000": no limit
+    std::fclose(file);
+  } else {
+    const auto read = [](const char* path, long long& value) {
+      std::FILE* one = std::fopen(path, "r");
+      if (one == nullptr) return;
+      if (std::fscanf(one, "%lld", &value) != 1) value = -1;
+      std::fclose(one);
+    };
+    read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota);
+    read("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period);
+  }
+  if (quota <= 0 || period <= 0) return kNoLimit;
+  return static_cast<int>(std::max(1LL, (quota + period - 1) / period));
+}
+
+int environment_threads() {
+  const char* text = std::getenv("OMP_NUM_THREADS");
+  const int n = text == nullptr ? 0 : std::atoi(text);
+  return std::max(0, n);
+}
+
+#ifdef FASTGRU_HAS_FORK
+// libgomp's threads do not exist in a forked child, but its pool believes they do and would wait for them for ever.
+void mark_child() {
+  if (g_pool_started.load()) g_forked_child.store(true);
+}
+const int g_fork_hook = pthread_atfork(nullptr, nullptr, mark_child);
+#endif
+
+}  // namespace
+
+int available_cores() {
+  static const int quota = cgroup_cores();
+  return std::max(1, std::min(affinity_cores(), quota));
+}
+
+void set_num_threads(int n) { g_num_threads.store(std::max(0, n)); }
+
+int get_num_threads() {
+  const int n = g_num_threads.load();
+  if (n > 0) return n;
+  static const int environment = environment_threads();
+  return environment > 0 ? environment : available_cores();
+}
+
+int usable_threads(int requested) {
+#if defined(_OPENMP)
+#ifdef FASTGRU_HAS_FORK
+  (void)g_fork_hook;
+#endif
+  if (g_forked_child.load() || omp_in_parallel() != 0) return 1;
+  return std::max(1, requested > 0 ? requested : get_num_threads());
+#else
+  (void)requested;
+  return 1;
+#endif
+}
+
+void parallel_for(std::int64_t items, int threads, const std::function<void(std::int64_t, int)>& body) {
+#if defined(_OPENMP)
+  const int team = static_cast<int>(std::min<std::int64_t>(items, usable_threads(threads)));
+  if (team > 1) {
+    g_pool_started.store(true);
+#pragma omp parallel for num_threads(team) schedule(dynamic, 1)
+    for (std::int64_t item = 0; item < items; ++item) body(item, omp_get_thread_num());
+    return;
+  }
+#else
+  (void)threads;
+#endif
+  for (std::int64_t item = 0; item < items; ++item) body(item, 0);
+}
+
+}  // namespace fastgru

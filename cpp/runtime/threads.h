@@ -1,0 +1,24 @@
+// Threads of one call: how many to use, and a loop over independent items.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace fastgru {
+
+// Cores this process may use now: affinity mask and cgroup quota, at least 1.
+int available_cores();
+
+// The process-wide setting. 0 clears it: OMP_NUM_THREADS decides, else available_cores().
+void set_num_threads(int n);
+int get_num_threads();
+
+// What a call that asked for `requested` threads (0: the process-wide setting) may really use: 1 inside
+// somebody else's parallel region, in a child forked after the thread pool was started, and without OpenMP.
+int usable_threads(int requested);
+
+// Calls body(item, thread) for item in [0, items), on at most `threads` threads, dynamically distributed. The calling thread
+// is thread 0. The body must not throw.
+void parallel_for(std::int64_t items, int threads, const std::function<void(std::int64_t, int)>& body);
+
+}  // namespace fastgru

@@ -1,0 +1,46 @@
+// One AVX2 vector of floats with FMA: 8 lanes, 16 registers. Included only by isa_avx2.cpp.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace fastgru {
+namespace {
+
+struct Vec {
+  __m256 v;
+};
+
+constexpr int kLanes = 8;
+constexpr int kTileRows = 4;  // 4 rows x 3 gates = 12 accumulators, 3 weights, 1 broadcast
+
+inline __m256i lane_mask(int n) {
+  const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), index);
+}
+
+inline Vec zero() { return {_mm256_setzero_ps()}; }
+inline Vec set1(float x) { return {_mm256_set1_ps(x)}; }
+inline Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
+inline void store(float* p, Vec a) { _mm256_storeu_ps(p, a.v); }
+// The first n lanes (1 <= n <= kLanes); the others are zero, and memory behind them is not touched.
+inline Vec load_n(const float* p, int n) { return {_mm256_maskload_ps(p, lane_mask(n))}; }
+inline void store_n(float* p, Vec a, int n) { _mm256_maskstore_ps(p, lane_mask(n), a.v); }
+inline Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
+inline Vec sub(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
+inline Vec mul(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
+inline Vec div(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
+// a*b + c, and c - a*b, rounded once
+inline Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vec fnma(Vec a, Vec b, Vec c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
+// x limited to [low, high]; a NaN stays a NaN (the instruction returns its second operand)
+inline Vec clamp(Vec x, float low, float high) {
+  return {_mm256_min_ps(_mm256_set1_ps(high), _mm256_max_ps(_mm256_set1_ps(low), x.v))};
+}
+// The bits of x moved 23 places up: makes an exponent of an integer.
+inline Vec shift_to_exponent(Vec x) {
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x.v), 23))};
+}
+
+}  // namespace
+}  // namespace fastgru

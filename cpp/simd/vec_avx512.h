@@ -1,0 +1,43 @@
+// One AVX-512 vector of floats: 16 lanes, 32 registers. Included only by isa_avx512.cpp.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace fastgru {
+namespace {
+
+struct Vec {
+  __m512 v;
+};
+
+constexpr int kLanes = 16;
+constexpr int kTileRows = 8;  // 8 rows x 3 gates = 24 accumulators, 3 weights, 1 broadcast
+
+inline __mmask16 lane_mask(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
+
+inline Vec zero() { return {_mm512_setzero_ps()}; }
+inline Vec set1(float x) { return {_mm512_set1_ps(x)}; }
+inline Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }
+// The first n lanes (1 <= n <= kLanes); the others are zero, and memory behind them is not touched.
+inline Vec load_n(const float* p, int n) { return {_mm512_maskz_loadu_ps(lane_mask(n), p)}; }
+inline void store_n(float* p, Vec a, int n) { _mm512_mask_storeu_ps(p, lane_mask(n), a.v); }
+inline Vec add(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline Vec sub(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline Vec mul(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Vec div(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
+// a*b + c, and c - a*b, rounded once
+inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vec fnma(Vec a, Vec b, Vec c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
+// x limited to [low, high]; a NaN stays a NaN (the instruction returns its second operand)
+inline Vec clamp(Vec x, float low, float high) {
+  return {_mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), x.v))};
+}
+// The bits of x moved 23 places up: makes an exponent of an integer.
+inline Vec shift_to_exponent(Vec x) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x.v), 23))};
+}
+
+}  // namespace
+}  // namespace fastgru

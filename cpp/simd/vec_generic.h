@@ -1,0 +1,73 @@
+// Four floats in an array, for CPUs that have no file of their own. Included only by isa_baseline.cpp.
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+namespace fastgru {
+namespace {
+
+constexpr int kLanes = 4;
+constexpr int kTileRows = 4;
+
+struct Vec {
+  float v[kLanes];
+};
+
+template <class F>
+inline Vec each(F f) {
+  Vec out;
+  for (int i = 0; i < kLanes; ++i) out.v[i] = f(i);
+  return out;
+}
+
+inline Vec set1(float x) {
+  return each([=](int) { return x; });
+}
+inline Vec zero() { return set1(0.0f); }
+inline Vec load(const float* p) {
+  return each([=](int i) { return p[i]; });
+}
+inline void store(float* p, Vec a) {
+  for (int i = 0; i < kLanes; ++i) p[i] = a.v[i];
+}
+// The first n lanes (1 <= n <= kLanes); the others are zero, and memory behind them is not touched.
+inline Vec load_n(const float* p, int n) {
+  return each([=](int i) { return i < n ? p[i] : 0.0f; });
+}
+inline void store_n(float* p, Vec a, int n) {
+  for (int i = 0; i < n; ++i) p[i] = a.v[i];
+}
+inline Vec add(Vec a, Vec b) {
+  return each([&](int i) { return a.v[i] + b.v[i]; });
+}
+inline Vec sub(Vec a, Vec b) {
+  return each([&](int i) { return a.v[i] - b.v[i]; });
+}
+inline Vec mul(Vec a, Vec b) {
+  return each([&](int i) { return a.v[i] * b.v[i]; });
+}
+inline Vec div(Vec a, Vec b) {
+  return each([&](int i) { return a.v[i] / b.v[i]; });
+}
+// a*b + c, and c - a*b, rounded twice
+inline Vec fma(Vec a, Vec b, Vec c) { return add(mul(a, b), c); }
+inline Vec fnma(Vec a, Vec b, Vec c) { return sub(c, mul(a, b)); }
+// x limited to [low, high]; a NaN stays a NaN
+inline Vec clamp(Vec x, float low, float high) {
+  return each([&](int i) { return x.v[i] < low ? low : (x.v[i] > high ? high : x.v[i]); });
+}
+// The bits of x moved 23 places up: makes an exponent of an integer.
+inline Vec shift_to_exponent(Vec x) {
+  return each([&](int i) {
+    uint32_t bits;
+    memcpy(&bits, &x.v[i], sizeof bits);
+    bits <<= 23;
+    float out;
+    memcpy(&out, &bits, sizeof out);
+    return out;
+  });
+}
+
+}  // namespace
+}  // namespace fastgru

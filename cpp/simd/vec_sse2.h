@@ -1,0 +1,50 @@
+// One SSE2 vector of floats: 4 lanes, 16 registers, what every x86-64 has. Included only by isa_baseline.cpp.
+// There is no FMA: products are rounded before they are added, so the bits differ from the other ISAs.
+#pragma once
+
+#include <emmintrin.h>
+#include <stdint.h>
+
+namespace fastgru {
+namespace {
+
+struct Vec {
+  __m128 v;
+};
+
+constexpr int kLanes = 4;
+constexpr int kTileRows = 3;  // 9 accumulators, 3 weights, 1 broadcast, and the products need registers too
+
+inline Vec zero() { return {_mm_setzero_ps()}; }
+inline Vec set1(float x) { return {_mm_set1_ps(x)}; }
+inline Vec load(const float* p) { return {_mm_loadu_ps(p)}; }
+inline void store(float* p, Vec a) { _mm_storeu_ps(p, a.v); }
+// The first n lanes (1 <= n <= kLanes); the others are zero, and memory behind them is not touched.
+inline Vec load_n(const float* p, int n) {
+  float lanes[kLanes] = {0.0f, 0.0f, 0.0f, 0.0f};
+  for (int i = 0; i < n; ++i) lanes[i] = p[i];
+  return {_mm_loadu_ps(lanes)};
+}
+inline void store_n(float* p, Vec a, int n) {
+  float lanes[kLanes];
+  _mm_storeu_ps(lanes, a.v);
+  for (int i = 0; i < n; ++i) p[i] = lanes[i];
+}
+inline Vec add(Vec a, Vec b) { return {_mm_add_ps(a.v, b.v)}; }
+inline Vec sub(Vec a, Vec b) { return {_mm_sub_ps(a.v, b.v)}; }
+inline Vec mul(Vec a, Vec b) { return {_mm_mul_ps(a.v, b.v)}; }
+inline Vec div(Vec a, Vec b) { return {_mm_div_ps(a.v, b.v)}; }
+// a*b + c, and c - a*b, rounded twice
+inline Vec fma(Vec a, Vec b, Vec c) { return {_mm_add_ps(_mm_mul_ps(a.v, b.v), c.v)}; }
+inline Vec fnma(Vec a, Vec b, Vec c) { return {_mm_sub_ps(c.v, _mm_mul_ps(a.v, b.v))}; }
+// x limited to [low, high]; a NaN stays a NaN (the instruction returns its second operand)
+inline Vec clamp(Vec x, float low, float high) {
+  return {_mm_min_ps(_mm_set1_ps(high), _mm_max_ps(_mm_set1_ps(low), x.v))};
+}
+// The bits of x moved 23 places up: makes an exponent of an integer.
+inline Vec shift_to_exponent(Vec x) {
+  return {_mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(x.v), 23))};
+}
+
+}  // namespace
+}  // namespace fastgru
