@@ -1,0 +1,81 @@
+// The update rules: Adam, and gradient descent with (Nesterov) momentum, with L2 decay and clipping by the
+// global norm. The formulae are those of torch.optim.Adam, torch.optim.SGD and
+// torch.nn.utils.clip_grad_norm_.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "nn/layout.h"
+#include "runtime/aligned.h"
+#include "runtime/status.h"
+
+namespace fastgru {
+
+enum class Solver { adam, sgd };
+
+struct OptimizerOptions {
+  Solver solver = Solver::adam;
+  double learning_rate = 5e-3;
+  double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8;  // Adam
+  double momentum = 0.9;                                // SGD
+  bool nesterov = false;                                // SGD
+  double alpha =
+      0.0;  // alpha * w is added to the gradient of a weight matrix (not of a bias), after clipping
+  double clip_norm = 1.0;  // the largest global norm of the gradient; 0: no limit
+};
+
+Status validate(const OptimizerOptions& options);
+
+template <class S>
+class Optimizer {
+ public:
+  Optimizer(const NetworkLayout& layout, const OptimizerOptions& options);
+
+  // Memory for the moments, which start at 0. Before anything else.
+  Status allocate();
+
+  // The global norm, summed in a fixed order in double.
+  double norm(const S* gradient, int threads);
+
+  // updated = params moved against `gradient`, whose global norm is `norm`. False: a result is not finite.
+  // Then `updated` is of no use and the moments are 0 again.
+  bool step(const S* params, const S* gradient, double norm, S* updated, int threads);
+
+  const OptimizerOptions& options() const { return options_; }
+  void set_learning_rate(double learning_rate) { options_.learning_rate = learning_rate; }
+
+  std::int64_t step_count() const { return step_count_; }
+  std::int64_t size() const { return size_; }
+  // Adam: the mean of gradients; SGD: the momentum buffer. size() values.
+  const S* first_moment() const { return first_.data(); }
+  // Adam: the mean of squared gradients, size() values; SGD: null.
+  const S* second_moment() const { return second_.data(); }
+  bool has_second_moment() const { return options_.solver == Solver::adam; }
+
+  // Continues from what another optimiser of the same kind and size had. `second` as second_moment().
+  void restore(std::int64_t step_count, const S* first, const S* second);
+
+ private:
+  // A stretch of the flat vector within one tensor: the unit of work and of the sums' order.
+  struct Chunk {
+    std::int64_t offset, size;
+    bool decays;
+  };
+  struct Update;
+
+  void clear();
+
+  OptimizerOptions options_;
+  std::int64_t size_;
+  std::int64_t step_count_ = 0;
+  std::vector<Chunk> chunks_;
+  std::vector<double> sums_;          // one for each chunk
+  std::vector<std::uint8_t> finite_;  // one for each chunk
+  AlignedBuffer<S> first_, second_;
+};
+
+extern template class Optimizer<float>;
+extern template class Optimizer<double>;
+
+}  // namespace fastgru

@@ -1,0 +1,81 @@
+// The caller's data: samples in raw units, of any float type, at any strides, and their way into a
+// mini-batch.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "nn/layout.h"
+#include "runtime/status.h"
+
+namespace fastgru {
+
+enum class SampleType { float32, float64 };
+
+// (samples, steps, features) whose features are contiguous; the other strides are free (in elements). Targets
+// have one step. A float64 array may feed a float32 network: it is standardised before it is rounded.
+struct SampleArray {
+  const void* data = nullptr;
+  SampleType type = SampleType::float32;
+  std::int64_t samples = 0, steps = 0, features = 0;
+  std::int64_t sample_stride = 0, step_stride = 0;
+};
+
+struct TrainingData {
+  SampleArray x;                          // (N, T, I)
+  SampleArray y;                          // (N, 1, O)
+  const double* sample_weight = nullptr;  // (N), null: ones
+  const std::int64_t* lengths = nullptr;  // (N), null: all T
+};
+
+// How raw units become the network's own: (value - mean) / scale, per feature and per output.
+struct Scaling {
+  std::vector<double> x_mean, x_scale, y_mean, y_scale;
+
+  static Scaling identity(const NetworkConfig& config);
+};
+
+// Sizes fit the network; everything is finite; every scale is above 0.
+Status validate(const Scaling& scaling, const NetworkConfig& config);
+
+// N may be 0 here.
+Status validate_inputs(const SampleArray& x, const std::int64_t* lengths, const NetworkConfig& config);
+
+// At least one sample; weights finite, not negative and not all 0.
+Status validate(const TrainingData& data, const NetworkConfig& config);
+
+// The mean of the weights, summed in the order of the samples; 1 without weights.
+double mean_weight(const TrainingData& data);
+
+// to = (from - mean) / scale for `rows` dense rows. Computed in double, so that an offset far larger than the
+// signal costs nothing. The one place where inputs are standardised: training, predict and streams agree to
+// the bit.
+template <class X, class S>
+void scale_rows(const X* from, std::int64_t rows, std::int64_t features, const double* mean,
+                const double* scale, S* to) {
+  for (std::int64_t b = 0; b < rows; ++b, from += features, to += features) {
+    for (std::int64_t f = 0; f < features; ++f) {
+      to[f] = static_cast<S>((static_cast<double>(from[f]) - mean[f]) / scale[f]);
+    }
+  }
+}
+
+// out (steps, rows, features), dense: (value - mean) / scale of the samples order[first ...], or first ...
+// when order is null.
+template <class S>
+void gather_scaled(const SampleArray& source, const std::int64_t* order, std::int64_t first,
+                   std::int64_t rows, const std::vector<double>& mean, const std::vector<double>& scale,
+                   S* out, int threads);
+
+// (rows, outputs) in the network's own units to raw units.
+template <class S>
+void unscale_outputs(const Scaling& scaling, const S* outputs, std::int64_t rows, S* out);
+
+extern template void gather_scaled(const SampleArray&, const std::int64_t*, std::int64_t, std::int64_t,
+                                   const std::vector<double>&, const std::vector<double>&, float*, int);
+extern template void gather_scaled(const SampleArray&, const std::int64_t*, std::int64_t, std::int64_t,
+                                   const std::vector<double>&, const std::vector<double>&, double*, int);
+extern template void unscale_outputs(const Scaling&, const float*, std::int64_t, float*);
+extern template void unscale_outputs(const Scaling&, const double*, std::int64_t, double*);
+
+}  // namespace fastgru

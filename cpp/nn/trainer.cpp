@@ -1,0 +1,183 @@
+#include "nn/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "gru/checks.h"
+#include "nn/shuffle.h"
+
+namespace fastgru {
+
+Status validate(const TrainerOptions& options) {
+  FASTGRU_RETURN_IF_ERROR(validate(options.optimizer));
+  if (options.batch_size < 1) {
+    return Status::invalid("batch_size must be at least 1, got " + std::to_string(options.batch_size));
+  }
+  if (options.num_threads < 0) {
+    return Status::invalid("num_threads must be at least 0 (0: the process-wide setting), got " +
+                           std::to_string(options.num_threads));
+  }
+  return {};
+}
+
+template <class S>
+Trainer<S>::Trainer(std::shared_ptr<Network<S>> network, const TrainerOptions& options)
+    : network_(std::move(network)),
+      options_(options),
+      optimizer_(network_->layout(), options.optimizer),
+      pass_(network_->layout()),
+      weights_(network_->config().gru) {}
+
+template <class S>
+Status Trainer<S>::allocate() {
+  FASTGRU_RETURN_IF_ERROR(optimizer_.allocate());
+  const std::int64_t total = network_->layout().total();
+  const bool fits = params_.reserve(total) && updated_.reserve(total) && gradient_.reserve(total);
+  return fits ? Status() : out_of_memory();
+}
+
+template <class S>
+Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOptions& options,
+                        std::unique_ptr<Trainer>& result) {
+  FASTGRU_RETURN_IF_ERROR(validate(options));
+  std::unique_ptr<Trainer> trainer(new Trainer(std::move(network), options));
+  FASTGRU_RETURN_IF_ERROR(trainer->allocate());
+  result = std::move(trainer);
+  return {};
+}
+
+// Everything that an epoch needs before its first mini-batch.
+template <class S>
+Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& version) {
+  const std::int64_t samples = data.x.samples;
+  FASTGRU_RETURN_IF_ERROR(pass_.reserve(data.x.steps, std::min(samples, options_.batch_size)));
+  if (version.params != params_source_) {  // somebody else set them
+    std::copy_n(version.params->flat(), network_->layout().total(), params_.data());
+    params_source_.reset();
+    FASTGRU_RETURN_IF_ERROR(weights_.assign(params_.data()));
+    params_source_ = version.params;
+  }
+  order_.resize(static_cast<std::size_t>(samples));
+  if (options_.shuffle) {
+    shuffle_order(order_.data(), samples, options_.seed, static_cast<std::uint64_t>(epoch_));
+  } else {
+    std::iota(order_.begin(), order_.end(), std::int64_t{0});
+  }
+  batch_losses_.clear();
+  batch_losses_.reserve(static_cast<std::size_t>((samples - 1) / options_.batch_size + 1));
+  return {};
+}
+
+template <class S>
+RunOptions Trainer<S>::run_options(Interrupt* interrupt) const {
+  RunOptions options;
+  options.num_threads = options_.num_threads;
+  options.interrupt = interrupt;
+  return options;
+}
+
+template <class S>
+Status Trainer<S>::diverged(const char* what, double value) const {
+  char text[512];
+  const OptimizerOptions& o = optimizer_.options();
+  std::snprintf(text, sizeof text,
+                "training diverged: %s of mini-batch %zu of epoch %lld is %g. Lower learning_rate (now %g) "
+                "or clip_norm "
+                "(now %g%s); x and y must be finite. The network keeps its last finite parameters",
+                what, batch_losses_.size(), static_cast<long long>(epoch_), value, o.learning_rate,
+                o.clip_norm, o.clip_norm == 0 ? ", which is no clipping" : "");
+  return Status::invalid(text);
+}
+
+// Loss, gradient and update for the mini-batch that was gathered. Unless it succeeds, params_ is as before.
+template <class S>
+Status Trainer<S>::run_step(double mean_weight, const RunOptions& options, double& loss) {
+  const std::uint64_t seed = step_seed(options_.seed, static_cast<std::uint64_t>(optimizer_.step_count()));
+  FASTGRU_RETURN_IF_ERROR(
+      pass_.loss_and_gradient(weights_, params_.data(), mean_weight, seed, options, loss, gradient_.data()));
+  if (!std::isfinite(loss)) return diverged("the loss", loss);
+  const double norm = optimizer_.norm(gradient_.data(), options.num_threads);
+  if (!std::isfinite(norm)) return diverged("the gradient's norm", norm);
+  if (!optimizer_.step(params_.data(), gradient_.data(), norm, updated_.data(), options.num_threads)) {
+    return diverged("a parameter after the update", std::nan(""));
+  }
+  std::swap(params_, updated_);
+  return {};
+}
+
+template <class S>
+Status Trainer<S>::run_batches(const TrainingData& data, const Scaling& scaling, Interrupt* interrupt) {
+  const RunOptions options = run_options(interrupt);
+  const double weight = mean_weight(data);
+  for (std::int64_t first = 0; first < data.x.samples; first += options_.batch_size) {
+    if (interrupt != nullptr && interrupt->check()) return Status::interrupted();
+    const std::int64_t rows = std::min(options_.batch_size, data.x.samples - first);
+    pass_.gather(data, scaling, order_.data(), first, rows, options_.num_threads);
+    double loss = 0;
+    FASTGRU_RETURN_IF_ERROR(run_step(weight, options, loss));
+    batch_losses_.push_back(loss);
+    FASTGRU_RETURN_IF_ERROR(weights_.assign(params_.data()));
+  }
+  return {};
+}
+
+template <class S>
+Status Trainer<S>::publish() {
+  std::shared_ptr<const NetworkParams<S>> fresh;
+  FASTGRU_RETURN_IF_ERROR(NetworkParams<S>::make(network_->shared_layout(), params_.data(), fresh));
+  network_->set_parameters(fresh);
+  params_source_ = std::move(fresh);
+  return {};
+}
+
+template <class S>
+Status Trainer<S>::run_epoch(const TrainingData& data, Interrupt* interrupt, double& mean_loss) {
+  FASTGRU_RETURN_IF_ERROR(validate(data, network_->config()));
+  const NetworkVersion<S> version = network_->version();
+  FASTGRU_RETURN_IF_ERROR(prepare(data, version));
+  const Status status = run_batches(data, *version.scaling, interrupt);
+  if (!batch_losses_.empty()) FASTGRU_RETURN_IF_ERROR(publish());
+  FASTGRU_RETURN_IF_ERROR(status);
+  double sum = 0;
+  for (std::size_t i = 0; i < batch_losses_.size(); ++i) {
+    const std::int64_t first = static_cast<std::int64_t>(i) * options_.batch_size;
+    sum += batch_losses_[i] * static_cast<double>(std::min(options_.batch_size, data.x.samples - first));
+  }
+  mean_loss = sum / static_cast<double>(data.x.samples);
+  ++epoch_;
+  return {};
+}
+
+template <class S>
+Status Trainer<S>::evaluate(const TrainingData& data, Interrupt* interrupt, double& loss) const {
+  return network_->evaluate(data, run_options(interrupt), loss);
+}
+
+template <class S>
+Status Trainer<S>::set_learning_rate(double learning_rate) {
+  OptimizerOptions options = optimizer_.options();
+  options.learning_rate = learning_rate;
+  FASTGRU_RETURN_IF_ERROR(validate(options));
+  optimizer_.set_learning_rate(learning_rate);
+  return {};
+}
+
+template <class S>
+Status Trainer<S>::restore(std::int64_t epoch, std::int64_t step_count, const S* first_moment,
+                           const S* second_moment) {
+  if (epoch < 0) return Status::invalid("epoch must be at least 0, got " + std::to_string(epoch));
+  if (step_count < 0)
+    return Status::invalid("step_count must be at least 0, got " + std::to_string(step_count));
+  optimizer_.restore(step_count, first_moment, second_moment);
+  epoch_ = epoch;
+  return {};
+}
+
+template class Trainer<float>;
+template class Trainer<double>;
+
+}  // namespace fastgru

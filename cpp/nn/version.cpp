@@ -1,0 +1,24 @@
+#include "nn/version.h"
+
+#include <algorithm>
+
+#include "gru/checks.h"
+
+namespace fastgru {
+
+template <class S>
+Status NetworkParams<S>::make(std::shared_ptr<const NetworkLayout> layout, const S* flat,
+                              std::shared_ptr<const NetworkParams>& result) {
+  const std::int64_t total = layout->total();
+  auto fresh = std::make_shared<NetworkParams>(std::move(layout));
+  if (!fresh->flat_.reserve(total)) return out_of_memory();
+  std::copy_n(flat, total, fresh->flat_.data());
+  FASTGRU_RETURN_IF_ERROR(fresh->gru_.assign(flat));  // the GRU's parameters come first
+  result = std::move(fresh);
+  return {};
+}
+
+template class NetworkParams<float>;
+template class NetworkParams<double>;
+
+}  // namespace fastgru
