@@ -245,7 +245,7 @@ std::vector<std::uint64_t> SafetensorsHeader::shape_of(const Tensor& tensor) con
 
 Status SafetensorsFile::open(const std::filesystem::path& path, SafetensorsFile* file, int* os_error) {
   return guarded([&]() -> Status {
-    const Status status = open_file(path, &file->input_, &file->header_, os_error);
+    Status status = open_file(path, &file->input_, &file->header_, os_error);
     if (status.code() != ErrorCode::model_format) return status;
     return {ErrorCode::model_format, in_quotes(path.u8string()) + ": " + status.message()};
   });
