@@ -1,0 +1,5 @@
+"""The scikit-learn estimators. Importing this package imports scikit-learn; ``import fastgru`` does not."""
+
+from fastgru.estimators.regressor import GRURegressor
+
+__all__ = ["GRURegressor"]

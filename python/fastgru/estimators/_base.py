@@ -1,0 +1,286 @@
+"""What every GRU estimator shares: the constructor, fitting, the raw answer. Encoding y is left open."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Tags, check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from fastgru import _core
+from fastgru.estimators._fit_loop import FitLoop, History
+from fastgru.estimators._network import (
+    Architecture,
+    Network,
+    Trainer,
+    initial_parameters,
+    make_network,
+    make_trainer,
+)
+from fastgru.estimators._params import FIXED_WHILE_CONTINUING, PARAMETER_CONSTRAINTS
+from fastgru.estimators._persistence import ModelFileMixin
+from fastgru.estimators._progress import make_progress
+from fastgru.estimators._samples import Samples
+from fastgru.estimators._scaling import Standard, identity, standard
+from fastgru.estimators._validation import (
+    as_sequences,
+    check_features,
+    check_sequences,
+    check_weights,
+    thread_count,
+)
+
+
+class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
+    """A GRU with a dense head on its last state, trained in C++.
+
+    A concrete estimator says what y means: `_encode_targets`, `_target_scaling`, `_validation_score`, and
+    decodes `_raw_predict`.
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = PARAMETER_CONSTRAINTS
+
+    def __init__(
+        self,
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        *,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        reset_after: bool = True,
+        solver: str = "adam",
+        alpha: float = 0.0,
+        batch_size: int = 32,
+        learning_rate_init: float = 5e-3,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        clip_norm: float | None = 1.0,
+        standardize: bool = True,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.reset_after = reset_after
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.clip_norm = clip_norm
+        self.standardize = standardize
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    @abstractmethod
+    def _encode_targets(self, y: Any, *, reset: bool) -> NDArray[Any]:
+        """Check `y` and return what the head is trained on: (n_samples, n_head_outputs) of `self.dtype`."""
+
+    @abstractmethod
+    def _target_scaling(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Standard:
+        """Return the scaling of encoded targets."""
+
+    @abstractmethod
+    def _validation_score(
+        self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None
+    ) -> float:
+        """Return the score (higher is better) of the network's answers `raw` for encoded targets `y`."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_network")
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        going_on = hasattr(self, "_network") and (self.warm_start or incremental)
+        if going_on:
+            self._check_same_network()
+        array = check_sequences(self, X, dtype=self.dtype)
+        targets = self._encode_targets(y, reset=not going_on)
+        check_consistent_length(array, targets)
+        weight = check_weights(sample_weight, array)
+        check_features(self, X, array, reset=not going_on)
+        samples = Samples(as_sequences(array), targets, weight).without_zero_weights()
+
+        if going_on:
+            network, seed, history = self._network, self._seed, self._history
+        else:
+            seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int64).max, dtype=np.int64))
+            network, history = self._new_network(samples, seed), History()
+        trainer = self._new_trainer(network, len(samples), seed)
+        if going_on and self._trainer_state["solver"] == self.solver:
+            trainer.set_state(self._trainer_state["state"])
+        history.continue_with(early_stopping=self.early_stopping)
+        if incremental:
+            self._loop(network, trainer).run_one(samples, history)
+        elif self.early_stopping:
+            self._run_with_validation(network, trainer, samples, history, seed)
+        else:
+            self._loop(network, trainer).run(samples, history)
+
+        self._network, self._seed, self._history = network, seed, history
+        self._trainer_state = {"solver": self.solver, "state": trainer.get_state()}
+        self._publish()
+
+    def _run_with_validation(
+        self, network: Network, trainer: Trainer, samples: Samples, history: History, seed: int
+    ) -> None:
+        # Keyed by the seed alone, so that a warm start holds out the same rows again.
+        train, held_out = train_test_split(
+            np.arange(len(samples)), test_size=self.validation_fraction, random_state=seed % 2**32
+        )
+        if len(held_out) < 2:
+            raise ValueError(
+                f"The validation set is too small ({len(held_out)} of {len(samples)} samples). Increase "
+                "'validation_fraction' or the size of your dataset."
+            )
+        unseen = samples.take(np.sort(held_out))
+        threads = thread_count(self.n_jobs)
+
+        def validate() -> float:
+            raw = network.predict(unseen.X, num_threads=threads)
+            return self._validation_score(unseen.y, raw, unseen.weight)
+
+        self._loop(network, trainer, validate).run(samples.take(np.sort(train)), history)
+
+    def _loop(
+        self, network: Network, trainer: Trainer, validate: Callable[[], float] | None = None
+    ) -> FitLoop:
+        progress = make_progress(self.verbose, type(self).__name__, self.max_iter)
+        return FitLoop(network, trainer, self.max_iter, self.tol, self.n_iter_no_change, progress, validate)
+
+    def _new_network(self, samples: Samples, seed: int) -> Network:
+        n_features = samples.X.shape[2]
+        architecture: Architecture = {
+            "input_size": n_features,
+            "hidden_size": int(self.hidden_size),
+            "num_layers": int(self.num_layers),
+            "bidirectional": bool(self.bidirectional),
+            "reset_after": bool(self.reset_after),
+            "dropout": float(self.dropout),
+            "output_size": samples.y.shape[1],
+            "dtype": self.dtype,
+        }
+        network = make_network(architecture)
+        network.set_parameters(initial_parameters(network, architecture, seed))
+        inputs = identity(n_features)
+        if self.standardize:
+            inputs = standard(samples.X, samples.weight, name="X")
+        outputs = self._target_scaling(samples.y, samples.weight)
+        network.set_scaling(inputs.mean, inputs.scale, outputs.mean, outputs.scale)
+        self._architecture = architecture
+        return network
+
+    def _new_trainer(self, network: Network, n_samples: int, seed: int) -> Trainer:
+        return make_trainer(
+            network,
+            solver=self.solver,
+            learning_rate=self.learning_rate_init,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            momentum=self.momentum,
+            nesterov=bool(self.nesterovs_momentum),
+            alpha=self.alpha,
+            clip_norm=0.0 if self.clip_norm is None else self.clip_norm,
+            batch_size=min(int(self.batch_size), n_samples),
+            shuffle=bool(self.shuffle),
+            seed=seed,
+            num_threads=thread_count(self.n_jobs),
+        )
+
+    def _check_same_network(self) -> None:
+        for name in FIXED_WHILE_CONTINUING:
+            was, now = self._architecture[name], getattr(self, name)  # type: ignore[literal-required]
+            if was != now:
+                raise ValueError(
+                    f"{name}={now!r}, but the network that training goes on with has {name}={was!r}: set it "
+                    "back, or call fit with warm_start=False to begin anew"
+                )
+
+    def _publish(self) -> None:
+        """Set the public fitted attributes from the private ones."""
+        history = self._history
+        self.n_iter_ = history.n_iter
+        self.loss_curve_ = history.loss_curve
+        self.loss_ = history.loss_curve[-1] if history.loss_curve else np.inf
+        self.best_loss_ = history.best_loss
+        self.validation_scores_ = history.validation_scores
+        self.best_validation_score_ = history.best_score
+
+    def _raw_predict(self, X: Any) -> NDArray[np.float64]:
+        """Return the network's answers, (n_samples, n_head_outputs), unscaled."""
+        check_is_fitted(self)
+        array = check_sequences(self, X, dtype=self._architecture["dtype"])
+        check_features(self, X, array, reset=False)
+        raw = self._network.predict(as_sequences(array), num_threads=thread_count(self.n_jobs))
+        if not np.isfinite(raw).all():
+            row = int(np.flatnonzero(~np.isfinite(raw).all(axis=1))[0])
+            raise ValueError(f"X[{row}] lies so far from the data of fit that its answer leaves {raw.dtype}")
+        return np.asarray(raw, dtype=np.float64)
+
+    def stream(self, batch_size: int = 1) -> _core.NetworkStreamF32 | _core.NetworkStreamF64:
+        """Return a stream that takes one time step at a time and gives the estimator's answer after each.
+
+        Parameters
+        ----------
+        batch_size : int, default=1
+            Sequences stepped side by side.
+
+        Returns
+        -------
+        stream
+            ``stream.step(x_t)`` takes raw values of shape (n_features,), or (batch_size, n_features), and
+            returns (n_outputs,), or (batch_size, n_outputs), of the estimator's `dtype`, in the units of y;
+            ``out=`` takes the array to write to. After t steps it is what the network answers to the t steps
+            as one sequence. ``stream.reset()`` starts a new sequence, ``stream.copy()`` forks one. NaN is not
+            refused.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            ``bidirectional=True``: the reverse direction needs the future.
+        """
+        check_is_fitted(self)
+        return self._network.stream(batch_size)

@@ -1,0 +1,134 @@
+"""Epoch after epoch: when training stops, what is best so far, what the user sees."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from fastgru.estimators._network import Network, Trainer
+from fastgru.estimators._progress import Progress
+from fastgru.estimators._samples import Samples
+
+
+@dataclass
+class History:
+    """What training left behind so far; the rules are those of scikit-learn's MLP.
+
+    With early stopping the validation score decides and `best_loss` is None; without it the loss decides and
+    `validation_scores` and `best_score` are None.
+    """
+
+    loss_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] | None = None
+    best_loss: float | None = None
+    best_score: float | None = None
+    n_iter: int = 0
+    idle: int = 0  # epochs in a row without an improvement of tol
+
+    def continue_with(self, *, early_stopping: bool) -> None:
+        """Get ready for another round of epochs that goes on from the present weights."""
+        self.n_iter = 0
+        if early_stopping:
+            self.validation_scores = self.validation_scores or []
+            self.best_score = -np.inf if self.best_score is None else self.best_score
+            self.best_loss = None
+        else:
+            self.validation_scores = self.best_score = None
+            self.best_loss = np.inf if self.best_loss is None else self.best_loss
+
+    def add(self, loss: float, score: float | None, tol: float) -> bool:
+        """Note one epoch; tell whether it was the best so far."""
+        self.n_iter += 1
+        self.loss_curve.append(loss)
+        if score is None:
+            assert self.best_loss is not None
+            enough, better = loss <= self.best_loss - tol, loss < self.best_loss
+            self.best_loss = min(loss, self.best_loss)
+        else:
+            assert self.best_score is not None and self.validation_scores is not None
+            self.validation_scores.append(score)
+            # A score that is not a number is no improvement.
+            enough, better = score >= self.best_score + tol, score > self.best_score
+            self.best_score = score if better else self.best_score
+        self.idle = 0 if enough else self.idle + 1
+        return better
+
+
+@dataclass(frozen=True)
+class FitLoop:
+    """The loop over epochs, for any loss: the trainer knows the loss, `validate` knows the score."""
+
+    network: Network
+    trainer: Trainer
+    max_iter: int
+    tol: float
+    n_iter_no_change: float
+    progress: Progress
+    validate: Callable[[], float] | None = None  # the validation score of the present weights
+
+    def run(self, samples: Samples, history: History) -> None:
+        """Train until `max_iter`, convergence or Ctrl-C; `history` is brought up to date as it goes.
+
+        With validation the network ends with the weights of the best score. After Ctrl-C it ends with those
+        of the best epoch in any case, with a warning: what was learnt is not lost.
+        """
+        history.idle = 0
+        best: NDArray[Any] | None = self.network.parameters.copy() if history.loss_curve else None
+        interrupted = converged = False
+        try:
+            while history.n_iter < self.max_iter and not converged:
+                loss = self._epoch(samples)
+                score = None if self.validate is None else self.validate()
+                if history.add(loss, score, self.tol) or best is None:
+                    best = self.network.parameters.copy()
+                self.progress.epoch(history.n_iter, loss, score)
+                converged = history.idle > self.n_iter_no_change
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            self.progress.close()
+        if best is not None and (interrupted or self.validate is not None):
+            self.network.set_parameters(best)
+        self._say_how_it_ended(history, interrupted=interrupted, converged=converged)
+
+    def run_one(self, samples: Samples, history: History) -> None:
+        """Train one epoch, for ``partial_fit``: no convergence, no warning of its absence."""
+        try:
+            loss = self._epoch(samples)
+            history.add(loss, None, self.tol)
+            self.progress.epoch(len(history.loss_curve), loss, None)
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user in the middle of an epoch.", stacklevel=5)
+        finally:
+            self.progress.close()
+
+    def _epoch(self, samples: Samples) -> float:
+        return float(self.trainer.run_epoch(samples.X, samples.y, sample_weight=samples.weight))
+
+    def _say_how_it_ended(self, history: History, *, interrupted: bool, converged: bool) -> None:
+        if interrupted:
+            warnings.warn(
+                f"Training interrupted by user: the best weights of {history.n_iter} whole epochs are kept."
+                if history.n_iter
+                else "Training interrupted by user in the first epoch: the weights so far are kept.",
+                stacklevel=6,
+            )
+        elif converged:
+            what = "Training loss" if self.validate is None else "Validation score"
+            self.progress.say(
+                f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive "
+                "epochs. Stopping."
+            )
+        else:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                "hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=6,
+            )

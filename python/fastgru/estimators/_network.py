@@ -1,0 +1,121 @@
+"""The estimator's network in the core: making it, giving it its first weights, taking it apart for a file."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TypeAlias, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from fastgru import _core
+
+Network: TypeAlias = _core.NetworkF32 | _core.NetworkF64
+Trainer: TypeAlias = _core.TrainerF32 | _core.TrainerF64
+
+
+class Architecture(TypedDict):
+    """What a network is made from; plain values, so that it can stand in a model file."""
+
+    input_size: int
+    hidden_size: int
+    num_layers: int
+    bidirectional: bool
+    reset_after: bool
+    dropout: float
+    output_size: int
+    dtype: str
+
+
+def make_network(architecture: Architecture) -> Network:
+    """Return a network with zero weights and no scaling.
+
+    Raises
+    ------
+    ValueError
+        The network would be larger than this machine can address.
+    MemoryError
+        It does not fit into memory.
+    """
+    count = parameter_count(architecture)
+    if count * np.dtype(architecture["dtype"]).itemsize > sys.maxsize // 4:
+        raise ValueError(
+            f"hidden_size={architecture['hidden_size']} and num_layers={architecture['num_layers']}, with "
+            f"{architecture['input_size']} features and {architecture['output_size']} outputs, make a "
+            f"network of {count} parameters: more than this machine can address"
+        )
+    kind = _core.NetworkF64 if architecture["dtype"] == "float64" else _core.NetworkF32
+    return kind(
+        architecture["input_size"],
+        architecture["hidden_size"],
+        architecture["num_layers"],
+        bias=True,
+        dropout=architecture["dropout"],
+        bidirectional=architecture["bidirectional"],
+        reset_after=architecture["reset_after"],
+        output_size=architecture["output_size"],
+        head_dropout=architecture["dropout"],
+    )
+
+
+def make_trainer(network: Network, **options: Any) -> Trainer:
+    """Return the trainer of the network's own precision."""
+    if isinstance(network, _core.NetworkF64):
+        return _core.TrainerF64(network, **options)
+    return _core.TrainerF32(network, **options)
+
+
+def named_parameters(network: Network) -> dict[str, NDArray[Any]]:
+    """Return read-only views of the network's weights by name, in torch's shapes."""
+    flat = network.parameters
+    views: dict[str, NDArray[Any]] = {}
+    offset = 0
+    for name, shape in network.parameter_layout:
+        size = int(np.prod(shape))
+        views[name] = flat[offset : offset + size].reshape(shape)
+        offset += size
+    return views
+
+
+def initial_parameters(network: Network, architecture: Architecture, seed: int) -> NDArray[np.float64]:
+    """Draw first weights from a Philox generator keyed by `seed`: the same for both precisions.
+
+    Input weights are Glorot uniform per gate, as in Keras: of inputs of spread 1 each gate sees a sum of
+    spread about 1, whether there is one feature or a thousand. Recurrent weights are a random orthogonal
+    matrix per gate: they keep the length of the state over many steps, so that gradients neither die nor
+    grow. Biases are zero: standardized data is centred, and a gate at one half lets through a state and a
+    gradient alike. The head is Glorot uniform, too, with a zero bias: the first answer is near the targets'
+    mean.
+    """
+    generator = np.random.Generator(np.random.Philox(key=seed))
+    hidden = architecture["hidden_size"]
+    parts = []
+    # LAPACK's sums may change with its number of threads, and with them the last bits.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for name, shape in network.parameter_layout:
+            if len(shape) == 1:
+                value = np.zeros(shape)
+            elif "weight_hh" in name:
+                value = np.concatenate([_orthogonal(generator, hidden) for _ in range(3)])
+            else:
+                fan_out = hidden if "weight_ih" in name else shape[0]
+                bound = np.sqrt(6.0 / (shape[1] + fan_out))
+                value = generator.uniform(-bound, bound, shape)
+            parts.append(value.ravel())
+    return np.concatenate(parts)
+
+
+def _orthogonal(generator: np.random.Generator, size: int) -> NDArray[np.float64]:
+    q, r = np.linalg.qr(generator.standard_normal((size, size)))
+    # With these signs every orthogonal matrix is as likely as any other (Mezzadri, 2007).
+    return np.asarray(q * np.where(np.diag(r) < 0, -1.0, 1.0), dtype=np.float64)
+
+
+def parameter_count(architecture: Architecture) -> int:
+    """Return the number of weights and biases, counted in Python's integers, which do not overflow."""
+    hidden, layers = int(architecture["hidden_size"]), int(architecture["num_layers"])
+    directions = 2 if architecture["bidirectional"] else 1
+    cell = 3 * hidden * (hidden + 2)
+    inputs = 3 * hidden * (architecture["input_size"] + (layers - 1) * directions * hidden)
+    return directions * (layers * cell + inputs) + architecture["output_size"] * (directions * hidden + 1)

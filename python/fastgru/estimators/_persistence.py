@@ -1,0 +1,218 @@
+"""Estimators in pickles and in model files."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from fastgru import _core, _model_file
+from fastgru.estimators._fit_loop import History
+from fastgru.estimators._network import Architecture, Network, make_network, named_parameters, parameter_count
+
+_Self = TypeVar("_Self", bound="ModelFileMixin")
+
+_SCALING = ("scaling.x_mean", "scaling.x_scale", "scaling.y_mean", "scaling.y_scale")
+
+
+class ModelFileMixin:
+    """``save`` and what ``fastgru.load`` calls; pickling of the network as plain arrays."""
+
+    _network: Network
+    _architecture: Architecture
+    _history: History
+    _seed: int
+    _n_dims: int
+    _trainer_state: dict[str, Any]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())  # type: ignore[misc]  # BaseEstimator's
+        network = state.pop("_network", None)
+        if network is not None:
+            state["_network_state"] = (network.parameters.copy(), network.scaling)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        saved = state.pop("_network_state", None)
+        super().__setstate__(state)  # type: ignore[misc]  # BaseEstimator's
+        if saved is not None:
+            self._network = _restored_network(self._architecture, saved[0], saved[1])
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted estimator to a safetensors file; ``fastgru.load`` reads it back.
+
+        The file holds the weights, the scaling, the constructor's parameters and the fitted numbers: no code
+        and no pickle. It leaves out two things: a `random_state` that is a RandomState instance (stored as
+        None) and the optimiser's moments (training that goes on from a loaded estimator starts them anew).
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to write; an existing file is replaced only once the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        OSError
+            The file cannot be written.
+        """
+        check_is_fitted(self)
+        history = self._history
+        config = {
+            "params": {name: _plain(name, value) for name, value in self.get_params(deep=False).items()},  # type: ignore[attr-defined]
+            "network": dict(self._architecture),
+            "fitted": {
+                "n_features_in": self.n_features_in_,
+                "n_dims": self._n_dims,
+                "n_iter": history.n_iter,
+                "best_loss": _finite_or_none(history.best_loss),
+                "best_validation_score": _finite_or_none(history.best_score),
+                "early_stopped": history.validation_scores is not None,
+                "seed": self._seed,
+                "feature_names_in": [str(name) for name in getattr(self, "feature_names_in_", ())],
+            },
+        }
+        tensors: dict[str, NDArray[Any]] = {**named_parameters(self._network)}
+        tensors.update(zip(_SCALING, self._network.scaling, strict=True))
+        tensors["history.loss_curve"] = np.array(history.loss_curve, dtype=np.float64)
+        tensors["history.validation_scores"] = np.array(history.validation_scores or [], dtype=np.float64)
+        _model_file.save(path, type(self).__name__, config, tensors)
+
+    @classmethod
+    def _from_model_file(cls: type[_Self], config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> _Self:
+        """Build the estimator that was saved; nothing in a file is trusted to be right."""
+        try:
+            estimator: Any = cls(**_parsed(config["params"]))
+            estimator._validate_params()
+            estimator._restore(config["network"], config["fitted"], tensors)
+            estimator._publish()
+        except _core.ModelFormatError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise _core.ModelFormatError(
+                f"not a valid {cls.__name__} file: {type(error).__name__}: {error}"
+            ) from error
+        return cast(_Self, estimator)
+
+    def _restore(
+        self, architecture: dict[str, Any], fitted: dict[str, Any], tensors: dict[str, NDArray[Any]]
+    ) -> None:
+        """Take the fitted state from a file's parts."""
+        self._architecture = _checked_architecture(architecture)
+        flat = _checked_weights(self._architecture, tensors)
+        self._network = _restored_network(self._architecture, flat, tuple(tensors[name] for name in _SCALING))
+        self._n_dims = _whole(fitted, "n_dims", 2, 3)
+        self._seed = _whole(fitted, "seed", 0, 2**64 - 1)
+        self._trainer_state = {"solver": None, "state": {}}
+        self.n_features_in_ = _whole(fitted, "n_features_in", 1, 2**63 - 1)
+        if self._architecture["input_size"] != (1 if self._n_dims == 2 else self.n_features_in_):
+            raise ValueError("n_features_in does not fit the network's input_size")
+        names = fitted["feature_names_in"]
+        if names:
+            if not all(isinstance(name, str) for name in names) or len(names) != self.n_features_in_:
+                raise ValueError("feature_names_in must be one text per feature")
+            self.feature_names_in_ = np.array(names, dtype=object)
+        scores = [float(score) for score in tensors["history.validation_scores"]]
+        self._history = History(
+            loss_curve=[float(loss) for loss in tensors["history.loss_curve"]],
+            validation_scores=scores if fitted["early_stopped"] else None,
+            best_loss=_number_or_none(fitted, "best_loss"),
+            best_score=_number_or_none(fitted, "best_validation_score"),
+            n_iter=_whole(fitted, "n_iter", 0, 2**63 - 1),
+        )
+
+
+def _restored_network(
+    architecture: Architecture, flat: NDArray[Any], scaling: tuple[NDArray[Any], ...]
+) -> Network:
+    network = make_network(architecture)
+    network.set_parameters(flat)
+    x_mean, x_scale, y_mean, y_scale = scaling
+    network.set_scaling(x_mean, x_scale, y_mean, y_scale)
+    return network
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a constructor parameter as JSON has it."""
+    if name == "random_state" and not isinstance(value, Integral):
+        return None
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return "inf" if value == np.inf else float(value)
+    raise ValueError(f"{name}={value!r} cannot be written to a model file")
+
+
+def _parsed(params: dict[str, Any]) -> dict[str, Any]:
+    """Undo `_plain`: only one parameter may be infinite."""
+    if params.get("n_iter_no_change") == "inf":
+        return {**params, "n_iter_no_change": np.inf}
+    return dict(params)
+
+
+def _finite_or_none(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _number_or_none(fitted: dict[str, Any], name: str) -> float | None:
+    value = fitted[name]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    return float(value)
+
+
+def _whole(values: dict[str, Any], name: str, least: int, most: int) -> int:
+    value = values[name]
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name} must be an integer from {least} to {most}, got {value!r}")
+    return value
+
+
+def _checked_architecture(values: dict[str, Any]) -> Architecture:
+    if set(values) != set(Architecture.__annotations__):
+        wanted = sorted(Architecture.__annotations__)
+        raise ValueError(f"network has the fields {sorted(values)}, expected {wanted}")
+    for name in ("input_size", "hidden_size", "num_layers", "output_size"):
+        _whole(values, name, 1, 2**40)
+    for name in ("bidirectional", "reset_after"):
+        if not isinstance(values[name], bool):
+            raise ValueError(f"{name} must be true or false, got {values[name]!r}")
+    dropout = _number_or_none(values, "dropout")
+    if dropout is None or not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+    if values["dtype"] not in ("float32", "float64"):
+        raise ValueError(f"dtype must be float32 or float64, got {values['dtype']!r}")
+    return cast(Architecture, values)
+
+
+def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """Return the flat weights; a claimed size is held against the file's before anything is made of it."""
+    held = [tensor for name, tensor in tensors.items() if name.startswith(("gru.", "head."))]
+    expected, found = parameter_count(architecture), sum(tensor.size for tensor in held)
+    if expected != found:
+        raise ValueError(f"the network has {expected} parameters, the file holds {found}")
+    layout = make_network(architecture).parameter_layout
+    for name, shape in layout:
+        if tensors[name].shape != tuple(shape):
+            raise ValueError(f"{name} has shape {tensors[name].shape}, expected {tuple(shape)}")
+        if tensors[name].dtype != architecture["dtype"]:
+            raise ValueError(f"{name} has dtype {tensors[name].dtype}, expected {architecture['dtype']}")
+    sizes = (architecture["input_size"],) * 2 + (architecture["output_size"],) * 2
+    for name, size in zip(_SCALING, sizes, strict=True):
+        if tensors[name].shape != (size,) or not np.isfinite(tensors[name]).all():
+            raise ValueError(f"{name} must be {size} finite numbers, got shape {tensors[name].shape}")
+        if name.endswith("scale") and not (tensors[name] > 0).all():
+            raise ValueError(f"{name} must be positive")
+    return np.concatenate([tensors[name].ravel() for name, _ in layout])

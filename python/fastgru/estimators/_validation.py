@@ -1,0 +1,164 @@
+"""Turning what users pass into arrays the engine takes, with scikit-learn's errors where it has one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+_SHAPES = "(n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)"
+
+
+def check_sequences(estimator: BaseEstimator, X: Any, *, dtype: str) -> NDArray[Any]:
+    """Return `X` as a finite float32 or float64 array of rank 2 or 3; an array of either is not copied.
+
+    Raises
+    ------
+    TypeError
+        `X` is sparse or holds objects that are not numbers.
+    ValueError
+        Wrong rank, an empty axis, text, complex numbers, NaN, or values beyond the range of `dtype`.
+    """
+    array = _as_numbers(X, "X", estimator)
+    if array.ndim not in (2, 3):
+        raise ValueError(
+            f"Expected X of shape {_SHAPES}, got a {array.ndim}D array of shape {array.shape}. Reshape your "
+            "data: X.reshape(1, -1) if it is one univariate sample, X.reshape(-1, 1) if every row is a "
+            "sample of one time step."
+        )
+    if array.size == 0:  # three axes: check_array has looked at two
+        raise ValueError(f"X has shape {array.shape}: at least one time step and one feature are required.")
+    kept_in = np.float32 if np.can_cast(array.dtype, np.float32) else np.float64
+    return _finite_as(array, np.dtype(kept_in), dtype, "X", estimator)
+
+
+def as_sequences(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a checked `X` as (n_samples, n_timesteps, n_features), without a copy."""
+    return array if array.ndim == 3 else array[:, :, np.newaxis]
+
+
+def check_features(estimator: BaseEstimator, X: Any, array: NDArray[Any], *, reset: bool) -> None:
+    """Record (`reset`) or compare ``feature_names_in_`` and ``n_features_in_``; `array` is the checked `X`.
+
+    The features of a rank 2 `X` are its time steps (one variable), those of a rank 3 `X` its last axis, so
+    that the number of time steps may then differ from one call to the next.
+
+    Raises
+    ------
+    ValueError
+        Another number of features, other names, or another rank than at ``fit``.
+    """
+    if not reset and array.ndim != estimator._n_dims:
+        name, wanted = type(estimator).__name__, estimator._n_dims
+        hint = "pass (n_samples, n_timesteps, n_features)"
+        if wanted == 2:
+            hint = "to let the number of time steps of one variable differ, fit with X[..., np.newaxis]"
+        raise ValueError(f"X has {array.ndim} dimensions, but {name} was fitted with {wanted}: {hint}.")
+    if array.ndim == 2:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    else:
+        validate_data(estimator, array[:, 0, :], reset=reset, skip_check_array=True)
+    if reset:
+        estimator._n_dims = array.ndim
+
+
+def check_real_targets(estimator: BaseEstimator, y: Any, *, dtype: str) -> NDArray[Any]:
+    """Return `y` as a finite float64 array (n_samples, n_outputs); a column vector with the usual warning.
+
+    Raises
+    ------
+    TypeError
+        `y` is sparse or holds objects that are not numbers.
+    ValueError
+        No `y`, wrong rank, no outputs, text, complex numbers, NaN, or values beyond the range of `dtype`.
+    """
+    if y is None:
+        raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None")
+    array = _as_numbers(y, "y", estimator)
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise ValueError(f"y should be of shape (n_samples,) or (n_samples, n_outputs), got {array.shape}")
+    array = _finite_as(array, np.dtype(np.float64), dtype, "y", estimator)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = column_or_1d(array, warn=True)
+    return array.reshape(len(array), -1)
+
+
+def check_weights(sample_weight: Any, X: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Return weights of mean 1 over the rows that count, or None without weights.
+
+    Raises
+    ------
+    ValueError
+        Wrong shape, negative, NaN or infinite weights, or weights that are all zero.
+    """
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if np.any(weight < 0):
+        raise ValueError(
+            f"sample_weight must not be negative, got {weight.min()} at row {int(weight.argmin())}"
+        )
+    largest = weight.max()
+    if largest == 0:
+        raise ValueError("sample_weight must contain at least one non-zero number: every weight is zero")
+    # Only ratios matter: by the largest first, so that neither huge nor tiny weights leave the range.
+    weight = weight / largest
+    return np.asarray(weight / weight[weight > 0].mean(), dtype=np.float64)
+
+
+def thread_count(n_jobs: int | None) -> int:
+    """Return the threads for `n_jobs`, negative ones by joblib's rules; 0, the package's own, for None."""
+    return 0 if n_jobs is None else int(joblib.effective_n_jobs(n_jobs))
+
+
+def _as_numbers(values: Any, name: str, estimator: BaseEstimator) -> NDArray[Any]:
+    """Convert to a numeric array of any rank, naming the argument where scikit-learn's message does not."""
+    try:
+        array = check_array(
+            values,
+            dtype="numeric",
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_all_finite=False,
+            ensure_min_samples=1 if name == "X" else 0,
+            estimator=estimator,
+            input_name=name,
+        )
+    except (TypeError, ValueError) as error:
+        message = str(error)
+        if f" {name}" in message or "Complex data" in message:
+            raise
+        if "inhomogeneous" in message or "setting an array element with a sequence" in message:
+            message = f"its parts have different lengths or nesting ({message})"
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} could not be read as an array of numbers: {message}") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    return np.asarray(array)
+
+
+def _finite_as(
+    array: NDArray[Any], kept_in: np.dtype[Any], computed_in: str, name: str, estimator: BaseEstimator
+) -> NDArray[Any]:
+    """Return `array` in one dtype, once it is sure that another can hold its values, too."""
+    with np.errstate(over="ignore"):  # what leaves the range becomes infinite and is refused by name below
+        array = array.astype(kept_in, copy=False)
+    check_array(
+        array,
+        dtype=None,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_min_samples=0,
+        ensure_min_features=0,
+        estimator=estimator,
+        input_name=name,
+    )
+    limit = np.finfo(computed_in).max
+    if array.size and (array.max() > limit or array.min() < -limit):
+        raise ValueError(f"Input {name} contains a value too large for dtype('{computed_in}').")
+    return array
