@@ -138,18 +138,28 @@ struct Piece {
   std::int64_t first, width;
 };
 
-// Columns of one work item: what the kernel takes at once for this depth.
-std::int64_t piece_width(std::int64_t depth, std::int64_t lanes) {
-  return lanes * (depth == 1 ? 8 : depth == 2 ? 4 : 3);
+// A work item takes up to this many vectors of gates: its share of packing the other operand is then a few percent.
+constexpr std::int64_t kPieceVectors = 12;
+
+std::int64_t piece_width(const GradientProduct& p, std::int64_t lanes, int threads) {
+  const std::int64_t vectors = (panel_count(p.width, lanes) + threads - 1) / threads;
+  return lanes * std::min(kPieceVectors, (vectors + 2) / 3 * 3);  // the kernel takes three at a time
 }
 
-void run_piece(const KernelTable& kernels, const Piece& piece, float* out) {
+// Scratch of a work item: the transposed gradient and both packed operands.
+struct PieceScratch {
+  float *out, *pack_a, *pack_b;
+};
+
+std::int64_t pack_a_size(std::int64_t lanes) { return kBlockRows * kOuterVectors * lanes; }
+
+void run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride, const PieceScratch& scratch) {
   const GradientProduct& p = *piece.product;
-  const std::int64_t stride = piece_width(p.depth, kernels.lanes);
+  float* out = scratch.out;
   std::fill_n(out, p.depth * stride, 0.0f);
   kernels.outer({p.rows.runs().data(), p.rows.block_ends().data(),
                  static_cast<std::int64_t>(p.rows.block_ends().size()), piece.first, piece.width, p.depth, out,
-                 stride});
+                 stride, scratch.pack_a, scratch.pack_b});
   for (std::int64_t i = 0; i < piece.width; ++i) {
     float* to = p.gradient + (piece.first + i + p.rotate) % p.gate_rows * p.depth;
     for (std::int64_t j = 0; j < p.depth; ++j) to[j] = out[j * stride + i];
@@ -161,14 +171,17 @@ void run_piece(const KernelTable& kernels, const Piece& piece, float* out) {
 bool run_products(const KernelTable& kernels, const std::vector<GradientProduct>& products, int threads,
                   AlignedBuffer<float>& scratch, Interrupt* interrupt, Status& status) {
   std::vector<Piece> pieces;
-  std::int64_t size = 0;
+  const std::int64_t lanes = kernels.lanes;
+  std::int64_t depth = 0;
   for (const GradientProduct& p : products) {
-    const std::int64_t width = piece_width(p.depth, kernels.lanes);
-    size = std::max(size, p.depth * width);
+    depth = std::max(depth, p.depth);
+    const std::int64_t width = piece_width(p, lanes, threads);
     for (std::int64_t first = 0; first < p.width; first += width) {
       pieces.push_back({&p, first, std::min(width, p.width - first)});
     }
   }
+  const std::int64_t stride = kPieceVectors * lanes;
+  const std::int64_t size = depth * stride + pack_a_size(lanes) + (kBlockRows * depth + 15) / 16 * 16;
   if (!scratch.reserve(size * threads)) {
     status = {ErrorCode::out_of_memory, "no memory for the weight gradients"};
     return false;
@@ -176,7 +189,9 @@ bool run_products(const KernelTable& kernels, const std::vector<GradientProduct>
   parallel_for(static_cast<std::int64_t>(pieces.size()), threads, [&](std::int64_t item, int thread) {
     if (interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised())) return;
     const FlushDenormals flush;
-    run_piece(kernels, pieces[static_cast<std::size_t>(item)], scratch.data() + thread * size);
+    float* out = scratch.data() + thread * size;
+    float* pack_a = out + depth * stride;
+    run_piece(kernels, pieces[static_cast<std::size_t>(item)], stride, {out, pack_a, pack_a + pack_a_size(lanes)});
   });
   return interrupt == nullptr || !interrupt->raised();
 }

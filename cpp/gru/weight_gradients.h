@@ -13,8 +13,6 @@ namespace fastgru {
 // about a seventh of its error.
 class RowRuns {
  public:
-  static constexpr std::int64_t kBlockRows = 256;
-
   void clear();
   // `count` rows from absolute row number `row` on; runs that continue each other are joined.
   void add(std::int64_t row, const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride,

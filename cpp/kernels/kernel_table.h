@@ -21,6 +21,8 @@ namespace fastgru {
 
 constexpr int kGates = 3;
 constexpr int kSlots = 4;
+constexpr int kBlockRows = 256;   // rows of one block of a weight gradient's sum
+constexpr int kOuterVectors = 8;  // vectors of gates a weight gradient's tile takes at most
 
 struct CellForwardArgs {
   int64_t rows, hidden;
@@ -105,15 +107,17 @@ struct RowRun {
 };
 
 // out[j][i] += sum over rows of b[row][j] * a[row][first + i], i < width: the gradient transposed, vectors along the gates.
-// The sum is taken over blocks of rows, each from zero, and the block sums are added in order.
+// The sum is taken over blocks of at most kBlockRows rows, each from zero, and the block sums are added in order.
 struct OuterArgs {
   const RowRun* runs;
   const int64_t* block_ends;  // runs of block k end at block_ends[k]
   int64_t blocks;
   int64_t first, width;  // columns of a
   int64_t depth;         // columns of b
-  float* out;
+  float* out;            // rows of padded width
   int64_t out_stride;
+  float* pack_a;  // scratch: kBlockRows * kOuterVectors * lanes floats
+  float* pack_b;  // scratch: kBlockRows * depth floats
 };
 
 struct KernelTable {
