@@ -23,12 +23,17 @@
 
 namespace fastgru::file {
 
+// What an errno means here: EINVAL is what what_stands_at() says of pipes and devices.
+inline std::string meaning(int code) {
+  return code == EINVAL ? std::string("Not a regular file") : std::generic_category().message(code);
+}
+
 // An io_error naming the path; the errno goes to *os_error (if asked for) so that bindings can raise their
 // own kind.
 inline Status failure(const char* doing, const std::filesystem::path& path, int code, int* os_error) {
   if (os_error != nullptr) *os_error = code;
-  return {ErrorCode::io_error, std::string("cannot ") + doing + " " + in_quotes(path.u8string()) + ": " +
-                                   std::generic_category().message(code)};
+  return {ErrorCode::io_error,
+          std::string("cannot ") + doing + " " + in_quotes(path.u8string()) + ": " + meaning(code)};
 }
 
 // The few system calls, one name on every system. They return what POSIX returns.
@@ -200,7 +205,9 @@ class ReplacingFile {
   }
 
   Status commit(int* os_error) {
-    if (sys::sync(fd_) != 0) return failure("write", target_, errno, os_error);
+    const bool synced =
+        sys::sync(fd_) == 0 || errno == EINVAL || errno == ENOTSUP;  // the latter: it cannot be asked
+    if (!synced) return failure("write", target_, errno, os_error);
     const int closed = sys::close(std::exchange(fd_, -1));
     if (closed != 0) return failure("write", target_, errno, os_error);
     std::error_code error;
