@@ -1,0 +1,299 @@
+#include "bindings/gru.h"
+
+#include <pybind11/stl.h>
+
+#include <atomic>
+
+#include "bindings/bindings.h"
+
+namespace fastgru::bindings {
+namespace {
+
+std::uint64_t next_identity() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
+template <class S>
+PyGru<S>::PyGru(const GruConfig& config, bool batch_first)
+    : config_(config), batch_first_(batch_first), identity_(next_identity()) {
+  raise_if_error(validate(config));
+  const std::string features = std::to_string(config.input_size);
+  x_wanted_ = (batch_first ? "(B, T, " : "(T, B, ") + features + ") or (T, " + features + ")";
+  auto weights = std::make_shared<Weights<S>>(config);
+  const std::vector<S> zeros(static_cast<std::size_t>(weights->layout().total()));
+  raise_if_error(weights->assign(zeros.data()));
+  weights_ = std::move(weights);
+}
+
+template <class S>
+py::list PyGru<S>::parameter_layout() const {
+  py::list layout;
+  for (const ParamSlot& slot : weights()->layout().slots()) {
+    const py::tuple shape =
+        slot.cols == 0 ? py::tuple(py::make_tuple(slot.rows)) : py::make_tuple(slot.rows, slot.cols);
+    layout.append(py::make_tuple(slot.name, shape));
+  }
+  return layout;
+}
+
+template <class S>
+py::object PyGru<S>::parameters() const {
+  using Held = std::shared_ptr<const Weights<S>>;
+  auto held = std::make_unique<Held>(weights());
+  const Weights<S>& version = **held;
+  const py::capsule owner(held.get(), [](void* pointer) { delete static_cast<Held*>(pointer); });
+  held.release();
+  py::array_t<S> view({version.layout().total()}, version.params(), owner);
+  make_read_only(view);
+  return view;
+}
+
+template <class S>
+void PyGru<S>::set_parameters(py::handle flat) {
+  const std::int64_t total = weights()->layout().total();
+  const Operand<S> values = read_dense<S>(flat, "parameters", "(number of parameters,)");
+  if (!values.has_shape({total})) {
+    raise_value_error("parameters must have shape (" + std::to_string(total) + ",), got " +
+                      shape_of(values.owner));
+  }
+  auto fresh = std::make_shared<Weights<S>>(config_);
+  run_released([&](const RunOptions&) { return fresh->assign(values.data); });
+  const std::lock_guard<std::mutex> lock(mutex_);
+  weights_ = std::move(fresh);
+}
+
+template <class S>
+std::shared_ptr<const Weights<S>> PyGru<S>::weights() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return weights_;
+}
+
+template <class S>
+Workspace<S> PyGru<S>::take_workspace() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (idle_.empty()) return {};
+  Workspace<S> workspace = std::move(idle_.back());
+  idle_.pop_back();
+  return workspace;
+}
+
+template <class S>
+void PyGru<S>::give_workspace(Workspace<S> workspace) {
+  constexpr std::size_t kKept = 4;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (idle_.size() < kKept) idle_.push_back(std::move(workspace));
+}
+
+// (T, B, ·) of an array in the layout the layer speaks.
+template <class S>
+template <class V>
+SequenceView<V> PyGru<S>::view_of(V* data, const Operand<S>& operand) const {
+  if (operand.ndim == 2)
+    return {data, operand.shape[0], 1, operand.shape[1], operand.stride[0], operand.shape[1]};
+  const std::size_t step = batch_first_ ? 1 : 0, row = batch_first_ ? 0 : 1;
+  return {data,
+          operand.shape[step],
+          operand.shape[row],
+          operand.shape[2],
+          operand.stride[step],
+          operand.stride[row]};
+}
+
+template <class S>
+Operand<S> PyGru<S>::read_states(py::handle value, const char* name, bool batched, std::int64_t rows) const {
+  if (value.is_none()) return {};
+  const std::int64_t blocks = config_.num_layers * config_.directions(), hidden = config_.hidden_size;
+  Operand<S> states = read_dense<S>(value, name, "(num_layers * directions, B, hidden_size)");
+  if (batched ? states.has_shape({blocks, rows, hidden}) : states.has_shape({blocks, hidden})) return states;
+  const std::string wanted = batched ? fastgru::shape_text(blocks, rows, hidden)
+                                     : "(" + std::to_string(blocks) + ", " + std::to_string(hidden) + ")";
+  raise_value_error(std::string(name) + " must have shape " + wanted + ", got " + shape_of(states.owner));
+}
+
+template <class S>
+py::object PyGru<S>::new_states(bool batched, std::int64_t rows) const {
+  const std::int64_t blocks = config_.num_layers * config_.directions();
+  return batched ? new_array<S>({blocks, rows, config_.hidden_size})
+                 : new_array<S>({blocks, config_.hidden_size});
+}
+
+template <class S>
+py::object PyGru<S>::new_sequence(bool batched, std::int64_t steps, std::int64_t rows,
+                                  std::int64_t features) const {
+  if (!batched) return new_array<S>({steps, features});
+  return batch_first_ ? new_array<S>({rows, steps, features}) : new_array<S>({steps, rows, features});
+}
+
+template <class S>
+typename PyGru<S>::Call PyGru<S>::read_call(py::handle x, py::handle h0, py::handle lengths) const {
+  Call call;
+  call.x = read_operand<S>(x, "x", x_wanted_.c_str());
+  call.batched = call.x.ndim == 3;
+  if (call.x.ndim < 2 || call.x.shape[call.batched ? 2 : 1] != config_.input_size) {
+    raise_value_error("x must have shape " + x_wanted_ + ", got " + shape_of(call.x.owner));
+  }
+  call.args.x = view_of(call.x.data, call.x);
+  call.steps = call.args.x.steps;
+  call.rows = call.args.x.rows;
+  if (call.steps < 1 || call.rows < 1) {
+    raise_value_error("x must have at least one step and one row, got shape " + shape_of(call.x.owner));
+  }
+  call.h0 = read_states(h0, "h0", call.batched, call.rows);
+  call.args.h0 = call.h0.data;
+  call.lengths = read_lengths(lengths, call.rows);
+  call.args.lengths = call.lengths.data;
+  raise_if_error(check_lengths(call.args.lengths, call.rows, call.steps));
+  raise_if_error(check_memory(config_, call.steps, call.rows, sizeof(S)));
+  return call;
+}
+
+template <class S>
+py::tuple PyGru<S>::forward(py::handle x, py::handle h0, py::handle lengths, py::handle out) {
+  Call call = read_call(x, h0, lengths);
+  const std::int64_t width = config_.directions() * config_.hidden_size;
+  py::object y;
+  Operand<S> target;
+  if (out.is_none()) {
+    y = new_sequence(call.batched, call.steps, call.rows, width);
+    target = operand_of<S>(y);
+  } else {
+    target = !call.batched  ? check_out<S>(out, {call.steps, width})
+             : batch_first_ ? check_out<S>(out, {call.rows, call.steps, width})
+                            : check_out<S>(out, {call.steps, call.rows, width});
+    y = target.owner;
+    if (overlap(call.x, target)) {
+      call.x = operand_of<S>(call.x.owner.attr("copy")());
+      call.args.x = view_of(call.x.data, call.x);
+    }
+    if (call.h0.data != nullptr && overlap(call.h0, target)) {
+      call.h0 = operand_of<S>(call.h0.owner.attr("copy")());
+      call.args.h0 = call.h0.data;
+    }
+  }
+  py::object h_n = new_states(call.batched, call.rows);
+  call.args.y = view_of(data_of<S>(y), target);
+  call.args.h_n = data_of<S>(h_n);
+  const auto version = weights();
+  Workspace<S> workspace = take_workspace();
+  run_released(
+      [&](const RunOptions& options) { return fastgru::forward(*version, call.args, workspace, options); });
+  give_workspace(std::move(workspace));
+  return py::make_tuple(std::move(y), std::move(h_n));
+}
+
+template <class S>
+py::tuple PyGru<S>::forward_train(py::handle x, py::handle h0, py::handle lengths, std::uint64_t seed) {
+  Call call = read_call(x, h0, lengths);
+  py::object y =
+      new_sequence(call.batched, call.steps, call.rows, config_.directions() * config_.hidden_size);
+  py::object h_n = new_states(call.batched, call.rows);
+  call.args.y = view_of(data_of<S>(y), operand_of<S>(y));
+  call.args.h_n = data_of<S>(h_n);
+  auto tape = std::make_unique<PyTape<S>>();
+  tape->weights = weights();
+  tape->layer = identity_;
+  tape->batched = call.batched;
+  run_released([&](const RunOptions& options) {
+    return fastgru::forward_train(*tape->weights, call.args, seed, tape->tape, options);
+  });
+  make_read_only(y);
+  tape->x = std::move(call.x);
+  tape->y = y;
+  return py::make_tuple(std::move(y), std::move(h_n), std::move(tape));
+}
+
+template <class S>
+py::tuple PyGru<S>::backward(PyTape<S>& tape, py::handle dy, py::handle dh_n) {
+  if (tape.layer != identity_) raise_value_error("tape comes from another layer's forward_train");
+  if (tape.used) raise_value_error("tape was used already: one forward_train serves one backward");
+  const std::int64_t steps = tape.tape.steps(), rows = tape.tape.rows();
+  BackwardArgs<S> args;
+  Operand<S> gradient;
+  if (!dy.is_none()) {
+    gradient = read_operand<S>(dy, "dy", "of y");
+    const Operand<S> y = operand_of<S>(tape.y);
+    if (gradient.ndim != y.ndim || gradient.shape != y.shape) {
+      raise_value_error("dy must have the shape of y, " + shape_of(tape.y) + ", got " +
+                        shape_of(gradient.owner));
+    }
+    args.dy = view_of(gradient.data, gradient);
+  }
+  const Operand<S> states = read_states(dh_n, "dh_n", tape.batched, rows);
+  py::object dx = new_sequence(tape.batched, steps, rows, config_.input_size);
+  py::object dh0 = new_states(tape.batched, rows);
+  py::object dparams = new_array<S>({tape.weights->layout().total()});
+  args.dh_n = states.data;
+  args.dx = view_of(data_of<S>(dx), operand_of<S>(dx));
+  args.dh0 = data_of<S>(dh0);
+  args.dparams = data_of<S>(dparams);
+  tape.used = true;
+  run_released(
+      [&](const RunOptions& options) { return fastgru::backward(*tape.weights, tape.tape, args, options); });
+  tape.x = {};
+  return py::make_tuple(std::move(dx), std::move(dh0), std::move(dparams));
+}
+
+template <class S>
+std::unique_ptr<PyStream<S>> PyGru<S>::stream(std::int64_t batch_size) const {
+  raise_if_error(check_stream(config_, batch_size, sizeof(S)));
+  return std::make_unique<PyStream<S>>(weights(), batch_size);
+}
+
+template <class S>
+std::string PyGru<S>::explain(std::int64_t steps, std::int64_t rows) const {
+  if (steps < 1 || rows < 1)
+    raise_value_error("T and B must be at least 1, got " + std::to_string(steps) + " and " +
+                      std::to_string(rows));
+  return fastgru::explain(*weights(), steps, rows, 0);
+}
+
+namespace {
+
+template <class S>
+void bind_scalar(py::module_& module, const std::string& suffix) {
+  const auto none = py::none();
+  py::class_<PyTape<S>>(module, ("Tape" + suffix).c_str(), "What one forward_train left for one backward.");
+
+  py::class_<PyStream<S>>(module, ("Stream" + suffix).c_str(),
+                          "Sequences that advance together, one step a call.")
+      .def("step", &PyStream<S>::step, py::arg("x"), py::arg("out") = none)
+      .def_property("state", &PyStream<S>::state, &PyStream<S>::set_state)
+      .def_property_readonly("batch_size", &PyStream<S>::rows)
+      .def("reset", &PyStream<S>::reset)
+      .def("copy", &PyStream<S>::copy)
+      .def("__copy__", &PyStream<S>::copy);
+
+  using Layer = PyGru<S>;
+  py::class_<Layer>(module, ("Gru" + suffix).c_str(), "The GRU layer on flat parameters; see fastgru.GRU.")
+      .def(py::init([](std::int64_t input_size, std::int64_t hidden_size, std::int64_t num_layers, bool bias,
+                       bool batch_first, double dropout, bool bidirectional, bool reset_after) {
+             const GruConfig config{input_size,    hidden_size, num_layers, bias,
+                                    bidirectional, reset_after, dropout};
+             return std::make_unique<Layer>(config, batch_first);
+           }),
+           py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers") = 1, py::arg("bias") = true,
+           py::arg("batch_first") = false, py::arg("dropout") = 0.0, py::arg("bidirectional") = false,
+           py::arg("reset_after") = true)
+      .def_property_readonly("parameter_layout", &Layer::parameter_layout)
+      .def_property_readonly("parameters", &Layer::parameters)
+      .def("set_parameters", &Layer::set_parameters, py::arg("flat"))
+      .def("forward", &Layer::forward, py::arg("x"), py::arg("h0") = none, py::arg("lengths") = none,
+           py::arg("out") = none)
+      .def("forward_train", &Layer::forward_train, py::arg("x"), py::arg("h0") = none,
+           py::arg("lengths") = none, py::arg("seed") = 0)
+      .def("backward", &Layer::backward, py::arg("tape"), py::arg("dy") = none, py::arg("dh_n") = none)
+      .def("stream", &Layer::stream, py::arg("batch_size") = 1)
+      .def("explain", &Layer::explain, py::arg("T"), py::arg("B"));
+}
+
+}  // namespace
+
+void bind_gru(py::module_& module) {
+  bind_scalar<float>(module, "F32");
+  bind_scalar<double>(module, "F64");
+}
+
+}  // namespace fastgru::bindings

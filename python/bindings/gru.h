@@ -1,0 +1,176 @@
+// The GRU layer and its tape and stream as Python sees them, for one scalar type.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/arrays.h"
+#include "bindings/status.h"
+#include "gru/checks.h"
+#include "gru/engine.h"
+
+namespace fastgru::bindings {
+
+// What backward needs, and what it must match.
+template <class S>
+struct PyTape {
+  Tape<S> tape;
+  std::shared_ptr<const Weights<S>> weights;  // the version that ran forward
+  std::uint64_t layer = 0;                    // of PyGru::identity
+  bool batched = true;
+  bool used = false;
+  Operand<S> x;
+  py::object y;
+};
+
+template <class S>
+class PyStream {
+ public:
+  PyStream(std::shared_ptr<const Weights<S>> weights, std::int64_t rows)
+      : stream_(std::move(weights), rows) {}
+  PyStream(const PyStream& other) : stream_(other.stream_) {}
+
+  py::object step(py::handle x, py::handle out) {
+    const GruConfig& config = stream_.weights().config();
+    const std::int64_t rows = stream_.rows();
+    Operand<S> input = read_dense<S>(x, "x", "(batch_size, input_size)");
+    const bool single = input.ndim == 1 && rows == 1 && input.shape[0] == config.input_size;
+    if (!single && !input.has_shape({rows, config.input_size})) raise_shape(input);
+    py::object y;
+    if (out.is_none()) {
+      y = single ? new_array<S>({config.hidden_size}) : new_array<S>({rows, config.hidden_size});
+    } else {
+      const Operand<S> target =
+          single ? check_out<S>(out, {config.hidden_size}) : check_out<S>(out, {rows, config.hidden_size});
+      if ((proxy(out)->flags & kContiguous) == 0) raise_value_error("out must be C-contiguous");
+      if (overlap(input, target)) input = operand_of<S>(input.owner.attr("copy")());
+      y = py::reinterpret_borrow<py::object>(out);
+    }
+    run(input.data, data_of<S>(y));
+    return y;
+  }
+
+  py::object state() {
+    const GruConfig& config = stream_.weights().config();
+    py::object state = new_array<S>({config.num_layers, stream_.rows(), config.hidden_size});
+    const Busy busy(busy_);
+    stream_.get_state(data_of<S>(state));
+    return state;
+  }
+
+  void set_state(py::handle value) {
+    const GruConfig& config = stream_.weights().config();
+    const Operand<S> state = read_dense<S>(value, "state", "(num_layers, batch_size, hidden_size)");
+    if (!state.has_shape({config.num_layers, stream_.rows(), config.hidden_size})) {
+      raise_value_error("state must have shape " +
+                        shape_text(config.num_layers, stream_.rows(), config.hidden_size) + ", got " +
+                        shape_of(state.owner));
+    }
+    const Busy busy(busy_);
+    stream_.set_state(state.data);
+  }
+
+  void reset() {
+    const Busy busy(busy_);
+    stream_.reset();
+  }
+
+  std::unique_ptr<PyStream> copy() {
+    const Busy busy(busy_);
+    return std::make_unique<PyStream>(*this);
+  }
+
+  std::int64_t rows() const { return stream_.rows(); }
+
+ private:
+  // A stream is one state: a second thread in it is a mistake of the caller's, told at once.
+  class Busy {
+   public:
+    explicit Busy(std::atomic<bool>& flag) : flag_(flag) {
+      if (flag_.exchange(true, std::memory_order_acquire)) {
+        raise(PyExc_RuntimeError,
+              "this stream is in use by another thread: give each thread its own, with copy()");
+      }
+    }
+    ~Busy() { flag_.store(false, std::memory_order_release); }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+
+   private:
+    std::atomic<bool>& flag_;
+  };
+
+  void run(const S* x, S* y) {
+    const Busy busy(busy_);
+    // Giving up the GIL costs more than a small step.
+    constexpr std::int64_t kSmallStep = 100000;
+    const GruConfig& config = stream_.weights().config();
+    if (config.num_layers * config.hidden_size * (config.hidden_size + config.input_size) * stream_.rows() <
+        kSmallStep) {
+      stream_.step(x, y);
+    } else {
+      const ReleasedGil released;
+      stream_.step(x, y);
+    }
+  }
+
+  [[noreturn]] void raise_shape(const Operand<S>& input) const {
+    const std::string features = std::to_string(stream_.weights().config().input_size);
+    raise_value_error("x must have shape (" + std::to_string(stream_.rows()) + ", " + features + ")" +
+                      (stream_.rows() == 1 ? " or (" + features + ",)" : "") + ", got " +
+                      shape_of(input.owner));
+  }
+
+  Stream<S> stream_;
+  std::atomic<bool> busy_{false};
+};
+
+template <class S>
+class PyGru {
+ public:
+  PyGru(const GruConfig& config, bool batch_first);
+
+  py::list parameter_layout() const;
+  py::object parameters() const;
+  void set_parameters(py::handle flat);
+  py::tuple forward(py::handle x, py::handle h0, py::handle lengths, py::handle out);
+  py::tuple forward_train(py::handle x, py::handle h0, py::handle lengths, std::uint64_t seed);
+  py::tuple backward(PyTape<S>& tape, py::handle dy, py::handle dh_n);
+  std::unique_ptr<PyStream<S>> stream(std::int64_t batch_size) const;
+  std::string explain(std::int64_t steps, std::int64_t rows) const;
+
+ private:
+  // One call's arguments, checked and laid out as (T, B, ...).
+  struct Call {
+    Operand<S> x, h0;
+    Operand<std::int64_t> lengths;
+    bool batched = true;
+    std::int64_t steps = 0, rows = 0;
+    ForwardArgs<S> args;
+  };
+
+  Call read_call(py::handle x, py::handle h0, py::handle lengths) const;
+  Operand<S> read_states(py::handle value, const char* name, bool batched, std::int64_t rows) const;
+  py::object new_states(bool batched, std::int64_t rows) const;
+  py::object new_sequence(bool batched, std::int64_t steps, std::int64_t rows, std::int64_t features) const;
+  template <class V>
+  SequenceView<V> view_of(V* data, const Operand<S>& operand) const;
+  std::shared_ptr<const Weights<S>> weights() const;
+  Workspace<S> take_workspace();
+  void give_workspace(Workspace<S> workspace);
+
+  GruConfig config_;
+  bool batch_first_;
+  std::string x_wanted_;
+  std::uint64_t identity_;
+  mutable std::mutex mutex_;  // of the two below; never held while something runs
+  std::shared_ptr<const Weights<S>> weights_;
+  std::vector<Workspace<S>> idle_;
+};
+
+}  // namespace fastgru::bindings

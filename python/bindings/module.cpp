@@ -1,0 +1,78 @@
+#include <Eigen/Core>
+#include <string>
+
+#include "bindings/bindings.h"
+#include "bindings/status.h"
+#include "gru/plan.h"
+#include "kernels/dispatch.h"
+#include "pybind11/stl.h"
+#include "runtime/threads.h"
+
+namespace fastgru::bindings {
+namespace {
+
+namespace py = pybind11;
+
+std::string compiler_name() {
+#if defined(__clang__)
+  return std::string("Clang ") + __clang_version__;
+#elif defined(__GNUC__)
+  return std::string("GCC ") + __VERSION__;
+#elif defined(_MSC_VER)
+  return "MSVC " + std::to_string(_MSC_VER);
+#else
+  return "unknown";
+#endif
+}
+
+// Eigen 5 numbers itself anew: major.minor.patch; before it was world.major.minor.
+std::string eigen_version() {
+#if defined(EIGEN_PATCH_VERSION)
+  return std::to_string(EIGEN_MAJOR_VERSION) + "." + std::to_string(EIGEN_MINOR_VERSION) + "." +
+         std::to_string(EIGEN_PATCH_VERSION);
+#else
+  return std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
+         std::to_string(EIGEN_MINOR_VERSION);
+#endif
+}
+
+void set_threads(int n) {
+  if (n < 0)
+    raise_value_error("n must be at least 0 (0: OMP_NUM_THREADS, else all cores), got " + std::to_string(n));
+  set_num_threads(n);
+}
+
+void set_isa(const std::string& name) {
+  if (set_active_isa(name)) return;
+  std::string known;
+  for (const std::string& isa : isa_names()) known += (known.empty() ? "" : ", ") + isa;
+  raise_value_error("no instruction set '" + name + "' here, there are: " + known);
+}
+
+}  // namespace
+}  // namespace fastgru::bindings
+
+PYBIND11_MODULE(_core, module) {
+  using namespace fastgru::bindings;
+  module.doc() = "The compiled core of fastgru.";
+  module.attr("version") = FASTGRU_VERSION;
+#if defined(_OPENMP)
+  module.attr("openmp") = true;
+#else
+  module.attr("openmp") = false;
+#endif
+  module.attr("compiler") = compiler_name();
+  module.attr("eigen_version") = eigen_version();
+  module.def("set_num_threads", &set_threads, pybind11::arg("n"));
+  module.def("get_num_threads", &fastgru::get_num_threads);
+  module.def("available_cores", &fastgru::available_cores);
+  module.def("isa_names", &fastgru::isa_names);
+  module.def("isa", &fastgru::active_isa);
+  module.def("isa_warning", &fastgru::isa_warning);
+  module.def("set_isa", &set_isa, pybind11::arg("name"));
+  module.def("set_reproducible", &fastgru::set_reproducible, pybind11::arg("on"));
+  module.def("reproducible", &fastgru::reproducible);
+  bind_gru(module);
+  bind_network(module);
+  bind_io(module);
+}
