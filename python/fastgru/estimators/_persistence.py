@@ -209,6 +209,8 @@ def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]
             raise ValueError(f"{name} has shape {tensors[name].shape}, expected {tuple(shape)}")
         if tensors[name].dtype != architecture["dtype"]:
             raise ValueError(f"{name} has dtype {tensors[name].dtype}, expected {architecture['dtype']}")
+        if not np.isfinite(tensors[name]).all():
+            raise ValueError(f"{name} holds values that are not finite")
     sizes = (architecture["input_size"],) * 2 + (architecture["output_size"],) * 2
     for name, size in zip(_SCALING, sizes, strict=True):
         if tensors[name].shape != (size,) or not np.isfinite(tensors[name]).all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import joblib
@@ -125,18 +126,19 @@ def _as_numbers(values: Any, name: str, estimator: BaseEstimator) -> NDArray[Any
             ensure_2d=False,
             allow_nd=True,
             ensure_all_finite=False,
-            ensure_min_samples=1 if name == "X" else 0,
+            ensure_min_samples=int(name == "X"),
+            ensure_min_features=int(name == "X"),
             estimator=estimator,
             input_name=name,
         )
     except (TypeError, ValueError) as error:
         message = str(error)
-        if f" {name}" in message or "Complex data" in message:
+        if re.search(rf"\b{name}\b", message) or "Complex data" in message:
             raise
         if "inhomogeneous" in message or "setting an array element with a sequence" in message:
-            message = f"its parts have different lengths or nesting ({message})"
+            message = f"its parts differ in length or nesting ({message})"
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} could not be read as an array of numbers: {message}") from error
+        raise kind(f"{name}: {message}") from error
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
     return np.asarray(array)
