@@ -21,6 +21,8 @@ constexpr double kFlopsPerThread = 2e6;
 // Hoisted W x stays in L1/L2 until the recurrence reads it.
 constexpr std::int64_t kChunkBytes = 128 * 1024;
 constexpr std::int64_t kMaxChunk = 64;
+// One step of one work item stays below about 100 ms, so that an interruption is noticed in time.
+constexpr double kMaxStepFlops = 8e9;
 
 double layer_flops(const GruConfig& config, std::int64_t layer, std::int64_t rows) {
   const double h = static_cast<double>(config.hidden_size);
@@ -75,6 +77,11 @@ Plan make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t
   const std::int64_t tile = kernels.tile_rows;
   const std::int64_t even = (rows + items - 1) / items;
   plan.row_block = items == 1 ? rows : std::min(rows, (even + tile - 1) / tile * tile);
+  double row_flops = 0;
+  for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+    row_flops = std::max(row_flops, layer_flops(config, layer, 1));
+  }
+  plan.row_block = std::clamp(static_cast<std::int64_t>(kMaxStepFlops / row_flops), std::int64_t{1}, plan.row_block);
   if (hints.row_block > 0) plan.row_block = std::min(rows, hints.row_block);
   plan.threads = static_cast<int>(
       std::min<std::int64_t>(plan.threads, directions * ((rows + plan.row_block - 1) / plan.row_block)));

@@ -153,13 +153,24 @@ struct PieceScratch {
 
 std::int64_t pack_a_size(std::int64_t lanes) { return kBlockRows * kOuterVectors * lanes; }
 
-void run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride, const PieceScratch& scratch) {
+// Some milliseconds of work, after which a piece asks whether to go on.
+constexpr double kSliceFlops = 1e9;
+
+// `stopped()` is asked between slices.
+template <class Stopped>
+void run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride, const PieceScratch& scratch,
+               Stopped stopped) {
   const GradientProduct& p = *piece.product;
   float* out = scratch.out;
   std::fill_n(out, p.depth * stride, 0.0f);
-  kernels.outer({p.rows.runs().data(), p.rows.block_ends().data(),
-                 static_cast<std::int64_t>(p.rows.block_ends().size()), piece.first, piece.width, p.depth, out,
-                 stride, scratch.pack_a, scratch.pack_b});
+  const std::int64_t blocks = static_cast<std::int64_t>(p.rows.block_ends().size());
+  const double block_flops = 2.0 * kBlockRows * static_cast<double>(p.depth * piece.width);
+  const std::int64_t slice = static_cast<std::int64_t>(kSliceFlops / block_flops) + 1;
+  for (std::int64_t block = 0; block < blocks; block += slice) {
+    if (stopped()) return;
+    kernels.outer({p.rows.runs().data(), p.rows.block_ends().data(), block, std::min(block + slice, blocks),
+                   piece.first, piece.width, p.depth, out, stride, scratch.pack_a, scratch.pack_b});
+  }
   for (std::int64_t i = 0; i < piece.width; ++i) {
     float* to = p.gradient + (piece.first + i + p.rotate) % p.gate_rows * p.depth;
     for (std::int64_t j = 0; j < p.depth; ++j) to[j] = out[j * stride + i];
@@ -187,11 +198,11 @@ bool run_products(const KernelTable& kernels, const std::vector<GradientProduct>
     return false;
   }
   parallel_for(static_cast<std::int64_t>(pieces.size()), threads, [&](std::int64_t item, int thread) {
-    if (interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised())) return;
     const FlushDenormals flush;
     float* out = scratch.data() + thread * size;
     float* pack_a = out + depth * stride;
-    run_piece(kernels, pieces[static_cast<std::size_t>(item)], stride, {out, pack_a, pack_a + pack_a_size(lanes)});
+    run_piece(kernels, pieces[static_cast<std::size_t>(item)], stride, {out, pack_a, pack_a + pack_a_size(lanes)},
+              [=] { return interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised()); });
   });
   return interrupt == nullptr || !interrupt->raised();
 }

@@ -111,7 +111,7 @@ struct RowRun {
 struct OuterArgs {
   const RowRun* runs;
   const int64_t* block_ends;  // runs of block k end at block_ends[k]
-  int64_t blocks;
+  int64_t first_block, last_block;
   int64_t first, width;  // columns of a
   int64_t depth;         // columns of b
   float* out;            // rows of padded width

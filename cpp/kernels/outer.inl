@@ -86,8 +86,8 @@ inline void pack_tiles(const RowRun* first, const RowRun* end, int64_t rows, int
 
 void outer(const OuterArgs& g) {
   const int64_t vectors = panel_count(g.width);
-  int64_t start = 0;
-  for (int64_t block = 0; block < g.blocks; ++block) {
+  int64_t start = g.first_block == 0 ? 0 : g.block_ends[g.first_block - 1];
+  for (int64_t block = g.first_block; block < g.last_block; ++block) {
     const RowRun* first = g.runs + start;
     const RowRun* end = g.runs + g.block_ends[block];
     start = g.block_ends[block];
