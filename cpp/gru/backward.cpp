@@ -6,7 +6,6 @@
 #include "gru/dropout.h"
 #include "gru/packed.h"
 #include "gru/state.h"
-#include "gru/weight_gradients.h"
 #include "kernels/pack.h"
 #include "runtime/denormals.h"
 #include "runtime/threads.h"
@@ -127,16 +126,12 @@ class BackwardPass {
   }
 
   Status run_weights(std::int64_t layer, const BackwardDirection (&both)[2]) {
-    products_.clear();
+    tape_.products.clear();
     const SequenceView<const float> x = tape_.layers[static_cast<std::size_t>(layer)].input;
     for (std::int64_t d = 0; d < directions_; ++d) {
-      collect_products(both[d], x, layout_.cell(layer, d), args_.dparams, products_);
+      tape_.products.collect(both[d], x, layout_.cell(layer, d), args_.dparams);
     }
-    Status status;
-    if (run_products(*tape_.plan.kernels, products_, tape_.plan.threads, tape_.scratch, options_.interrupt, status)) {
-      return {};
-    }
-    return status.ok() ? Status::interrupted() : status;
+    return tape_.products.run(*tape_.plan.kernels, tape_.plan.threads, tape_.scratch, options_.interrupt);
   }
 
   // dx = sum over directions of [da_r da_z da_n] W: the caller's for the first layer, else the dy of the layer below.
@@ -201,7 +196,6 @@ class BackwardPass {
   const RowOrder& order_;
   const std::int64_t steps_, rows_, hidden_, directions_;
   const std::vector<BackwardCell>* cells_ = nullptr;
-  std::vector<GradientProduct> products_;
   SequenceView<const float> dy_;
   const float* dh_n_ = nullptr;
   float* dh0_ = nullptr;

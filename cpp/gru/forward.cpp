@@ -147,10 +147,10 @@ Status forward(const Weights<float>& weights, const ForwardArgs<float>& args, Wo
     Workspace<float>::State& w = workspace.state();
     FASTGRU_RETURN_IF_ERROR(sort_operands(config, args, w.operands));
     FASTGRU_RETURN_IF_ERROR(lay_out_inference(config, w));
-    const Plan plan = make_plan(config, *weights.packed().kernels, args.x.steps, args.x.rows,
-                                w.operands.order.ragged(), options.num_threads, options.hints);
+    make_plan(config, *weights.packed().kernels, args.x.steps, args.x.rows, w.operands.order.ragged(),
+              options.num_threads, options.hints, w.plan);
     FASTGRU_RETURN_IF_ERROR(
-        run_layers(weights, plan, w.operands, 0, w.layers.size(), w.layers, w.scratch, options));
+        run_layers(weights, w.plan, w.operands, 0, w.layers.size(), w.layers, w.scratch, options));
     unsort_results(config, args, w.operands);
     return {};
   } catch (const std::bad_alloc&) {
@@ -176,8 +176,8 @@ Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& ar
       s.h0 = state.h0_kept.data();
     }
     FASTGRU_RETURN_IF_ERROR(lay_out_training(config, state));
-    state.plan = make_plan(config, *weights.packed().kernels, args.x.steps, args.x.rows, s.order.ragged(),
-                           options.num_threads, options.hints);
+    make_plan(config, *weights.packed().kernels, args.x.steps, args.x.rows, s.order.ragged(), options.num_threads,
+              options.hints, state.plan);
     FASTGRU_RETURN_IF_ERROR(run_training_layers(weights, state, options));
     unsort_results(config, args, s);
     state.ready = true;
@@ -189,8 +189,9 @@ Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& ar
 
 template <>
 std::string explain(const Weights<float>& weights, std::int64_t steps, std::int64_t rows, int num_threads) {
-  return to_string(make_plan(weights.config(), *weights.packed().kernels, steps, rows, false, num_threads, {}),
-                   weights.config());
+  Plan plan;
+  make_plan(weights.config(), *weights.packed().kernels, steps, rows, false, num_threads, {}, plan);
+  return to_string(plan, weights.config());
 }
 
 template <>

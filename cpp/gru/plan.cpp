@@ -63,9 +63,8 @@ std::int64_t l2_bytes() {
   return std::int64_t{1} << 20;
 }
 
-Plan make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows, bool ragged,
-               int num_threads, const PlanHints& hints) {
-  Plan plan;
+void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows, bool ragged,
+               int num_threads, const PlanHints& hints, Plan& plan) {
   plan.kernels = &kernels;
   plan.steps = steps;
   plan.rows = rows;
@@ -85,10 +84,10 @@ Plan make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t
   if (hints.row_block > 0) plan.row_block = std::min(rows, hints.row_block);
   plan.threads = static_cast<int>(
       std::min<std::int64_t>(plan.threads, directions * ((rows + plan.row_block - 1) / plan.row_block)));
+  plan.layers.clear();
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
     plan.layers.push_back(plan_layer(config, kernels, layer, steps, plan.row_block, hints));
   }
-  return plan;
 }
 
 std::string to_string(const Plan& plan, const GruConfig& config) {

@@ -26,8 +26,9 @@ struct Plan {
   std::vector<LayerPlan> layers;
 };
 
-Plan make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows, bool ragged,
-               int num_threads, const PlanHints& hints);
+// Fills `plan`, whose memory is reused.
+void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows, bool ragged,
+               int num_threads, const PlanHints& hints, Plan& plan);
 
 // One screen of text.
 std::string to_string(const Plan& plan, const GruConfig& config);

@@ -15,8 +15,10 @@ void RowOrder::set(const std::int64_t* lengths, std::int64_t steps, std::int64_t
   order_.resize(static_cast<std::size_t>(rows));
   std::iota(order_.begin(), order_.end(), std::int64_t{0});
   if (!identity_) {
-    std::stable_sort(order_.begin(), order_.end(),
-                     [=](std::int64_t a, std::int64_t b) { return lengths[a] > lengths[b]; });
+    // Ties by row number: a stable order without the memory std::stable_sort asks for.
+    std::sort(order_.begin(), order_.end(), [=](std::int64_t a, std::int64_t b) {
+      return lengths[a] != lengths[b] ? lengths[a] > lengths[b] : a < b;
+    });
   }
   // active_[t] = rows longer than t: count the rows that end at each step, then sum from the end.
   active_.assign(static_cast<std::size_t>(steps) + 2, 0);

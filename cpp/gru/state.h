@@ -7,6 +7,7 @@
 #include "gru/plan.h"
 #include "gru/recurrence.h"
 #include "gru/row_order.h"
+#include "gru/weight_gradients.h"
 #include "runtime/aligned.h"
 
 namespace fastgru {
@@ -32,6 +33,7 @@ struct LayerBuffers {
 
 template <>
 struct Workspace<float>::State {
+  Plan plan;
   SortedOperands operands;
   std::vector<LayerBuffers> layers;
   AlignedBuffer<float> sequences[2], ring, scratch;
@@ -47,6 +49,7 @@ struct Tape<float>::State {
   std::vector<AlignedBuffer<float>> sequences, dropped, slots;
   AlignedBuffer<float> scratch;
   // of backward()
+  GradientProducts products;
   AlignedBuffer<float> h0_kept, dy_copy, dh_n_copy, dh0_copy, dx_copy, dsequences[2];
 };
 

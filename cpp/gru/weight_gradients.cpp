@@ -60,17 +60,6 @@ namespace {
 
 const float kOne = 1.0f;
 
-GradientProduct product(float* gradient, std::int64_t width, std::int64_t depth, std::int64_t rotate,
-                        std::int64_t gate_rows) {
-  GradientProduct p;
-  p.width = width;
-  p.depth = depth;
-  p.rotate = rotate;
-  p.gate_rows = gate_rows;
-  p.gradient = gradient;
-  return p;
-}
-
 // All running rows of the tape from slot column `first` on, beside what row_of(t, count) gives: (pointer, stride).
 template <class F>
 void add_rows(GradientProduct& p, const BackwardDirection& d, std::int64_t first, F row_of) {
@@ -102,74 +91,85 @@ void add_previous_states(GradientProduct& p, const BackwardDirection& d, std::in
 
 }  // namespace
 
-void collect_products(const BackwardDirection& d, SequenceView<const float> x, const CellOffsets& offsets,
-                      float* dparams, std::vector<GradientProduct>& products) {
+GradientProduct& GradientProducts::add(float* gradient, std::int64_t width, std::int64_t depth, std::int64_t rotate,
+                                       std::int64_t gate_rows) {
+  if (used_ == products_.size()) products_.emplace_back();
+  GradientProduct& p = products_[used_++];
+  p.rows.clear();
+  p.width = width;
+  p.depth = depth;
+  p.rotate = rotate;
+  p.gate_rows = gate_rows;
+  p.gradient = gradient;
+  return p;
+}
+
+void GradientProducts::collect(const BackwardDirection& d, SequenceView<const float> x, const CellOffsets& offsets,
+                               float* dparams) {
   const std::int64_t hidden = d.hidden, gates = 3 * hidden;
-  const auto next = [&](float* gradient, std::int64_t width, std::int64_t depth,
-                        std::int64_t rotate) -> GradientProduct& {
-    products.push_back(product(gradient, width, depth, rotate, gates));
-    return products.back();
-  };
   // dW_ih = [da_r da_z da_n]^T x
-  add_rows(next(dparams + offsets.weight_ih, gates, x.features, 0), d, hidden,
+  add_rows(add(dparams + offsets.weight_ih, gates, x.features, 0, gates), d, hidden,
            [&](std::int64_t t) { return std::pair(x.at(t, 0), x.row_stride); });
   float* weight_hh = dparams + offsets.weight_hh;
   if (d.reset_after) {  // dW_hh = [dq da_r da_z]^T h_prev, whose rows are those of n, r, z
-    add_previous_states(next(weight_hh, gates, hidden, 2 * hidden), d, 0);
+    add_previous_states(add(weight_hh, gates, hidden, 2 * hidden, gates), d, 0);
   } else {  // r and z as above; W_hn met r*h, which the q slot kept
-    add_previous_states(next(weight_hh, 2 * hidden, hidden, 0), d, hidden);
-    add_rows(next(weight_hh, hidden, hidden, 2 * hidden), d, 3 * hidden,
+    add_previous_states(add(weight_hh, 2 * hidden, hidden, 0, gates), d, hidden);
+    add_rows(add(weight_hh, hidden, hidden, 2 * hidden, gates), d, 3 * hidden,
              [&](std::int64_t t) { return std::pair<const float*, std::int64_t>(d.slots.at(t, 0), d.slots.stride()); });
   }
   if (offsets.bias_ih < 0) return;
   const auto one = [](std::int64_t) { return std::pair<const float*, std::int64_t>(&kOne, 0); };
-  add_rows(next(dparams + offsets.bias_ih, gates, 1, 0), d, hidden, one);
+  add_rows(add(dparams + offsets.bias_ih, gates, 1, 0, gates), d, hidden, one);
   if (d.reset_after) {
-    add_rows(next(dparams + offsets.bias_hh, gates, 1, 2 * hidden), d, 0, one);
+    add_rows(add(dparams + offsets.bias_hh, gates, 1, 2 * hidden, gates), d, 0, one);
   } else {
-    add_rows(next(dparams + offsets.bias_hh, gates, 1, 0), d, hidden, one);
+    add_rows(add(dparams + offsets.bias_hh, gates, 1, 0, gates), d, hidden, one);
   }
 }
 
 namespace {
 
-struct Piece {
-  const GradientProduct* product;
-  std::int64_t first, width;
-};
-
 // A work item takes up to this many vectors of gates: its share of packing the other operand is then a few percent.
 constexpr std::int64_t kPieceVectors = 12;
-
-std::int64_t piece_width(const GradientProduct& p, std::int64_t lanes, int threads) {
-  const std::int64_t vectors = (panel_count(p.width, lanes) + threads - 1) / threads;
-  return lanes * std::min(kPieceVectors, (vectors + 2) / 3 * 3);  // the kernel takes three at a time
-}
-
-// Scratch of a work item: the transposed gradient and both packed operands.
-struct PieceScratch {
-  float *out, *pack_a, *pack_b;
-};
-
-std::int64_t pack_a_size(std::int64_t lanes) { return kBlockRows * kOuterVectors * lanes; }
-
 // Some milliseconds of work, after which a piece asks whether to go on.
 constexpr double kSliceFlops = 1e9;
 
-// `stopped()` is asked between slices.
-template <class Stopped>
-void run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride, const PieceScratch& scratch,
-               Stopped stopped) {
+std::int64_t pack_a_size(std::int64_t lanes) { return kBlockRows * kOuterVectors * lanes; }
+
+bool should_stop(Interrupt* interrupt, bool owner) {
+  return interrupt != nullptr && (owner ? interrupt->check() : interrupt->raised());
+}
+
+}  // namespace
+
+// Fills pieces_; returns the largest depth.
+std::int64_t GradientProducts::cut(std::int64_t lanes, int threads) {
+  std::int64_t depth = 0;
+  pieces_.clear();
+  for (std::size_t i = 0; i < used_; ++i) {
+    const GradientProduct& p = products_[i];
+    depth = std::max(depth, p.depth);
+    const std::int64_t vectors = (panel_count(p.width, lanes) + threads - 1) / threads;
+    const std::int64_t width = lanes * std::min(kPieceVectors, (vectors + 2) / 3 * 3);  // the kernel takes three at once
+    for (std::int64_t first = 0; first < p.width; first += width) {
+      pieces_.push_back({&p, first, std::min(width, p.width - first)});
+    }
+  }
+  return depth;
+}
+
+void GradientProducts::run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride, float* out,
+                                 float* pack_a, float* pack_b, Interrupt* interrupt, bool owner) {
   const GradientProduct& p = *piece.product;
-  float* out = scratch.out;
   std::fill_n(out, p.depth * stride, 0.0f);
   const std::int64_t blocks = static_cast<std::int64_t>(p.rows.block_ends().size());
   const double block_flops = 2.0 * kBlockRows * static_cast<double>(p.depth * piece.width);
   const std::int64_t slice = static_cast<std::int64_t>(kSliceFlops / block_flops) + 1;
   for (std::int64_t block = 0; block < blocks; block += slice) {
-    if (stopped()) return;
+    if (should_stop(interrupt, owner)) return;
     kernels.outer({p.rows.runs().data(), p.rows.block_ends().data(), block, std::min(block + slice, blocks),
-                   piece.first, piece.width, p.depth, out, stride, scratch.pack_a, scratch.pack_b});
+                   piece.first, piece.width, p.depth, out, stride, pack_a, pack_b});
   }
   for (std::int64_t i = 0; i < piece.width; ++i) {
     float* to = p.gradient + (piece.first + i + p.rotate) % p.gate_rows * p.depth;
@@ -177,34 +177,20 @@ void run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stri
   }
 }
 
-}  // namespace
-
-bool run_products(const KernelTable& kernels, const std::vector<GradientProduct>& products, int threads,
-                  AlignedBuffer<float>& scratch, Interrupt* interrupt, Status& status) {
-  std::vector<Piece> pieces;
-  const std::int64_t lanes = kernels.lanes;
-  std::int64_t depth = 0;
-  for (const GradientProduct& p : products) {
-    depth = std::max(depth, p.depth);
-    const std::int64_t width = piece_width(p, lanes, threads);
-    for (std::int64_t first = 0; first < p.width; first += width) {
-      pieces.push_back({&p, first, std::min(width, p.width - first)});
-    }
-  }
+Status GradientProducts::run(const KernelTable& kernels, int threads, AlignedBuffer<float>& scratch,
+                             Interrupt* interrupt) {
+  const std::int64_t lanes = kernels.lanes, depth = cut(lanes, threads);
   const std::int64_t stride = kPieceVectors * lanes;
   const std::int64_t size = depth * stride + pack_a_size(lanes) + (kBlockRows * depth + 15) / 16 * 16;
-  if (!scratch.reserve(size * threads)) {
-    status = {ErrorCode::out_of_memory, "no memory for the weight gradients"};
-    return false;
-  }
-  parallel_for(static_cast<std::int64_t>(pieces.size()), threads, [&](std::int64_t item, int thread) {
+  if (!scratch.reserve(size * threads)) return {ErrorCode::out_of_memory, "no memory for the weight gradients"};
+  parallel_for(static_cast<std::int64_t>(pieces_.size()), threads, [&](std::int64_t item, int thread) {
     const FlushDenormals flush;
     float* out = scratch.data() + thread * size;
     float* pack_a = out + depth * stride;
-    run_piece(kernels, pieces[static_cast<std::size_t>(item)], stride, {out, pack_a, pack_a + pack_a_size(lanes)},
-              [=] { return interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised()); });
+    run_piece(kernels, pieces_[static_cast<std::size_t>(item)], stride, out, pack_a, pack_a + pack_a_size(lanes),
+              interrupt, thread == 0);
   });
-  return interrupt == nullptr || !interrupt->raised();
+  return interrupt != nullptr && interrupt->raised() ? Status::interrupted() : Status();
 }
 
 }  // namespace fastgru

@@ -37,12 +37,33 @@ struct GradientProduct {
   float* gradient = nullptr;  // row-major, `depth` columns
 };
 
-// The products of one cell, whose tape holds the gradients of its pre-activations. `dparams` is the flat vector.
-void collect_products(const BackwardDirection& direction, SequenceView<const float> x, const CellOffsets& offsets,
-                      float* dparams, std::vector<GradientProduct>& products);
+// The products of some cells. Its memory is kept for the next ones.
+class GradientProducts {
+ public:
+  void clear() { used_ = 0; }
 
-// Computes them all, split over threads by columns: no sum is shared. False when stopped.
-bool run_products(const KernelTable& kernels, const std::vector<GradientProduct>& products, int threads,
-                  AlignedBuffer<float>& scratch, Interrupt* interrupt, Status& status);
+  // Adds those of one cell, whose tape holds the gradients of its pre-activations. `dparams` is the flat vector.
+  void collect(const BackwardDirection& direction, SequenceView<const float> x, const CellOffsets& offsets,
+               float* dparams);
+
+  // Computes them all, split over threads by columns: no sum is shared.
+  Status run(const KernelTable& kernels, int threads, AlignedBuffer<float>& scratch, Interrupt* interrupt);
+
+ private:
+  struct Piece {
+    const GradientProduct* product;
+    std::int64_t first, width;
+  };
+
+  GradientProduct& add(float* gradient, std::int64_t width, std::int64_t depth, std::int64_t rotate,
+                       std::int64_t gate_rows);
+  std::int64_t cut(std::int64_t lanes, int threads);
+  static void run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride, float* out, float* pack_a,
+                        float* pack_b, Interrupt* interrupt, bool owner);
+
+  std::vector<GradientProduct> products_;
+  std::size_t used_ = 0;
+  std::vector<Piece> pieces_;
+};
 
 }  // namespace fastgru

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <functional>
 
 #include "gru/packed.h"
 #include "kernels/dispatch.h"
@@ -25,7 +24,8 @@ class Pieces {
 };
 
 // Runs `lay_out` twice: to measure, and to place into `storage`.
-bool place(AlignedBuffer<float>& storage, const std::function<void(Pieces&)>& lay_out) {
+template <class LayOut>
+bool place(AlignedBuffer<float>& storage, LayOut lay_out) {
   Pieces measure(nullptr);
   lay_out(measure);
   if (!storage.reserve(measure.used())) return false;

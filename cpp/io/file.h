@@ -75,7 +75,9 @@ inline std::int64_t size_of(int fd) {
 }
 inline int sync(int fd) { return ::fsync(fd); }
 inline int close(int fd) { return ::close(fd); }
-inline bool may_write(const std::filesystem::path& path) { return ::access(path.c_str(), W_OK) == 0; }
+inline bool may_write(const std::filesystem::path& path) {
+  return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
+}
 // A file that is replaced keeps its permissions, as if it had been overwritten.
 inline void keep_mode(int fd, const std::filesystem::path& old) {
   struct stat info {};

@@ -53,7 +53,6 @@ class Product {
 
  private:
   static constexpr Eigen::Index kLanes = 4;
-  using Lanes = Eigen::Matrix<S, kLanes, 1>;
 
   // One row, four panels at a time: as many independent chains as four rows have in one panel.
   void add_row(const S* in, S* out) const noexcept {
@@ -62,39 +61,36 @@ class Product {
     for (; j < outputs_; j += kLanes) add_tile<1, 1>(j, in, 0, out, 0);
   }
 
-  // R rows against the P panels from output j on.
+  // R rows against the P panels from output j on. The last panel may reach beyond the outputs: it works on a
+  // copy.
   template <int R, int P>
   void add_tile(Eigen::Index j, const S* in, Eigen::Index in_stride, S* out,
                 Eigen::Index out_stride) const noexcept {
-    Lanes sum[R][P];
+    const Eigen::Index valid = outputs_ - j;
+    if (valid >= P * kLanes) return add_whole_tile<R, P>(j, in, in_stride, out + j, out_stride);
+    S copy[R * kLanes] = {};
+    for (int r = 0; r < R; ++r) std::copy_n(out + r * out_stride + j, valid, copy + r * kLanes);
+    add_whole_tile<R, 1>(j, in, in_stride, copy, kLanes);
+    for (int r = 0; r < R; ++r) std::copy_n(copy + r * kLanes, valid, out + r * out_stride + j);
+  }
+
+  template <int R, int P>
+  void add_whole_tile(Eigen::Index j, const S* in, Eigen::Index in_stride, S* out,
+                      Eigen::Index out_stride) const noexcept {
+    using Lanes = Eigen::Matrix<S, kLanes, 1>;
+    Eigen::Matrix<S, kLanes, R * P> sum;  // in registers: its address must not be taken
     for (int r = 0; r < R; ++r) {
-      for (int p = 0; p < P; ++p) load(out + r * out_stride + j + p * kLanes, outputs_ - j, sum[r][p]);
+      for (int p = 0; p < P; ++p) sum.col(r * P + p) = Eigen::Map<Lanes>(out + r * out_stride + p * kLanes);
     }
     const S* w = panels_.data() + j * inputs_;
     for (Eigen::Index k = 0; k < inputs_; ++k) {
       for (int p = 0; p < P; ++p) {
         const Lanes lanes = Eigen::Map<const Lanes>(w + (p * inputs_ + k) * kLanes);
-        for (int r = 0; r < R; ++r) sum[r][p] += lanes * in[r * in_stride + k];
+        for (int r = 0; r < R; ++r) sum.col(r * P + p) += lanes * in[r * in_stride + k];
       }
     }
     for (int r = 0; r < R; ++r) {
-      for (int p = 0; p < P; ++p) store(sum[r][p], outputs_ - j, out + r * out_stride + j + p * kLanes);
-    }
-  }
-
-  static void load(const S* from, Eigen::Index valid, Lanes& lanes) {
-    if (valid >= kLanes) {
-      lanes = Eigen::Map<const Lanes>(from);
-    } else {
-      lanes.setZero();
-      std::copy_n(from, valid, lanes.data());
-    }
-  }
-  static void store(const Lanes& lanes, Eigen::Index valid, S* to) {
-    if (valid >= kLanes) {
-      Eigen::Map<Lanes>{to} = lanes;
-    } else {
-      std::copy_n(lanes.data(), valid, to);
+      for (int p = 0; p < P; ++p) Eigen::Map<Lanes>(out + r * out_stride + p * kLanes) = sum.col(r * P + p);
     }
   }
 

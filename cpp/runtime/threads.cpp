@@ -97,19 +97,19 @@ int usable_threads(int requested) {
 #endif
 }
 
-void parallel_for(std::int64_t items, int threads, const std::function<void(std::int64_t, int)>& body) {
+void parallel_for(std::int64_t items, int threads, void (*body)(void*, std::int64_t, int), void* context) {
 #if defined(_OPENMP)
   const int team = static_cast<int>(std::min<std::int64_t>(items, usable_threads(threads)));
   if (team > 1) {
     g_pool_started.store(true);
 #pragma omp parallel for num_threads(team) schedule(dynamic, 1)
-    for (std::int64_t item = 0; item < items; ++item) body(item, omp_get_thread_num());
+    for (std::int64_t item = 0; item < items; ++item) body(context, item, omp_get_thread_num());
     return;
   }
 #else
   (void)threads;
 #endif
-  for (std::int64_t item = 0; item < items; ++item) body(item, 0);
+  for (std::int64_t item = 0; item < items; ++item) body(context, item, 0);
 }
 
 }  // namespace fastgru

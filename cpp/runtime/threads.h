@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
 namespace fastgru {
 
@@ -17,8 +16,16 @@ int get_num_threads();
 // somebody else's parallel region, in a child forked after the thread pool was started, and without OpenMP.
 int usable_threads(int requested);
 
-// Calls body(item, thread) for item in [0, items), on at most `threads` threads, dynamically distributed. The calling thread
-// is thread 0. The body must not throw.
-void parallel_for(std::int64_t items, int threads, const std::function<void(std::int64_t, int)>& body);
+// Calls body(context, item, thread) for item in [0, items), on at most `threads` threads, dynamically distributed. The
+// calling thread is thread 0. The body must not throw.
+void parallel_for(std::int64_t items, int threads, void (*body)(void*, std::int64_t, int), void* context);
+
+// The same for body(item, thread). No std::function: that would allocate.
+template <class Body>
+void parallel_for(std::int64_t items, int threads, Body body) {
+  parallel_for(
+      items, threads,
+      [](void* context, std::int64_t item, int thread) { (*static_cast<Body*>(context))(item, thread); }, &body);
+}
 
 }  // namespace fastgru
