@@ -1,0 +1,67 @@
+"""The commands of ``python -m fastgru``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from fastgru import __version__
+from fastgru.cli import _demo, _info
+from fastgru.cli._errors import InputError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``python -m fastgru``; by default those the process was started with.
+
+    Returns
+    -------
+    int
+        The exit code: 0 if all went well, 2 if the input cannot be used (one line on stderr says why), 130
+        after Ctrl-C, 141 if nobody read the output to its end.
+
+    Examples
+    --------
+    >>> from fastgru.cli import main
+    >>> main(["info"])  # doctest: +ELLIPSIS
+    fastgru ...
+    0
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without µ and ñ shows a question mark
+    parser = _make_parser()
+    try:
+        options = parser.parse_args(arguments)
+        options.run(options)
+        sys.stdout.flush()
+    except InputError as error:
+        print(f"fastgru: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        # A terminal has just echoed ^C.
+        print("\nfastgru: interrupted" if sys.stderr.isatty() else "fastgru: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (a pager, head) has gone: Python must not complain again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fastgru", description="A fast, exact GRU for the CPU.")
+    parser.add_argument("--version", action="version", version=f"fastgru {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _demo.add_parser(commands)
+    _info.add_parser(commands)
+    return parser

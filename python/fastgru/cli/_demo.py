@@ -1,0 +1,149 @@
+"""`python -m fastgru demo`: train on a real series, forecast the part kept back, compare, draw."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import fastgru
+from fastgru.cli import _report
+from fastgru.cli._errors import InputError
+from fastgru.cli._forecast import make_samples
+from fastgru.cli._output import check_writable, whole_file
+from fastgru.cli._plot import draw, require_matplotlib
+from fastgru.cli._source import BUNDLED, load_source
+from fastgru.cli._task import make_task
+from fastgru.cli._train import Bar, choose, fit
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="train a GRU on a real series and compare its forecast with naive ones",
+        description="Train a GRU on the first four fifths of a real series, forecast the last fifth, compare "
+        "with naive forecasts, and draw a picture.",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--data", metavar="FILE.csv", type=Path, help="a CSV file of your own, with column names"
+    )
+    which.add_argument(
+        "--series",
+        choices=sorted(BUNDLED),
+        default="elnino",
+        help="a series of the package (default: %(default)s)",
+    )
+    add = parser.add_argument
+    add("--target", metavar="COLUMN", help="the column to forecast; needed if several hold numbers")
+    add("--no-dates", action="store_true", help="take the rows of the file as they stand, look for no dates")
+    add(
+        "--horizon",
+        metavar="STEPS",
+        type=_positive,
+        help="how far ahead (default: a quarter of the season, at most 12; 1 without a season)",
+    )
+    add(
+        "--length",
+        metavar="STEPS",
+        type=_positive,
+        help="how far back the GRU looks (default: two seasons, but 24 to 96)",
+    )
+    add(
+        "--season",
+        metavar="STEPS",
+        type=_positive,
+        help="length of the season (default: found in the training part)",
+    )
+    add(
+        "--hidden-size",
+        metavar="UNITS",
+        type=_positive,
+        default=32,
+        help="units of the GRU (default: %(default)s)",
+    )
+    add(
+        "--epochs",
+        metavar="N",
+        type=_positive,
+        help="passes over the training part (default: found by validation)",
+    )
+    add(
+        "--seed",
+        metavar="N",
+        type=_seed,
+        default=0,
+        help="of the first weights and the order (default: %(default)s)",
+    )
+    add("--threads", metavar="N", type=_positive, help="threads for training (default: all cores)")
+    add(
+        "--output",
+        metavar="PNG",
+        type=Path,
+        default=Path("fastgru-demo.png"),
+        help="where the picture goes (default: %(default)s)",
+    )
+    parser.set_defaults(run=run)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10**6:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {10**6} is wanted, not {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to {2**32 - 1} is wanted, not {text!r}")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the demo; raises InputError if the input or the output cannot be used."""
+    begin = time.perf_counter()
+    require_matplotlib(options.output)
+    check_writable(options.output)
+    bar = _progress_bar()
+    if options.target is not None and options.data is None:
+        raise InputError("--target goes with --data FILE.csv")
+    source = load_source(options.data, options.target, options.series, not options.no_dates)
+    task = make_task(
+        source,
+        length=options.length,
+        horizon=options.horizon,
+        season=options.season,
+        hidden_size=options.hidden_size,
+        epochs=options.epochs,
+        seed=options.seed,
+    )
+    for note in source.notes:
+        print(f"Note: {note}.", file=sys.stderr)
+    if options.threads is not None:
+        fastgru.set_num_threads(options.threads)
+    print(_report.describe(task), flush=True)
+    choice = choose(source.values, task.split, task.options, bar)
+    samples = make_samples(source.values, task.options.length, task.options.horizon, choice.changes)
+    final = fit(samples.part(0, task.split), task.options, choice.epochs, bar)
+    result = _report.evaluate(task, final, samples.part(task.split, len(source.values)))
+    print(_report.table(task, result))
+    print(_report.timing(choice, final, result), flush=True)
+    with whole_file(options.output) as picture:
+        draw(_report.picture(task, choice, final, result), picture)
+    print(f"Picture: {options.output}; {time.perf_counter() - begin:.1f} s in all")
+
+
+def _progress_bar() -> Bar:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        raise InputError(
+            'the progress bar needs tqdm, which is not installed: pip install "fastgru[demo]"'
+        ) from None
+
+    def bar(total: int, title: str) -> Any:
+        return tqdm(total=total, desc=f"{title:<21}", unit="epoch", file=sys.stderr, disable=None, ncols=100)
+
+    return bar

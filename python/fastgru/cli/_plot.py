@@ -1,0 +1,188 @@
+"""The picture of the demo: forecast against truth, the loss curve and the errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgru.cli._errors import InputError
+
+# Okabe and Ito's palette: told apart with every kind of colour vision, and in print by lightness.
+_TRUTH, _GRU, _SEASONAL, _PERSISTENCE, _HELD = "#222222", "#D55E00", "#56B4E9", "#9A9A9A", "#0072B2"
+_MOST_POINTS = 700
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is drawn.
+
+    Attributes
+    ----------
+    title, subtitle : str
+        Over the whole picture.
+    label, unit : str
+        Of the value axis (with the unit), and the unit alone, which may be empty.
+    x : ndarray of shape (n,)
+        Dates or row numbers of the test part.
+    x_label : str
+        Of the time axis; empty for dates.
+    truth : ndarray of shape (n,), float64
+        The series in the test part.
+    forecasts : dict of str to ndarray of shape (n,), float64
+        The GRU's first.
+    errors : dict of str to float
+        RMSE by the same names, in the same order.
+    losses, validation : list of float
+        Of the final training, and of the validation run; the latter may be empty.
+    epochs : int
+        How many were chosen.
+    """
+
+    title: str
+    subtitle: str
+    label: str
+    unit: str
+    x: NDArray[Any]
+    x_label: str
+    truth: NDArray[np.float64]
+    forecasts: dict[str, NDArray[np.float64]]
+    errors: dict[str, float]
+    losses: list[float]
+    validation: list[float]
+    epochs: int
+
+
+def require_matplotlib(path: Path) -> None:
+    """Raise InputError if matplotlib is missing or cannot write files of that ending."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    except ImportError:
+        raise InputError(
+            'the picture needs matplotlib, which is not installed: pip install "fastgru[demo]"'
+        ) from None
+    known = FigureCanvasAgg.get_supported_filetypes()
+    if path.suffix.lstrip(".").lower() not in known:
+        raise InputError(
+            f"{path}: the name must end in one of {', '.join('.' + kind for kind in sorted(known))}"
+        )
+
+
+def draw(picture: Picture, path: Path) -> None:
+    """Draw to a file; its ending says which format."""
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    # From the defaults, whatever style the user has set; a $ in a column's name is no formula.
+    ours = {"axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
+    with style.context(["default", ours], after_reset=True):
+        figure = Figure(
+            figsize=(11, 7), dpi=120, layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1, hspace=0.05)
+        )
+        FigureCanvasAgg(figure)
+        grid = figure.add_gridspec(2, 2, height_ratios=(1.6, 1.0))
+        figure.suptitle(picture.title, x=0.0135, ha="left", fontsize=14, fontweight="bold")
+        _draw_forecast(figure.add_subplot(grid[0, :]), picture)
+        _draw_losses(figure.add_subplot(grid[1, 0]), picture)
+        _draw_errors(figure.add_subplot(grid[1, 1]), picture)
+        figure.savefig(path)
+
+
+def _draw_forecast(axes: Any, picture: Picture) -> None:
+    shown = slice(-_MOST_POINTS, None)
+    x = picture.x[shown]
+    handles = axes.plot(x, picture.truth[shown], color=_TRUTH, linewidth=1.2, label="Truth", zorder=2)
+    # The GRU's forecast in front; persistence would only be the truth again, shifted.
+    styles = ((_GRU, 1.6, 3), (_SEASONAL, 1.0, 1))
+    drawn = [name for name in picture.forecasts if name != "Persistence"]
+    for name, (colour, width, order) in zip(drawn, styles, strict=False):
+        handles += axes.plot(
+            x, picture.forecasts[name][shown], color=colour, linewidth=width, label=name, zorder=order
+        )
+    axes.set_ylabel(picture.label)
+    axes.set_xlabel(picture.x_label)
+    axes.margins(x=0.01)
+    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_title(picture.subtitle, loc="left", fontsize=10, color="#444444")
+    _legend_above(axes, handles)
+
+
+def _draw_losses(axes: Any, picture: Picture) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    epochs = np.arange(1, len(picture.losses) + 1)
+    handles = axes.plot(
+        epochs, picture.losses, color=_GRU, linewidth=1.6, marker=_dot(epochs), label="Training"
+    )
+    if picture.validation:
+        epochs = np.arange(1, len(picture.validation) + 1)
+        handles += axes.plot(
+            epochs,
+            picture.validation,
+            color=_HELD,
+            linewidth=1.6,
+            linestyle="--",
+            marker=_dot(epochs),
+            label="Validation",
+        )
+        handles.append(
+            axes.axvline(
+                picture.epochs, color="#777777", linewidth=1.1, linestyle=":", label="Chosen", zorder=1
+            )
+        )
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("Epoch")
+    axes.set_ylabel("Squared error / variance")
+    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_title("Loss", loc="left", fontsize=11, fontweight="bold")
+    _legend_above(axes, handles)
+
+
+def _dot(epochs: NDArray[Any]) -> str:
+    """One epoch makes no line: it needs a dot."""
+    return "o" if len(epochs) == 1 else ""
+
+
+def _draw_errors(axes: Any, picture: Picture) -> None:
+    names = list(picture.errors)
+    colours = {names[0]: _GRU, "Persistence": _PERSISTENCE}
+    bars = axes.barh(
+        names,
+        list(picture.errors.values()),
+        color=[colours.get(name, _SEASONAL) for name in names],
+        height=0.62,
+    )
+    axes.bar_label(bars, fmt="%#.3g", padding=4)
+    axes.invert_yaxis()
+    axes.margins(x=0.14)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel(f"RMSE ({picture.unit})" if picture.unit else "RMSE")
+    axes.set_title("Error on the test part", loc="left", fontsize=11, fontweight="bold")
+
+
+def _legend_above(axes: Any, handles: list[Any]) -> None:
+    """Put the legend over the right end of the axes, in one row, where no line can run."""
+    axes.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 0.995),
+        ncols=len(handles),
+        frameon=False,
+        fontsize=9,
+        handlelength=1.6,
+        columnspacing=1.4,
+        borderpad=0.2,
+        borderaxespad=0.2,
+    )

@@ -1,0 +1,132 @@
+"""The result of the demo: forecasts of the test part, their errors, the table and the picture."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastgru
+from fastgru import _core
+from fastgru.cli._dates import show
+from fastgru.cli._forecast import Samples, mae, persistence, rmse, seasonal_naive
+from fastgru.cli._plot import Picture
+from fastgru.cli._task import Task
+from fastgru.cli._train import Choice, Run, microseconds_per_step
+
+_PERSISTENCE = "Persistence"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Forecasts of the test part.
+
+    Attributes
+    ----------
+    when : ndarray of shape (n,), int64
+        Rows of the series that were forecast.
+    forecasts : dict of str to ndarray of shape (n,), float64
+        By name, the GRU's first.
+    rmse, mae : dict of str to float
+        The errors by the same names, in the unit of the series.
+    microseconds : float
+        Time of one streaming step.
+    """
+
+    when: NDArray[np.int64]
+    forecasts: dict[str, NDArray[np.float64]]
+    rmse: dict[str, float]
+    mae: dict[str, float]
+    microseconds: float
+
+    def excess(self, name: str) -> float | None:
+        """Return by how many percent an RMSE exceeds that of persistence; None if that is zero."""
+        base = self.rmse[_PERSISTENCE]
+        return None if base == 0.0 else 100.0 * (self.rmse[name] / base - 1.0)
+
+
+def evaluate(task: Task, final: Run, test: Samples) -> Result:
+    """Forecast the test part with the trained model and with the naive rules."""
+    values, horizon = task.source.values, task.options.horizon
+    forecasts = {f"GRU, {task.options.hidden_size} units": final.model.predict(test.inputs) + test.offset}
+    if task.season is not None:
+        name = f"Seasonal naive, {task.steps(task.season)}"
+        forecasts[name] = seasonal_naive(values, test.when, horizon, task.season)
+    forecasts[_PERSISTENCE] = persistence(values, test.when, horizon)
+    truth = values[test.when]
+    return Result(
+        when=test.when,
+        forecasts=forecasts,
+        rmse={name: rmse(values, truth) for name, values in forecasts.items()},
+        mae={name: mae(values, truth) for name, values in forecasts.items()},
+        microseconds=microseconds_per_step(final.model, test.inputs),
+    )
+
+
+def describe(task: Task) -> str:
+    """Return what is going to be done."""
+    source, options = task.source, task.options
+    n_rows = len(source.values)
+    span = "" if source.dates is None else f", {show(source.dates[0])} to {show(source.dates[-1])}"
+    test = f"row {task.split + 1}" if source.dates is None else show(source.dates[task.split])
+    return (
+        f"{source.title}: {n_rows} rows{span}\n"
+        f"Forecast {task.steps(options.horizon)} ahead from the last {options.length}; "
+        f"training before {test} ({task.split} rows), test from there on ({n_rows - task.split})"
+    )
+
+
+def table(task: Task, result: Result) -> str:
+    """Return the table of errors on the test part."""
+    heading = f"Test, {task.steps(task.options.horizon)} ahead"
+    width = max(len(heading), *map(len, result.rmse))
+    lines = [f"{heading:<{width}} {'RMSE':>10} {'MAE':>10}  RMSE against persistence"]
+    for name, error in result.rmse.items():
+        excess = None if name == _PERSISTENCE else result.excess(name)
+        against = "" if excess is None else f"  {excess:+.0f} %"
+        lines.append(f"{name:<{width}} {error:>10.4g} {result.mae[name]:>10.4g}{against}")
+    if task.season is None:
+        lines.append("No season was found; --season STEPS adds a seasonal naive forecast.")
+    return "\n".join(("", *lines, ""))
+
+
+def timing(choice: Choice, final: Run, result: Result) -> str:
+    """Return what was chosen and how fast it ran."""
+    threads = fastgru.get_num_threads()
+    return (
+        f"Learned from {'changes' if choice.changes else 'values'} in {choice.epochs} "
+        f"epoch{'s' * (choice.epochs != 1)}, {statistics.median(final.seconds):.3f} s per epoch; "
+        f"{result.microseconds:.1f} µs per streaming step; "
+        f"{threads} thread{'s' * (threads != 1)}, {_core.isa()}"
+    )
+
+
+def picture(task: Task, choice: Choice, final: Run, result: Result) -> Picture:
+    """Return what is drawn."""
+    source, options = task.source, task.options
+    return Picture(
+        title=f"{source.title}, {task.steps(options.horizon)} ahead",
+        subtitle=_subtitle(task, result),
+        label=source.label,
+        unit=source.unit,
+        x=np.arange(1, len(source.values) + 1)[result.when]
+        if source.dates is None
+        else source.dates[result.when],
+        x_label="Row" if source.dates is None else "",
+        truth=source.values[result.when],
+        forecasts=result.forecasts,
+        errors=result.rmse,
+        losses=final.losses,
+        validation=choice.run.validation,
+        epochs=choice.epochs,
+    )
+
+
+def _subtitle(task: Task, result: Result) -> str:
+    part = f"{task.steps(len(result.when))} not seen in training"
+    excess = result.excess(next(iter(result.rmse)))
+    if excess is None:
+        return part
+    return f"{part}: RMSE of the GRU {abs(excess):.0f} % {'above' if excess > 0 else 'below'} persistence"

@@ -1,0 +1,106 @@
+"""What is forecast from what: the split in time, and what the user left open."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from fastgru.cli._errors import InputError
+from fastgru.cli._forecast import drifts, find_season
+from fastgru.cli._source import Source
+from fastgru.cli._train import Options
+
+_TRAINING_SHARE = 0.8
+_FEWEST_TRAINING_SAMPLES = 40
+_CALENDAR = {  # unit of time: the seasons that a found one is likely to mean
+    "minutes": (60, 1440),
+    "hours": (24, 168),
+    "days": (7, 365),
+    "weeks": (52,),
+    "months": (12,),
+    "quarters": (4,),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is forecast from what.
+
+    Attributes
+    ----------
+    source : Source
+        The series.
+    split : int
+        Where the test part begins: nothing from there on is used before the final comparison.
+    season : int or None
+        In steps.
+    options : Options
+        Of the model.
+    """
+
+    source: Source
+    split: int
+    season: int | None
+    options: Options
+
+    def steps(self, count: int) -> str:
+        """Return "1 month", "12 months"."""
+        unit = self.source.time_unit
+        return f"{count} {unit.removesuffix('s') if count == 1 else unit}"
+
+
+def make_task(
+    source: Source,
+    *,
+    length: int | None,
+    horizon: int | None,
+    season: int | None,
+    hidden_size: int,
+    epochs: int | None,
+    seed: int,
+) -> Task:
+    """Split the series in time and settle what is None, looking at the training part alone.
+
+    Raises
+    ------
+    InputError
+        If there are too few rows, or if the training part is constant.
+    """
+    n_rows = len(source.values)
+    split = math.floor(n_rows * _TRAINING_SHARE)
+    train = source.values[:split]
+    if n_rows >= 10 and (train == train[0]).all():
+        raise InputError(
+            f"{source.name}: the first {split} values are all {train[0]:g}: there is nothing to learn"
+        )
+    if season is None and n_rows >= 10:
+        season = _usual_season(find_season(train, drifts(train)), source.time_unit)
+    if horizon is None:
+        horizon = 1 if season is None else min(12, max(1, season // 4))
+    if length is None:
+        length = 24 if season is None else min(96, max(24, 2 * season))
+        length = max(1, min(length, (split - horizon) // 3))
+    _check_rows(source, split, length, horizon, season)
+    return Task(source, split, season, Options(length, horizon, hidden_size, epochs, seed))
+
+
+def _usual_season(found: int | None, time_unit: str) -> int | None:
+    """Return the calendar's season where the found one is close to it: 344 days are meant to be 365."""
+    for usual in _CALENDAR.get(time_unit, ()):
+        if found is not None and abs(found / usual - 1.0) < 0.07:
+            return usual
+    return found
+
+
+def _check_rows(source: Source, split: int, length: int, horizon: int, season: int | None) -> None:
+    n_rows = len(source.values)
+    wanted = math.ceil((length + horizon + _FEWEST_TRAINING_SAMPLES) / _TRAINING_SHARE)
+    if n_rows < wanted:
+        raise InputError(
+            f"{source.name}: {n_rows} rows are too few to look back {length} and ahead {horizon}: "
+            f"at least {wanted} are needed"
+        )
+    if season is not None and season * -(-horizon // season) > split:
+        raise InputError(
+            f"{source.name}: a season of {season} is longer than the training part of {split} rows"
+        )

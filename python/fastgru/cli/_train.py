@@ -1,0 +1,189 @@
+"""Choosing on a validation part, training, and timing the stream. The test part is not seen here."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgru.cli._errors import InputError
+from fastgru.cli._forecast import Samples, drifts, make_samples, rmse
+
+_MAX_EPOCHS = 40
+_PATIENCE = 6
+_MAX_TRAINING_SAMPLES = 8000
+
+Bar = Callable[[int, str], Any]  # a tqdm-like progress bar from its total and its title
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user may set about the model.
+
+    Attributes
+    ----------
+    length, horizon : int
+        Steps seen and steps ahead.
+    hidden_size : int
+        Units of the GRU.
+    epochs : int or None
+        Passes over the training part; None: chosen on the validation part.
+    seed : int
+        Of the initial weights and the order of the samples.
+    """
+
+    length: int
+    horizon: int
+    hidden_size: int
+    epochs: int | None
+    seed: int
+
+
+@dataclass
+class Run:
+    """One training, epoch by epoch.
+
+    Attributes
+    ----------
+    model : GRURegressor
+        After the last epoch.
+    losses : list of float
+        Training loss of each epoch, in units of the target's variance.
+    validation : list of float
+        Loss on the validation part after each epoch, in the same units; empty without one.
+    seconds : list of float
+        Time each epoch took, validation left out.
+    variance : float
+        Of the training targets: turns a loss into a squared error in the unit of the series.
+    """
+
+    model: Any
+    variance: float
+    losses: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, counted from 1, with the smallest validation loss."""
+        return 1 + int(np.argmin(self.validation))
+
+    def validation_rmse(self, epoch: int) -> float:
+        """Return the error on the validation part after an epoch (from 1), in the unit of the series."""
+        return math.sqrt(self.validation[epoch - 1] * self.variance)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the validation part decided.
+
+    Attributes
+    ----------
+    changes : bool
+        Whether the model works on changes from step to step instead of values.
+    epochs : int
+        Passes over the training part.
+    run : Run
+        The training that was best on the validation part.
+    """
+
+    changes: bool
+    epochs: int
+    run: Run
+
+
+def choose(values: NDArray[np.float64], split: int, options: Options, bar: Bar) -> Choice:
+    """Decide between values and changes, and the number of epochs, on the last fifth of the training part.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,), float64
+        The whole series; nothing from `split` on is used.
+    split : int
+        Where the test part begins.
+    options : Options
+        The user's settings.
+    bar : callable
+        Makes a progress bar.
+
+    Returns
+    -------
+    Choice
+        The one with the smaller error on the validation part.
+    """
+    train = values[:split]
+    border = validation_start(split, options)
+    kinds = (True,) if drifts(train) else (False, True)
+    most = options.epochs or _MAX_EPOCHS
+    runs = {}
+    for changes in kinds:
+        samples = make_samples(train, options.length, options.horizon, changes)
+        fit_part, held = samples.part(0, border), samples.part(border, split)
+        progress = bar(most, "Validating on changes" if changes else "Validating on values")
+        runs[changes] = _run(fit_part, held, options, most, progress)
+    choices = [Choice(changes, options.epochs or run.best_epoch, run) for changes, run in runs.items()]
+    # In the unit of the series, because values and changes have different variances.
+    return min(choices, key=lambda choice: choice.run.validation_rmse(choice.epochs))
+
+
+def validation_start(split: int, options: Options) -> int:
+    """Return where the validation part begins: the last fifth of the training samples."""
+    first = options.length + options.horizon
+    return split - (split - first) // 5
+
+
+def fit(samples: Samples, options: Options, epochs: int, bar: Bar) -> Run:
+    """Train on the whole training part for a known number of epochs."""
+    return _run(samples, None, options, epochs, bar(epochs, "Training"))
+
+
+def microseconds_per_step(model: Any, inputs: NDArray[np.float64], steps: int = 2000) -> float:
+    """Return the time of one ``stream().step`` with Python's call: the median of five runs of `steps`."""
+    stream = model.stream()
+    rows = [inputs[i % len(inputs), -1:].copy() for i in range(steps)]
+    times = []
+    for _ in range(5):
+        stream.reset()
+        start = time.perf_counter()
+        for row in rows:
+            stream.step(row)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times)) / steps * 1e6
+
+
+def _run(train: Samples, held: Samples | None, options: Options, epochs: int, progress_bar: Any) -> Run:
+    from fastgru.estimators import GRURegressor
+
+    step = math.ceil(len(train) / _MAX_TRAINING_SAMPLES)
+    inputs, targets = train.inputs[::step], train.targets[::step]
+    model = GRURegressor(hidden_size=options.hidden_size, random_state=options.seed)
+    run = Run(model, float(np.var(train.targets)) or 1.0)
+    with progress_bar as progress:
+        for _ in range(epochs):
+            start = time.perf_counter()
+            _one_epoch(run.model, inputs, targets)
+            run.seconds.append(time.perf_counter() - start)
+            run.losses.append(float(run.model.loss_curve_[-1]))
+            shown = {"loss": f"{run.losses[-1]:.4f}"}
+            if held is not None:
+                run.validation.append(rmse(run.model.predict(held.inputs), held.targets) ** 2 / run.variance)
+                shown["validation"] = f"{run.validation[-1]:.4f}"
+            progress.set_postfix(shown, refresh=False)
+            progress.update(1)
+            if held is not None and options.epochs is None and len(run.losses) - run.best_epoch >= _PATIENCE:
+                break
+        progress.total = len(run.losses)
+        progress.refresh()
+    return run
+
+
+def _one_epoch(model: Any, inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
+    try:
+        model.partial_fit(inputs, targets)
+    except ValueError as error:
+        raise InputError(f"training stopped: {' '.join(str(error).split())}") from None

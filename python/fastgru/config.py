@@ -1,0 +1,154 @@
+"""What this fastgru is made of and runs on, and the settings that hold for the whole process."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal, overload
+
+from fastgru import _core
+from fastgru._version import __version__
+
+__all__ = ["set_reproducible", "show_config"]
+
+_PRECISION = {
+    "highest": "float32",
+    "high": "float32, as highest",
+    "medium": "float32, as highest",
+}
+
+
+@overload
+def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
+@overload
+def show_config(mode: Literal["dicts"]) -> dict[str, dict[str, Any]]: ...
+
+
+def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, dict[str, Any]] | None:
+    """Show versions, instruction sets, threads and precision: what a report of a problem should hold.
+
+    Parameters
+    ----------
+    mode : {"stdout", "dicts"}, default="stdout"
+        Print the configuration, or return it, as ``numpy.show_config`` does.
+
+    Returns
+    -------
+    dict of str to dict, or None
+        With ``mode="dicts"``, the sections "Versions", "Build", "Instruction sets", "Threads", "Precision"
+        and "Reproducible".
+
+    Raises
+    ------
+    ValueError
+        If `mode` is neither.
+
+    Examples
+    --------
+    >>> import fastgru
+    >>> fastgru.show_config("dicts")["Threads"]["cores this process may use"] >= 1
+    True
+    """
+    if mode not in {"stdout", "dicts"}:
+        raise ValueError(f"mode must be 'stdout' or 'dicts', got {mode!r}")
+    config = _collect()
+    if mode == "dicts":
+        return config
+    print(_as_text(config))
+    return None
+
+
+def set_reproducible(enabled: bool) -> None:
+    """Ask for results that have the same bits on every machine, whatever stands beside a sample.
+
+    Parameters
+    ----------
+    enabled : bool
+        True: a sample's result has the same bits alone or in any batch, at any number of threads and on every
+        instruction set with fused multiply-add (AVX2, AVX-512); faster plans that break this are not chosen.
+        False (the state at the start): any plan that is as exact may be chosen. Today all plans keep the
+        promise, so that the setting changes no result. The "baseline" instruction set has no fused
+        multiply-add: its bits differ from those of the others.
+
+    Raises
+    ------
+    TypeError
+        If `enabled` is not a bool.
+
+    Examples
+    --------
+    >>> import fastgru
+    >>> fastgru.set_reproducible(True)
+    >>> fastgru.show_config("dicts")["Reproducible"]["asked for"]
+    True
+    >>> fastgru.set_reproducible(False)
+    """
+    if not isinstance(enabled, bool):
+        raise TypeError(f"enabled must be a bool, got {type(enabled).__name__}")
+    _core.set_reproducible(enabled)
+
+
+def _collect() -> dict[str, dict[str, Any]]:
+    return {
+        "Versions": {
+            "fastgru": __version__,
+            "Python": platform.python_version(),
+            "NumPy": _version_of("numpy"),
+            "scikit-learn": _version_of("scikit-learn"),
+            "platform": f"{platform.system()} {platform.machine()}",
+        },
+        "Build": {
+            "compiler": _core.compiler,
+            "Eigen": _core.eigen_version,
+            "OpenMP": _core.openmp,
+        },
+        "Instruction sets": _instruction_sets(),
+        "Threads": {
+            "used": _core.get_num_threads(),
+            "cores this process may use": _core.available_cores(),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+        },
+        "Precision": {**_PRECISION, "float64": "reference engine (Eigen)"},
+        "Reproducible": {"asked for": _core.reproducible()},
+    }
+
+
+def _instruction_sets() -> dict[str, Any]:
+    usable = _core.isa_names()
+    sets: dict[str, Any] = {
+        "usable here": usable,
+        "active": _core.isa(),
+        "FASTGRU_ISA": os.environ.get("FASTGRU_ISA"),
+    }
+    if warning := _core.isa_warning():
+        sets["warning"] = warning
+    return sets
+
+
+def _version_of(package: str) -> str | None:
+    module = sys.modules.get(package)
+    if module is not None:
+        return str(module.__version__)
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _as_text(config: dict[str, dict[str, Any]]) -> str:
+    width = max(len(key) for section in config.values() for key in section)
+    lines = []
+    for title, section in config.items():
+        lines.append(f"{title}:")
+        lines.extend(f"  {key:<{width}}  {_shown(value)}" for key, value in section.items())
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "-" if value is None else str(value)
