@@ -94,11 +94,11 @@ inline void sync_directory(const std::filesystem::path& directory) {
 constexpr std::size_t kPiece = std::size_t{1} << 30;  // one call's most: Linux and Windows cap it near 2 GiB
 }  // namespace sys
 
-// 0 for a regular file or (if may_be_missing) none, else the errno that says what stands there instead.
-inline int what_stands_at(const std::filesystem::path& path, bool may_be_missing) {
+// 0 for a regular file or none, else the errno that says what stands there instead.
+inline int what_stands_at(const std::filesystem::path& path) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found) return may_be_missing ? 0 : ENOENT;
+  if (status.type() == std::filesystem::file_type::not_found) return 0;
   if (status.type() == std::filesystem::file_type::none) return error.value();
   if (std::filesystem::is_directory(status)) return EISDIR;
   return std::filesystem::is_regular_file(status) ? 0
@@ -123,7 +123,7 @@ class InputFile {
 
   Status open(const std::filesystem::path& path, int* os_error) {
     path_ = path;
-    if (const int code = what_stands_at(path, false)) return failure("read", path, code, os_error);
+    if (const int code = what_stands_at(path)) return failure("read", path, code, os_error);
     fd_ = sys::open_to_read(path);
     if (fd_ < 0) return failure("read", path, errno, os_error);
     const std::int64_t size = sys::size_of(fd_);
@@ -172,7 +172,7 @@ class ReplacingFile {
 
   Status open(const std::filesystem::path& path, int* os_error) {
     target_ = follow_links(path);
-    if (const int code = what_stands_at(target_, true)) return failure("write", path, code, os_error);
+    if (const int code = what_stands_at(target_)) return failure("write", path, code, os_error);
     std::error_code error;
     const bool exists = std::filesystem::exists(target_, error);
     if (exists && !sys::may_write(target_)) return failure("write", path, errno, os_error);

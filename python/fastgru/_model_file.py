@@ -1,0 +1,221 @@
+"""Model files: safetensors with a few metadata keys that say what is inside (docs/model-file.md)."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from fastgru import _core
+from fastgru._version import __version__
+
+__all__ = ["ModelFile", "load", "read", "save"]
+
+# The version this code writes, and the newest it reads. It goes up when a file's meaning changes so that an
+# older fastgru could not read it rightly.
+FORMAT_VERSION = 1
+
+_REQUIRED = ("format", "format_version", "kind", "config")
+_OPTIONAL = ("written_by",)
+
+# Which class makes itself from a file of which kind; the module is imported only when such a file is loaded.
+_KINDS = {
+    "GRU": ("fastgru.gru", "GRU"),
+    "GRURegressor": ("fastgru.estimators.regressor", "GRURegressor"),
+}
+
+
+class ModelFile(NamedTuple):
+    """What a model file holds."""
+
+    kind: str
+    config: dict[str, Any]
+    tensors: dict[str, NDArray[Any]]
+
+
+def save(
+    path: str | os.PathLike[str], kind: str, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write a model file; an existing file is replaced only once the new one is complete.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to write. A symbolic link stays: what it points at is replaced.
+    kind : str
+        What `load` makes of it: a key of the registry above.
+    config : mapping
+        What JSON can hold, without NaN and infinities; keys are str.
+    tensors : mapping of str to ndarray
+        Arrays of any shape and of any dtype safetensors and NumPy share.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written (FileNotFoundError: its folder is missing; PermissionError; …).
+    TypeError, ValueError
+        `config` or `tensors` hold something a model file cannot.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from fastgru import _model_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "m.safetensors"
+    ...     _model_file.save(path, "GRU", {"hidden_size": 2}, {"bias_ih_l0": np.zeros(6, np.float32)})
+    ...     _model_file.read(path).config
+    {'hidden_size': 2}
+    """
+    path = os.fsdecode(path)
+    if kind not in _KINDS:
+        raise ValueError(f"kind must be one of {', '.join(_KINDS)}, got {kind!r}")
+    try:
+        text = json.dumps(config, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        kind_of_error = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind_of_error(f"config must be what JSON can hold: {error}") from error
+    metadata = {
+        "format": "fastgru",
+        "format_version": str(FORMAT_VERSION),
+        "written_by": f"fastgru {__version__}",
+        "kind": kind,
+        "config": text,
+    }
+    _core.write_safetensors(path, tensors, metadata)
+
+
+def read(path: str | os.PathLike[str]) -> ModelFile:
+    """Read a model file and check all that does not depend on its kind.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read (FileNotFoundError, IsADirectoryError, PermissionError, …).
+    ModelFormatError
+        It is not a model file, is damaged, or was written in a newer format.
+    """
+    path = os.fsdecode(path)
+    metadata, tensors = _core.read_safetensors(path)
+    try:
+        _check_metadata(metadata)
+        config = _parse_config(metadata["config"])
+    except ValueError as error:
+        raise _core.ModelFormatError(f"{path!r}: {error}") from None
+    return ModelFile(metadata["kind"], config, tensors)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Load what `save` of a layer or an estimator wrote. Loading never runs code from the file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A model file (safetensors).
+
+    Returns
+    -------
+    object
+        Of the class that was saved: `GRU`, `GRURegressor`.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read: FileNotFoundError, IsADirectoryError, PermissionError, … with the path.
+    ModelFormatError
+        It is not a model file, is damaged, does not fit together, or was written in a newer format, by a
+        newer fastgru that the message names. A ModelFormatError is a ValueError.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import fastgru
+    >>> gru = fastgru.GRU(3, 4, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     gru.save(Path(folder) / "gru.safetensors")
+    ...     again = fastgru.load(Path(folder) / "gru.safetensors")
+    >>> again.hidden_size
+    4
+    """
+    path = os.fsdecode(path)
+    kind, config, tensors = read(path)
+    if kind not in _KINDS:
+        known = ", ".join(_KINDS)
+        raise _core.ModelFormatError(f"{path!r}: unknown kind {_short(kind)}; this fastgru knows {known}")
+    module, name = _KINDS[kind]
+    cls = getattr(import_module(module), name)
+    try:
+        return cls._from_model_file(config, tensors)
+    except _core.ModelFormatError as error:
+        raise _core.ModelFormatError(f"{path!r}: {error}") from error
+    except KeyError as error:
+        raise _core.ModelFormatError(f"{path!r}: a {kind} needs {error}, which is missing") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _core.ModelFormatError(f"{path!r}: not a valid {kind}: {error}") from error
+
+
+def _check_metadata(metadata: dict[str, str]) -> None:
+    if metadata.get("format") != "fastgru":
+        raise ValueError(
+            "a safetensors file, but not a fastgru model: its metadata does not say format=fastgru; weights "
+            "of other programs go through load_state_dict"
+        )
+    # The version comes before the rest: a newer one may have other keys.
+    version = metadata.get("format_version", "")
+    if not (version.isascii() and version.isdecimal() and len(version) <= 9 and version[0] != "0"):
+        raise ValueError(f"metadata format_version must be a whole number from 1, got {_short(version)}")
+    if int(version) > FORMAT_VERSION:
+        writer = metadata.get("written_by", "a fastgru that does not say which")
+        raise ValueError(
+            f"written by {_short(writer)} in format version {version}; this is fastgru {__version__}, which "
+            f"reads up to format version {FORMAT_VERSION}: a newer fastgru is needed"
+        )
+    for key in _REQUIRED:
+        if key not in metadata:
+            raise ValueError(f"metadata key {key!r} is missing")
+    for key in metadata:
+        if key not in _REQUIRED + _OPTIONAL:
+            raise ValueError(f"metadata key {_short(key)} is unknown in format version {version}")
+
+
+def _parse_config(text: str) -> dict[str, Any]:
+    try:
+        config = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
+        )
+    except RecursionError:
+        raise ValueError("metadata config is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"metadata config is not valid JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"metadata config must be a JSON object, got {type(config).__name__}")
+    return config
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return made
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"number out of range: {_short(text)}")
+    return value
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:80] + "…")

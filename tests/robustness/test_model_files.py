@@ -1,0 +1,138 @@
+"""What a model file says besides its tensors: every key is checked, and a wrong one is named."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+import fastgru
+from fastgru import ModelFormatError, _core, _model_file
+
+METADATA = {
+    "format": "fastgru",
+    "format_version": "1",
+    "written_by": "fastgru 0.1.0",
+    "kind": "GRU",
+    "config": "{}",
+}
+
+
+def without(key: str) -> dict[str, str]:
+    return {k: v for k, v in METADATA.items() if k != key}
+
+
+WRONG_METADATA: list[tuple[str, dict[str, str]]] = [
+    ("not a fastgru model", {}),
+    ("not a fastgru model", {"format": "pt"}),
+    ("not a fastgru model", without("format")),
+    ("not a fastgru model", {**METADATA, "format": "fastgru "}),
+    ("format_version must be a whole number", without("format_version")),
+    *(
+        ("format_version must be a whole number", {**METADATA, "format_version": version})
+        for version in ["", "0", "-1", "1.0", "01", " 1", "one", "²", "١", "1" * 5000]
+    ),
+    (r"written by 'fastgru 9.9' in format version 2; this is fastgru .* newer fastgru is needed",
+     {"format": "fastgru", "format_version": "2", "written_by": "fastgru 9.9", "something": "new"}),
+    ("does not say which", {**without("written_by"), "format_version": "999999999"}),
+    ("'kind' is missing", without("kind")),
+    ("'config' is missing", without("config")),
+    ("metadata key 'color' is unknown in format version 1", {**METADATA, "color": "red"}),
+    ("unknown kind 'Transformer'; this fastgru knows GRU, GRURegressor", {**METADATA, "kind": "Transformer"}),
+    ("unknown kind '';", {**METADATA, "kind": ""}),
+    ("unknown kind 'os.system'", {**METADATA, "kind": "os.system"}),
+    ("unknown kind 'xxxx", {**METADATA, "kind": "x" * 100_000}),
+    *(
+        ("config is not valid JSON", {**METADATA, "config": config})
+        for config in ["", "{", "{}}", "{'a':1}", '{"a":NaN}', '{"a":-Infinity}', '{"a":1e999}', "\ufeff{}",
+                       '{"a":1,"a":2}', '{"a":{"b":1,"b":1}}', '{"a":' + "1" * 5000 + "}"]
+    ),
+    ("nested too deeply", {**METADATA, "config": "[" * 200_000}),
+    ("must be a JSON object, got list", {**METADATA, "config": "[]"}),
+    ("must be a JSON object, got NoneType", {**METADATA, "config": "null"}),
+    ("must be a JSON object, got str", {**METADATA, "config": '"GRU"'}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("match", "metadata"), WRONG_METADATA, ids=range(len(WRONG_METADATA)))
+def test_wrong_metadata(match: str, metadata: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    _core.write_safetensors(path, {}, metadata)
+    with pytest.raises(ModelFormatError, match=match) as error:
+        fastgru.load(path)
+    assert str(error.value).startswith(repr(str(path)))
+    assert len(str(error.value)) < 500
+
+
+def test_config_survives(tmp_path: Path) -> None:
+    config = {"a": [1, 2.5, None, True, "é\ud800"], "b": {"c": -1e300, "": 0}, "z": 2**70}
+    path = tmp_path / "m.safetensors"
+    _model_file.save(path, "GRU", config, {"x": np.arange(3.0)})
+    kind, again, tensors = _model_file.read(path)
+    assert (kind, again) == ("GRU", config)
+    np.testing.assert_array_equal(tensors["x"], [0, 1, 2])
+    first = path.read_bytes()
+    _model_file.save(path, "GRU", dict(reversed(config.items())), {"x": np.arange(3.0)})
+    assert path.read_bytes() == first
+    with safe_open(path, framework="np") as package:
+        assert json.loads(package.metadata()["config"]) == config
+        assert package.metadata()["written_by"] == f"fastgru {fastgru.__version__}"
+
+
+@pytest.mark.parametrize(
+    "config", [{"a": float("nan")}, {"a": float("inf")}, {"a": object()}, {"a": np.float32(1)}]
+)
+def test_config_that_is_no_json(config: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises((TypeError, ValueError), match="config must be what JSON can hold"):
+        _model_file.save(tmp_path / "m", "GRU", config, {})
+    with pytest.raises(ValueError, match="kind must be one of GRU, "):
+        _model_file.save(tmp_path / "m", "Other", {}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+class Saved:
+    """Stands for a class that is made from a model file."""
+
+    def __init__(self, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+        if "raise" in config:
+            raise {"KeyError": KeyError, "TypeError": TypeError, "OSError": OSError}[config["raise"]]("this")
+        self.size = config["size"]
+        self.tensors = tensors
+
+    _from_model_file = classmethod(lambda cls, config, tensors: cls(config, tensors))
+
+
+def test_load_dispatches_by_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = type(sys)("a_module_for_this_test")
+    module.Saved = Saved  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(_model_file._KINDS, "Saved", (module.__name__, "Saved"))
+    path = tmp_path / "m"
+    _model_file.save(path, "Saved", {"size": 3}, {"x": np.ones(2)})
+    loaded = fastgru.load(path)
+    assert type(loaded) is Saved
+    assert loaded.size == 3
+    _model_file.save(path, "Saved", {}, {})
+    with pytest.raises(ModelFormatError, match="a Saved needs 'size', which is missing"):
+        fastgru.load(path)
+    _model_file.save(path, "Saved", {"raise": "TypeError"}, {})
+    with pytest.raises(ModelFormatError, match="not a valid Saved: this"):
+        fastgru.load(path)
+    _model_file.save(path, "Saved", {"raise": "OSError"}, {})
+    with pytest.raises(OSError, match="this"):
+        fastgru.load(path)
+
+
+def test_the_error_is_a_value_error_and_pickles() -> None:
+    assert issubclass(fastgru.ModelFormatError, ValueError)
+    assert fastgru.ModelFormatError.__module__ == "fastgru"
+    again = pickle.loads(pickle.dumps(fastgru.ModelFormatError("HeaderTooSmall: x")))
+    assert type(again) is fastgru.ModelFormatError
+    assert str(again) == "HeaderTooSmall: x"
