@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
@@ -284,6 +285,14 @@ def test_a_search_over_parameters() -> None:
         X3, Y
     )
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
+
+
+def test_weights_are_routed_through_a_search() -> None:
+    weight = np.r_[np.zeros(30), np.ones(30)]
+    with config_context(enable_metadata_routing=True):
+        estimator = small().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        search = GridSearchCV(estimator, {"hidden_size": [4]}, cv=2).fit(X3, Y, sample_weight=weight)
+    np.testing.assert_array_equal(search.predict(X3), small(hidden_size=4).fit(X3, Y, weight).predict(X3))
 
 
 def test_docstring_examples_run() -> None:

@@ -139,6 +139,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         check_consistent_length(array, targets)
         weight = check_weights(sample_weight, array)
         check_features(self, X, array, reset=not going_on)
+        if not going_on:  # from here on the old network fits neither the data's shape nor a failed training
+            self.__dict__.pop("_network", None)
         samples = Samples(as_sequences(array), targets, weight).without_zero_weights()
 
         if going_on:
