@@ -14,9 +14,9 @@ from fastgru._version import __version__
 if TYPE_CHECKING:
     from fastgru._core import ModelFormatError, get_num_threads, set_num_threads
     from fastgru._model_file import load
-    from fastgru.config import explain, set_reproducible, show_config
+    from fastgru.config import set_reproducible, show_config
     from fastgru.estimators import GRURegressor
-    from fastgru.gru import GRU
+    from fastgru.gru import GRU, explain
     from fastgru.windows import make_windows
 
 __all__ = [
@@ -37,7 +37,7 @@ _HOMES = {
     "GRU": "fastgru.gru",
     "GRURegressor": "fastgru.estimators",
     "ModelFormatError": "fastgru._core",
-    "explain": "fastgru.config",
+    "explain": "fastgru.gru",
     "get_num_threads": "fastgru._core",
     "load": "fastgru._model_file",
     "make_windows": "fastgru.windows",
