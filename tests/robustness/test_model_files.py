@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,84 @@ def test_the_error_is_a_value_error_and_pickles() -> None:
     again = pickle.loads(pickle.dumps(fastgru.ModelFormatError("HeaderTooSmall: x")))
     assert type(again) is fastgru.ModelFormatError
     assert str(again) == "HeaderTooSmall: x"
+
+
+# --- real models, changed by a stranger ---------------------------------------------------------------------
+
+HOSTILE = [
+    None,
+    True,
+    False,
+    -1,
+    0,
+    1,
+    7,
+    2**31,
+    2**62,
+    2**63,
+    2**70,
+    1.5,
+    -1e300,
+    "",
+    "x",
+    "float64",
+    [],
+    [1],
+    {},
+    {"a": 1},
+]
+
+
+def saved_gru(path: Path) -> None:
+    fastgru.GRU(2, 3, num_layers=2, bidirectional=True, random_state=0).save(path)
+
+
+def saved_regressor(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 4, 2)), rng.normal(size=(12, 2))
+    fastgru.GRURegressor(hidden_size=3, max_iter=2, random_state=0).fit(X, y).save(path)
+
+
+def changed_configs(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each leaf or branch replaced, removed, or joined by a key that does not belong."""
+    yield {**config, "more": 1}
+    for key, value in config.items():
+        yield {k: v for k, v in config.items() if k != key}
+        yield from ({**config, key: hostile} for hostile in HOSTILE)
+        if isinstance(value, dict):
+            yield from ({**config, key: changed} for changed in changed_configs(value))
+
+
+def changed_tensors(tensors: dict[str, NDArray[Any]]) -> Iterator[dict[str, NDArray[Any]]]:
+    """No tensors, one more, and each one missing, renamed, or of another shape, dtype or content."""
+    yield {}
+    yield {**tensors, "more": np.zeros(3, np.float32)}
+    for key, value in tensors.items():
+        others = {k: v for k, v in tensors.items() if k != key}
+        yield others
+        yield {**others, key + "_": value}
+        shapes = [(), (0,), (1,), (1, *value.shape), (*value.shape, 1), (0, 2**40), value.shape[::-1]]
+        yield from ({**tensors, key: np.zeros(shape, value.dtype)} for shape in shapes)
+        for dtype in ["?", "i8", "f2", "f4", "f8", "c8"]:
+            yield {**tensors, key: value.astype(dtype)}
+        yield {**tensors, key: np.full(value.shape, np.nan, value.dtype)}
+
+
+@pytest.mark.parametrize("make", [saved_gru, saved_regressor])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_changed_model_loads_or_is_refused_by_name(make: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    make(path)
+    loaded = type(fastgru.load(path))
+    kind, config, tensors = _model_file.read(path)
+    cases = [(changed, tensors) for changed in changed_configs(config)]
+    cases += [(config, changed) for changed in changed_tensors(tensors)]
+    refused = 0
+    for changed_config, changed in cases:
+        _model_file.save(path, kind, changed_config, changed)
+        try:
+            assert type(fastgru.load(path)) is loaded
+        except ModelFormatError:
+            refused += 1
+    print(f"{kind}: {refused} of {len(cases)} changed models refused")
+    assert refused > len(cases) // 2
