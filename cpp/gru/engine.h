@@ -35,6 +35,7 @@ struct PlanHints {
   int hoist = -1;              // 1: W x before the recurrence, 0: in it
   std::int64_t chunk = 0;      // time steps of hoisted W x at once
   std::int64_t row_block = 0;  // batch rows of one work item
+  int slices = 0;              // threads that share the hidden units
 };
 
 struct RunOptions {

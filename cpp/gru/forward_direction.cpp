@@ -10,8 +10,10 @@ namespace {
 // reset-before variant [row][padded], a row of zeros.
 class ForwardLoop {
  public:
-  ForwardLoop(const ForwardDirection& d, RowRange rows, float* scratch)
-      : d_(d), rows_(rows), padded_(padded_width(d.hidden, d.kernels->lanes)) {
+  ForwardLoop(const ForwardDirection& d, RowRange rows, const TeamMember& member, float* scratch)
+      : d_(d), rows_(rows), member_(member), padded_(padded_width(d.hidden, d.kernels->lanes)) {
+    const std::int64_t panels = padded_ / d.kernels->lanes;
+    panels_ = {panels * member.thread / member.team, panels * (member.thread + 1) / member.team, false};
     gx_ = scratch;
     zeros_ = gx_ + (d.plan.hoist ? d.plan.chunk * rows.size() * kGates * padded_ : 0);
     z_ = zeros_ + padded_;
@@ -24,18 +26,29 @@ class ForwardLoop {
     for (std::int64_t i = 0; i < steps; ++i) {
       const std::int64_t t = d_.reverse ? steps - 1 - i : i;
       if (d_.plan.hoist && i % d_.plan.chunk == 0) hoist(i, std::min(i + d_.plan.chunk, steps), steps);
+      panels_.backwards = d_.plan.serpentine && i % 2 == 1;
       if (d_.reverse) {
         step_reverse(t, steps);
       } else {
         step_forward(t);
       }
-      if (stop()) return false;
+      if (finish_step(i, stop)) return false;
+      if (member_.thread == 0) keep_finals(t);
     }
-    finish(steps);
+    if (member_.thread == 0) finish(steps);
     return true;
   }
 
  private:
+  // Waits for the team; whether all should leave.
+  bool finish_step(std::int64_t i, StopSignal& stop) {
+    if (member_.state == nullptr) return stop();
+    bool& decision = member_.state->stop[i % 2];
+    if (member_.thread == 0) decision = stop();
+    member_.state->barrier.wait(member_.team);
+    return decision;
+  }
+
   std::int64_t active(std::int64_t t) const { return d_.order->active_in(t, rows_.first, rows_.last); }
 
   // One more than the last step at which any of these rows runs.
@@ -57,6 +70,7 @@ class ForwardLoop {
   // W x + b of the loop's steps [begin, end).
   void hoist(std::int64_t begin, std::int64_t end, std::int64_t steps) {
     InputGemmArgs g{};
+    g.panels = panels_;
     g.input = d_.cell->input;
     g.hidden = d_.hidden;
     g.w = d_.cell->w;
@@ -100,7 +114,6 @@ class ForwardLoop {
     } else {
       step(t, 0, running, d_.h.at(t - 1, rows_.first), d_.h.row_stride);
     }
-    keep_final(t, active(t + 1), running);
   }
 
   // Rows that ran at t + 1 go on from there; the others start here, at their own end.
@@ -109,11 +122,12 @@ class ForwardLoop {
     const std::int64_t before = t + 1 < steps ? active(t + 1) : 0;
     if (before > 0) step(t, 0, before, d_.h.at(t + 1, rows_.first), d_.h.row_stride);
     if (running > before) step(t, before, running - before, initial(before), initial_stride());
-    if (t == 0) keep_final(0, 0, running);
   }
 
-  void keep_final(std::int64_t t, std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
+  // The final states of the rows that ended with step t.
+  void keep_finals(std::int64_t t) {
+    if (d_.reverse && t > 0) return;
+    for (std::int64_t row = d_.reverse ? 0 : active(t + 1); row < active(t); ++row) {
       std::copy_n(d_.h.at(t, rows_.first + row), d_.hidden, d_.h_n + (rows_.first + row) * d_.hidden);
     }
   }
@@ -134,12 +148,12 @@ class ForwardLoop {
     const float* hoisted = d_.plan.hoist ? gx(t, row) : nullptr;
     const std::int64_t gx_stride = kGates * padded_;
     if (d_.reset_after) {
-      d_.kernels->cell_forward({count, d_.hidden, d_.x.at(t, b), d_.x.row_stride, d_.cell->input, d_.cell->w,
-                                hoisted, gx_stride, d_.cell->u, d_.cell->bias, previous, previous_stride,
-                                d_.h.at(t, b), d_.h.row_stride, slots, d_.slots.stride()});
+      d_.kernels->cell_forward({panels_, count, d_.hidden, d_.x.at(t, b), d_.x.row_stride, d_.cell->input,
+                                d_.cell->w, hoisted, gx_stride, d_.cell->u, d_.cell->bias, previous,
+                                previous_stride, d_.h.at(t, b), d_.h.row_stride, slots, d_.slots.stride()});
       return;
     }
-    const ResetBeforeForwardArgs args{count,    d_.hidden,       hoisted,       gx_stride,   d_.cell->u_rz,
+    const ResetBeforeForwardArgs args{panels_, count,    d_.hidden,       hoisted,       gx_stride,   d_.cell->u_rz,
                                       d_.cell->u_n, previous,    previous_stride, z_,        rh_,
                                       padded_,  d_.h.at(t, b),   d_.h.row_stride, slots,     d_.slots.stride()};
     d_.kernels->reset_before_rz(args);
@@ -148,7 +162,9 @@ class ForwardLoop {
 
   const ForwardDirection& d_;
   const RowRange rows_;
+  const TeamMember member_;
   const std::int64_t padded_;
+  PanelRange panels_;
   float *gx_, *zeros_, *z_, *rh_;
 };
 
@@ -160,8 +176,9 @@ std::int64_t forward_scratch_size(const ForwardDirection& d, std::int64_t rows) 
   return hoisted + padded + (d.reset_after ? 0 : 2 * rows * padded);
 }
 
-bool run_forward(const ForwardDirection& direction, RowRange rows, float* scratch, StopSignal& stop) {
-  return ForwardLoop(direction, rows, scratch).run(stop);
+bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,
+                 StopSignal& stop) {
+  return ForwardLoop(direction, rows, member, scratch).run(stop);
 }
 
 }  // namespace fastgru

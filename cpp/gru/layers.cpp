@@ -34,6 +34,18 @@ double step_flops(const ForwardDirection& direction, std::int64_t rows) {
   return 6.0 * static_cast<double>(direction.hidden * (direction.hidden + direction.cell->input) * rows);
 }
 
+// The threads share the hidden units of all rows.
+void run_shared(const ForwardDirection& direction, std::int64_t rows, std::int64_t scratch_size, float* scratch,
+                const RunOptions& options) {
+  constexpr int kSpins = 20000;  // some hundred microseconds
+  TeamState state(direction.plan.slices <= available_cores() ? kSpins : 0);
+  parallel_team(direction.plan.slices, [&](int thread, int team) {
+    const FlushDenormals flush;
+    StopSignal stop(options.interrupt, thread == 0, step_flops(direction, rows));
+    run_forward(direction, {0, rows}, {thread, team, &state}, scratch + thread * scratch_size, stop);
+  });
+}
+
 }  // namespace
 
 Status no_memory(const char* what) { return {ErrorCode::out_of_memory, std::string("no memory for ") + what}; }
@@ -49,13 +61,18 @@ Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedO
     }
     const std::int64_t size = (forward_scratch_size(both[0], block) + 15) / 16 * 16;
     if (!scratch.reserve(size * plan.threads)) return no_memory("the scratch of a forward call");
+    if (both[0].plan.slices > 1) {
+      run_shared(both[0], rows, size, scratch.data(), options);
+      if (options.interrupt != nullptr && options.interrupt->raised()) return Status::interrupted();
+      continue;
+    }
     parallel_for(directions * blocks, plan.threads, [&](std::int64_t item, int thread) {
       if (options.interrupt != nullptr && options.interrupt->raised()) return;
       const FlushDenormals flush;
       const ForwardDirection& direction = both[item % directions];
       const std::int64_t start = item / directions * block;
       StopSignal stop(options.interrupt, thread == 0, step_flops(direction, block));
-      run_forward(direction, {start, std::min(start + block, rows)}, scratch.data() + thread * size, stop);
+      run_forward(direction, {start, std::min(start + block, rows)}, {}, scratch.data() + thread * size, stop);
     });
     if (options.interrupt != nullptr && options.interrupt->raised()) return Status::interrupted();
   }

@@ -24,6 +24,9 @@ constexpr std::int64_t kMaxChunk = 64;
 // One step of one work item stays below about 100 ms, so that an interruption is noticed in time.
 constexpr double kMaxStepFlops = 8e9;
 
+// Sharing the hidden units costs a barrier a step (some tenths of a microsecond): each thread must have more to read.
+constexpr std::int64_t kSliceBytes = 200 * 1024;
+
 double layer_flops(const GruConfig& config, std::int64_t layer, std::int64_t rows) {
   const double h = static_cast<double>(config.hidden_size);
   return 6.0 * h * (h + static_cast<double>(config.layer_input_size(layer))) * static_cast<double>(rows);
@@ -38,15 +41,26 @@ int plan_threads(const GruConfig& config, std::int64_t steps, std::int64_t rows,
   return worth < usable ? static_cast<int>(worth) : usable;
 }
 
+// Threads that share the hidden units: where there are few rows, one direction and much to read at each step.
+int plan_slices(const GruConfig& config, const KernelTable& kernels, std::int64_t rows, int threads, int forced) {
+  if (!config.reset_after || config.bidirectional || rows > kernels.tile_rows / 2) return 1;
+  const std::int64_t panels = panel_count(config.hidden_size, kernels.lanes);
+  const std::int64_t bytes = 12 * config.hidden_size * config.hidden_size;
+  const std::int64_t worth = forced > 0 ? forced : std::min<std::int64_t>(threads, bytes / kSliceBytes);
+  return static_cast<int>(std::clamp<std::int64_t>(worth, 1, panels));
+}
+
 LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::int64_t layer, std::int64_t steps,
                      std::int64_t block, const PlanHints& hints) {
   const std::int64_t width = 3 * padded_width(config.hidden_size, kernels.lanes);
-  const std::int64_t weight_bytes = 4 * width * (config.hidden_size + config.layer_input_size(layer));
+  const std::int64_t state_bytes = 4 * width * config.hidden_size;
+  const std::int64_t weight_bytes = state_bytes + 4 * width * config.layer_input_size(layer);
   LayerPlan plan;
   // Few rows: time steps make full tiles of W x. Weights beyond L2: one of the two matrices at a time may still fit.
   plan.hoist = steps > 1 && (block < 4 || weight_bytes > l2_bytes());
   if (hints.hoist >= 0) plan.hoist = hints.hoist == 1;
   if (!config.reset_after) plan.hoist = true;  // its kernels start from W x
+  plan.serpentine = (plan.hoist ? state_bytes : weight_bytes) > l2_bytes() * 3 / 4;
   if (!plan.hoist) return plan;
   plan.chunk = std::clamp(kChunkBytes / (4 * width * block), std::int64_t{1}, std::min(kMaxChunk, steps));
   if (hints.chunk > 0) plan.chunk = std::min(hints.chunk, steps);
@@ -82,11 +96,14 @@ void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t
   }
   plan.row_block = std::clamp(static_cast<std::int64_t>(kMaxStepFlops / row_flops), std::int64_t{1}, plan.row_block);
   if (hints.row_block > 0) plan.row_block = std::min(rows, hints.row_block);
-  plan.threads = static_cast<int>(
-      std::min<std::int64_t>(plan.threads, directions * ((rows + plan.row_block - 1) / plan.row_block)));
+  const int slices =
+      plan.row_block == rows ? plan_slices(config, kernels, rows, plan.threads, hints.slices) : 1;
+  const std::int64_t work_items = directions * ((rows + plan.row_block - 1) / plan.row_block);
+  plan.threads = slices > 1 ? slices : static_cast<int>(std::min<std::int64_t>(plan.threads, work_items));
   plan.layers.clear();
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
     plan.layers.push_back(plan_layer(config, kernels, layer, steps, plan.row_block, hints));
+    plan.layers.back().slices = slices;
   }
 }
 
@@ -111,10 +128,12 @@ std::string to_string(const Plan& plan, const GruConfig& config) {
                               static_cast<double>(config.hidden_size + input) / 1024.0;
     add("layer %zu: weights %.0f KiB (L2 %lld KiB), ", layer, weight_kib, big(l2_bytes() / 1024));
     if (plan.layers[layer].hoist) {
-      add("W x hoisted over %lld steps\n", big(plan.layers[layer].chunk));
+      add("W x hoisted over %lld steps", big(plan.layers[layer].chunk));
     } else {
-      add("W x fused with the recurrence\n");
+      add("W x fused with the recurrence");
     }
+    add("%s", plan.layers[layer].serpentine ? ", panels to and fro" : "");
+    add(plan.layers[layer].slices > 1 ? ", hidden units shared by %d threads\n" : "\n", plan.layers[layer].slices);
   }
   add("reproducible %s\n", reproducible() ? "yes (asked for)" : "yes (all plans of this ISA are)");
   return text;

@@ -16,6 +16,8 @@ namespace fastgru {
 struct LayerPlan {
   bool hoist = false;
   std::int64_t chunk = 1;
+  bool serpentine = false;  // panels backwards at every other step
+  int slices = 1;           // threads that share the hidden units of one row block, one barrier a step
 };
 
 struct Plan {

@@ -6,6 +6,7 @@
 #include "gru/packed.h"
 #include "gru/plan.h"
 #include "gru/row_order.h"
+#include "runtime/barrier.h"
 #include "runtime/interrupt.h"
 
 namespace fastgru {
@@ -55,6 +56,21 @@ struct SlotView {
   std::int64_t stride() const { return kSlots * hidden; }
 };
 
+// What the threads of one row block share when they split its hidden units.
+struct TeamState {
+  explicit TeamState(int spins) : barrier(spins) {}
+  SpinBarrier barrier;
+  // Thread 0's decision of even and odd steps: written before the step's barrier and read after it, so that all leave at
+  // the same step.
+  bool stop[2] = {false, false};
+};
+
+// One thread's share of a loop over time: all panels, or some of them with a barrier at every step.
+struct TeamMember {
+  int thread = 0, team = 1;
+  TeamState* state = nullptr;  // null: alone
+};
+
 struct ForwardDirection {
   const KernelTable* kernels;
   const ForwardCell* cell;
@@ -73,7 +89,8 @@ struct ForwardDirection {
 std::int64_t forward_scratch_size(const ForwardDirection& direction, std::int64_t rows);
 
 // False when stopped.
-bool run_forward(const ForwardDirection& direction, RowRange rows, float* scratch, StopSignal& stop);
+bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,
+                 StopSignal& stop);
 
 struct BackwardDirection {
   const KernelTable* kernels;

@@ -10,7 +10,7 @@ namespace fastgru {
 
 template <>
 struct Stream<float>::Impl {
-  std::int64_t rows, hidden, padded, layers;
+  std::int64_t rows, hidden, padded, layers, panel_count;
   bool odd = false;
   AlignedBuffer<float> memory;
   float *states[2], *gx, *z, *rh;
@@ -18,6 +18,7 @@ struct Stream<float>::Impl {
   Impl(const Weights<float>& weights, std::int64_t batch)
       : rows(batch), hidden(weights.config().hidden_size), layers(weights.config().num_layers) {
     padded = padded_width(hidden, weights.packed().kernels->lanes);
+    panel_count = padded / weights.packed().kernels->lanes;
     if (!memory.reserve(2 * state_size() + rows * padded * (kGates + 2))) throw std::bad_alloc();
     states[0] = memory.data();
     states[1] = states[0] + state_size();
@@ -28,6 +29,8 @@ struct Stream<float>::Impl {
   }
 
   std::int64_t state_size() const { return (layers * rows * hidden + 15) / 16 * 16; }
+  // To and fro, so that a step starts with what the last one left in the cache.
+  PanelRange panels() const { return {0, panel_count, odd}; }
   float* current(std::int64_t layer) { return states[odd ? 1 : 0] + layer * rows * hidden; }
   float* next(std::int64_t layer) { return states[odd ? 0 : 1] + layer * rows * hidden; }
 };
@@ -37,6 +40,7 @@ namespace {
 void step_after(const KernelTable& k, const ForwardCell& cell, Stream<float>::Impl& s, std::int64_t layer,
                 const float* x) {
   CellForwardArgs a{};
+  a.panels = s.panels();
   a.rows = s.rows;
   a.hidden = s.hidden;
   a.x = x;
@@ -53,8 +57,8 @@ void step_after(const KernelTable& k, const ForwardCell& cell, Stream<float>::Im
 void step_before(const KernelTable& k, const ForwardCell& cell, Stream<float>::Impl& s, std::int64_t layer,
                  const float* x) {
   const std::int64_t gx_stride = kGates * s.padded;
-  k.input_gemm({s.rows, cell.input, s.hidden, x, cell.input, cell.w, cell.bias, s.gx, gx_stride});
-  const ResetBeforeForwardArgs a{s.rows,  s.hidden, s.gx, gx_stride, cell.u_rz,     cell.u_n, s.current(layer), s.hidden,
+  k.input_gemm({s.panels(), s.rows, cell.input, s.hidden, x, cell.input, cell.w, cell.bias, s.gx, gx_stride});
+  const ResetBeforeForwardArgs a{s.panels(), s.rows,  s.hidden, s.gx, gx_stride, cell.u_rz,     cell.u_n, s.current(layer), s.hidden,
                                  s.z,     s.rh,     s.padded, s.next(layer), s.hidden, nullptr, 0};
   k.reset_before_rz(a);
   k.reset_before_n(a);

@@ -99,13 +99,11 @@ inline int64_t gate_panels_at_once(int64_t rows, int64_t panels_left) {
 }
 
 void cell_forward(const CellForwardArgs& a) {
-  const int64_t panels = panel_count(a.hidden);
-  for (int64_t panel = 0; panel < panels;) {
-    const int64_t some = gate_panels_at_once(a.rows, panels - panel);
+  const auto at_once = [&](int64_t left) { return gate_panels_at_once(a.rows, left); };
+  for_panels(a.panels, at_once, [&](int64_t panel, int64_t some) {
     for_even_parts(a.rows, kTileRows,
                    [&](int64_t row, int64_t rows) { with_rows<CellTile>(rows, a, row, panel, some); });
-    panel += some;
-  }
+  });
 }
 
 // reset_after=false, first pass: r and z of all units, and r*h.
@@ -135,10 +133,10 @@ struct ResetBeforeRzTile {
 };
 
 void reset_before_rz(const ResetBeforeForwardArgs& a) {
-  for (int64_t panel = 0; panel < panel_count(a.hidden); ++panel) {
+  for_panels(a.panels, one_at_once, [&](int64_t panel, int64_t) {
     for_even_parts(a.rows, kTileRows,
                    [&](int64_t row, int64_t rows) { with_rows<ResetBeforeRzTile>(rows, a, row, panel); });
-  }
+  });
 }
 
 // Second pass: n from r*h, and the new state.
@@ -168,10 +166,10 @@ struct ResetBeforeNTile {
 };
 
 void reset_before_n(const ResetBeforeForwardArgs& a) {
-  for (int64_t panel = 0; panel < panel_count(a.hidden); ++panel) {
+  for_panels(a.panels, one_at_once, [&](int64_t panel, int64_t) {
     for_even_parts(a.rows, kTileRows,
                    [&](int64_t row, int64_t rows) { with_rows<ResetBeforeNTile>(rows, a, row, panel); });
-  }
+  });
 }
 
 }  // namespace

@@ -62,6 +62,18 @@ FASTGRU_INLINE void for_even_parts(int64_t count, int64_t most, F f) {
   }
 }
 
+// f(panel, count) over the range, `at_once(panels left)` at a time.
+template <class AtOnce, class F>
+FASTGRU_INLINE void for_panels(const PanelRange& range, AtOnce at_once, F f) {
+  for (int64_t done = 0; done < range.last - range.first;) {
+    const int64_t some = at_once(range.last - range.first - done);
+    f(range.backwards ? range.last - done - some : range.first + done, some);
+    done += some;
+  }
+}
+
+inline int64_t one_at_once(int64_t) { return 1; }
+
 // Calls Tile::template run<R>(args...) for a number of rows known at run time, R <= kTileRows.
 template <class Tile, int R = kTileRows, class... Args>
 FASTGRU_INLINE void with_rows(int64_t rows, const Args&... args) {
@@ -162,10 +174,10 @@ struct InputTile {
 };
 
 void input_gemm(const InputGemmArgs& g) {
-  for (int64_t panel = 0; panel < panel_count(g.hidden); ++panel) {
+  for_panels(g.panels, one_at_once, [&](int64_t panel, int64_t) {
     for_even_parts(g.rows, kTileRows,
                    [&](int64_t row, int64_t rows) { with_rows<InputTile>(rows, g, row, panel); });
-  }
+  });
 }
 
 }  // namespace

@@ -24,7 +24,15 @@ constexpr int kSlots = 4;
 constexpr int kBlockRows = 256;   // rows of one block of a weight gradient's sum
 constexpr int kOuterVectors = 8;  // vectors of gates a weight gradient's tile takes at most
 
+// Which panels of the hidden units a call computes, and in which order. Going through them backwards at every other step
+// finds the last step's weights still in the cache (H=512, batch 1: 1.5 times faster); the bits are the same.
+struct PanelRange {
+  int64_t first, last;
+  bool backwards;
+};
+
 struct CellForwardArgs {
+  PanelRange panels;
   int64_t rows, hidden;
   // W x is computed here from x (rows of `input` values) ...
   const float* x;
@@ -45,6 +53,7 @@ struct CellForwardArgs {
 
 // reset_after=false runs in two passes, because r is wanted whole before the candidate can be computed.
 struct ResetBeforeForwardArgs {
+  PanelRange panels;
   int64_t rows, hidden;
   const float* gx;  // [row][panel][3][L]
   int64_t gx_stride;
@@ -90,6 +99,7 @@ struct GemmArgs {
 
 // gx = bias + x w, [row][panel][3][L]
 struct InputGemmArgs {
+  PanelRange panels;
   int64_t rows, input, hidden;
   const float* x;
   int64_t x_stride;

@@ -112,4 +112,19 @@ void parallel_for(std::int64_t items, int threads, void (*body)(void*, std::int6
   for (std::int64_t item = 0; item < items; ++item) body(context, item, 0);
 }
 
+void parallel_team(int threads, void (*body)(void*, int, int), void* context) {
+#if defined(_OPENMP)
+  const int team = usable_threads(threads);
+  if (team > 1) {
+    g_pool_started.store(true);
+#pragma omp parallel num_threads(team)
+    body(context, omp_get_thread_num(), omp_get_num_threads());
+    return;
+  }
+#else
+  (void)threads;
+#endif
+  body(context, 0, 1);
+}
+
 }  // namespace fastgru

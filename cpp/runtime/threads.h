@@ -28,4 +28,13 @@ void parallel_for(std::int64_t items, int threads, Body body) {
       [](void* context, std::int64_t item, int thread) { (*static_cast<Body*>(context))(item, thread); }, &body);
 }
 
+// Calls body(context, thread, team) on every thread of a team of at most `threads`, all at once: they may wait for each other.
+void parallel_team(int threads, void (*body)(void*, int, int), void* context);
+
+template <class Body>
+void parallel_team(int threads, Body body) {
+  parallel_team(
+      threads, [](void* context, int thread, int team) { (*static_cast<Body*>(context))(thread, team); }, &body);
+}
+
 }  // namespace fastgru

@@ -111,7 +111,28 @@ TEST_CASE("threads, hoisting, chunks and row blocks do not change a bit") {
           for (const std::int64_t block : {1, 3, 8, 19}) {
             RunOptions options;
             options.num_threads = threads;
-            options.hints = {hoist, block + 2, block};
+            options.hints = {hoist, block + 2, block, 0};
+            check_same(run_with(problem, options), plain);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("threads that share the hidden units do not change a bit") {
+  for_each_isa([](const std::string&) {
+    for (const bool lengths : {false, true}) {
+      for (const std::int64_t rows : {1, 2}) {
+        GruConfig config = sized(5, 70);
+        config.num_layers = 2;
+        const GruCase<float> problem(config, 23, rows, lengths, true);
+        const Results<float> plain = run_with(problem, {});
+        for (const int slices : {2, 3, 8}) {
+          for (const int hoist : {0, 1}) {
+            RunOptions options;
+            options.num_threads = slices;
+            options.hints = {hoist, 7, 0, slices};
             check_same(run_with(problem, options), plain);
           }
         }
