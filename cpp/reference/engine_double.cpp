@@ -4,6 +4,7 @@
 
 #include "gru/checks.h"
 #include "gru/engine.h"
+#include "reference/eigen_version.h"
 #include "reference/gru_backward.h"
 #include "reference/gru_reference.h"
 
@@ -194,6 +195,16 @@ std::string explain(const Weights<double>& weights, std::int64_t steps, std::int
        << " rows\n"
        << "  work     " << work / 1e6 << " MFLOP\n";
   return text.str();
+}
+
+// Eigen 5 numbers itself major.minor.patch; before, it was world.major.minor.
+std::string eigen_version() {
+#if defined(EIGEN_PATCH_VERSION)
+  const int parts[] = {EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION, EIGEN_PATCH_VERSION};
+#else
+  const int parts[] = {EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION};
+#endif
+  return std::to_string(parts[0]) + "." + std::to_string(parts[1]) + "." + std::to_string(parts[2]);
 }
 
 }  // namespace fastgru

@@ -259,11 +259,13 @@ void bind_scalar(py::module_& module, const std::string& suffix) {
 
   py::class_<PyStream<S>>(module, ("Stream" + suffix).c_str(),
                           "Sequences that advance together, one step a call.")
-      .def("step", &PyStream<S>::step, py::arg("x"), py::arg("out") = none)
-      .def_property("state", &PyStream<S>::state, &PyStream<S>::set_state)
-      .def_property_readonly("batch_size", &PyStream<S>::rows)
-      .def("reset", &PyStream<S>::reset)
-      .def("copy", &PyStream<S>::copy)
+      .def("step", &PyStream<S>::step, py::arg("x"), py::arg("out") = none,
+           "One step: x (B, I), or (I,) when B is 1; returns the top layer's new state, (B, H) or (H,).")
+      .def_property("state", &PyStream<S>::state, &PyStream<S>::set_state,
+                    "All states (L, B, H): a copy; can be set.")
+      .def_property_readonly("batch_size", &PyStream<S>::rows, "How many sequences advance together.")
+      .def("reset", &PyStream<S>::reset, "Sets all states to zero.")
+      .def("copy", &PyStream<S>::copy, "An independent stream with the same state.")
       .def("__copy__", &PyStream<S>::copy);
 
   using Layer = PyGru<S>;

@@ -1,11 +1,12 @@
-#include <Eigen/Core>
+#include <pybind11/stl.h>
+
 #include <string>
 
 #include "bindings/bindings.h"
 #include "bindings/status.h"
 #include "gru/plan.h"
 #include "kernels/dispatch.h"
-#include "pybind11/stl.h"
+#include "reference/eigen_version.h"
 #include "runtime/threads.h"
 
 namespace fastgru::bindings {
@@ -22,17 +23,6 @@ std::string compiler_name() {
   return "MSVC " + std::to_string(_MSC_VER);
 #else
   return "unknown";
-#endif
-}
-
-// Eigen 5 numbers itself anew: major.minor.patch; before it was world.major.minor.
-std::string eigen_version() {
-#if defined(EIGEN_PATCH_VERSION)
-  return std::to_string(EIGEN_MAJOR_VERSION) + "." + std::to_string(EIGEN_MINOR_VERSION) + "." +
-         std::to_string(EIGEN_PATCH_VERSION);
-#else
-  return std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
-         std::to_string(EIGEN_MINOR_VERSION);
 #endif
 }
 
@@ -62,7 +52,7 @@ PYBIND11_MODULE(_core, module) {
   module.attr("openmp") = false;
 #endif
   module.attr("compiler") = compiler_name();
-  module.attr("eigen_version") = eigen_version();
+  module.attr("eigen_version") = fastgru::eigen_version();
   module.def("set_num_threads", &set_threads, pybind11::arg("n"));
   module.def("get_num_threads", &fastgru::get_num_threads);
   module.def("available_cores", &fastgru::available_cores);

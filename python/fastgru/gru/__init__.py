@@ -1,0 +1,6 @@
+"""The GRU layer: PyTorch's surface and numbers, without PyTorch."""
+
+from fastgru.gru.base import Gradients
+from fastgru.gru.gru import GRU, explain
+
+__all__ = ["GRU", "Gradients", "explain"]

@@ -1,0 +1,266 @@
+"""What a layer is made of: its configuration, its weights by name, and how it is stored and copied."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fastgru import _core, _model_file
+from fastgru.gru import parameters
+
+__all__ = ["Config", "Gradients", "Layer", "checked_config"]
+
+_PRECISIONS = ("highest", "high", "medium")
+_CORES: dict[str, type[_core.GruF32] | type[_core.GruF64]] = {
+    "float32": _core.GruF32,
+    "float64": _core.GruF64,
+}
+_Self = TypeVar("_Self", bound="Layer")
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """What `GRU.backward` returns: the gradients of one scalar with respect to everything forward took.
+
+    Attributes
+    ----------
+    x : ndarray
+        Shape and dtype of the `x` of `GRU.forward_train`; zero beyond a row's length.
+    h0 : ndarray of shape (L·D, B, H), or (L·D, H) unbatched
+        Also given when no `h0` was passed.
+    params : dict of str to ndarray
+        Under the names and with the shapes of `GRU.state_dict`.
+    """
+
+    x: NDArray[Any]
+    h0: NDArray[Any]
+    params: dict[str, NDArray[Any]]
+
+
+class Config(NamedTuple):
+    """The constructor's arguments, checked. The first eight are the core's."""
+
+    input_size: int
+    hidden_size: int
+    num_layers: int = 1
+    bias: bool = True
+    batch_first: bool = False
+    dropout: float = 0.0
+    bidirectional: bool = False
+    reset_after: bool = True
+    precision: str = "highest"
+    dtype: str = "float32"
+
+
+def checked_config(
+    *,
+    input_size: Any,
+    hidden_size: Any,
+    num_layers: Any,
+    bias: Any,
+    batch_first: Any,
+    dropout: Any,
+    bidirectional: Any,
+    reset_after: Any,
+    precision: Any,
+    dtype: DTypeLike,
+) -> Config:
+    """Return the arguments with their types made sure of; TypeError or ValueError names the first bad one."""
+    return Config(
+        parameters.check_size("input_size", input_size),
+        parameters.check_size("hidden_size", hidden_size),
+        parameters.check_size("num_layers", num_layers),
+        parameters.check_flag("bias", bias),
+        parameters.check_flag("batch_first", batch_first),
+        parameters.check_dropout(dropout),
+        parameters.check_flag("bidirectional", bidirectional),
+        parameters.check_flag("reset_after", reset_after),
+        _checked_precision(precision),
+        _checked_dtype(dtype),
+    )
+
+
+def _checked_precision(precision: Any) -> str:
+    if not isinstance(precision, str) or precision not in _PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}")
+    return str(precision)
+
+
+def _checked_dtype(dtype: DTypeLike) -> str:
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        raise TypeError(f"dtype must be float32 or float64, got {dtype!r}") from None
+    if dtype is None or name not in _CORES:
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    return name
+
+
+class Layer:
+    """The part of `GRU` that does not compute."""
+
+    _config: Config
+    _core: _core.GruF32 | _core.GruF64
+    _random: np.random.Generator
+
+    def _configure(self, config: Config) -> None:
+        self._config = config
+        self._core = _CORES[config.dtype](*config[:8])
+
+    @property
+    def input_size(self) -> int:
+        """Features of `x` per step."""
+        return self._config.input_size
+
+    @property
+    def hidden_size(self) -> int:
+        """Size of the state."""
+        return self._config.hidden_size
+
+    @property
+    def num_layers(self) -> int:
+        """Layers stacked."""
+        return self._config.num_layers
+
+    @property
+    def bias(self) -> bool:
+        """Whether the gates have biases."""
+        return self._config.bias
+
+    @property
+    def batch_first(self) -> bool:
+        """Whether sequences are (B, T, ·) instead of (T, B, ·)."""
+        return self._config.batch_first
+
+    @property
+    def dropout(self) -> float:
+        """Probability of dropout between layers, in `forward_train`."""
+        return self._config.dropout
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether there are two directions."""
+        return self._config.bidirectional
+
+    @property
+    def reset_after(self) -> bool:
+        """Whether the reset gate acts after the recurrent product."""
+        return self._config.reset_after
+
+    @property
+    def precision(self) -> str:
+        """How exact float32 products must be at least."""
+        return self._config.precision
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of weights, states and results."""
+        return np.dtype(self._config.dtype)
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return the weights, under PyTorch's names and with its shapes.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``weight_ih_l0`` (3H, I), ``weight_hh_l0`` (3H, H), ``bias_ih_l0`` (3H,), ``bias_hh_l0`` (3H,),
+            the row blocks being the gates r, z, n; then ``…_l0_reverse`` with two directions, then layer 1,
+            of which weight_ih is (3H, D·H). Read-only views of this version of the weights: a later
+            `load_state_dict` does not change them.
+
+        Examples
+        --------
+        >>> import fastgru
+        >>> [*fastgru.GRU(3, 4, bias=False).state_dict()]
+        ['weight_ih_l0', 'weight_hh_l0']
+        """
+        return parameters.named(self._core.parameters, self._core.parameter_layout)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Replace all weights.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to array-like
+            The names and shapes of `state_dict`; arrays, or tensors of PyTorch.
+
+        Raises
+        ------
+        TypeError
+            `state_dict` is no mapping, or a value is not made of real numbers.
+        ValueError
+            A name is missing or unknown, or a shape is wrong. The weights are then as before.
+
+        Examples
+        --------
+        >>> import fastgru
+        >>> one, other = fastgru.GRU(3, 4), fastgru.GRU(3, 4)
+        >>> other.load_state_dict(one.state_dict())
+        """
+        layout = self._core.parameter_layout
+        self._core.set_parameters(parameters.flatten(state_dict, layout, self.dtype))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the layer to a model file (safetensors), for `fastgru.load`.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import fastgru
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fastgru.GRU(3, 4).save(Path(folder) / "gru.safetensors")
+        ...     fastgru.load(Path(folder) / "gru.safetensors")
+        GRU(input_size=3, hidden_size=4)
+        """
+        _model_file.save(path, "GRU", self._config._asdict(), self.state_dict())
+
+    @classmethod
+    def _from_model_file(
+        cls: type[_Self], config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+    ) -> _Self:
+        if unknown := sorted(set(config) - set(Config._fields)):
+            raise ValueError(f"unknown configuration: {', '.join(unknown)}")
+        checked = checked_config(**{name: config[name] for name in Config._fields})
+        # The shapes are held against the configuration before anything of its sizes is allocated.
+        layout = parameters.layout(
+            input_size=checked.input_size,
+            hidden_size=checked.hidden_size,
+            num_layers=checked.num_layers,
+            bias=checked.bias,
+            bidirectional=checked.bidirectional,
+            count=len(tensors),
+        )
+        flat = parameters.flatten(tensors, layout, np.dtype(checked.dtype), exact=True)
+        layer = cls.__new__(cls)
+        layer.__setstate__(
+            {"config": checked._asdict(), "parameters": flat, "random": parameters.generator(None)}
+        )
+        return layer
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"config": self._config._asdict(), "parameters": self._core.parameters, "random": self._random}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._random = state["random"]
+        self._configure(Config(**state["config"]))
+        self._core.set_parameters(state["parameters"])
+
+    def __repr__(self) -> str:
+        defaults = Config._field_defaults
+        shown = [
+            f"{name}={value!r}"
+            for name, value in self._config._asdict().items()
+            if name not in defaults or value != defaults[name]
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"

@@ -1,0 +1,330 @@
+"""`GRU`: the layer's computations."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from fastgru import _core
+from fastgru.gru.base import Gradients, Layer, checked_config
+from fastgru.gru.parameters import RandomState, check_size, generator, named
+
+__all__ = ["GRU", "explain"]
+
+
+class GRU(Layer):
+    """A gated recurrent unit layer, of any number of layers, in one or two directions.
+
+    Parameters
+    ----------
+    input_size : int
+        Features of `x` per step, I.
+    hidden_size : int
+        Size of the state, H.
+    num_layers : int, default=1
+        Layers stacked, L. Layer 1 and up take the outputs of the layer below.
+    bias : bool, default=True
+        Whether the gates have biases.
+    batch_first : bool, default=False
+        If True, `x`, `y` and their gradients are (B, T, ·) instead of (T, B, ·). The default is PyTorch's.
+        Mind it: fastgru's estimators always take (samples, steps, features). States are (L·D, B, H) in both.
+    dropout : float in [0, 1), default=0.0
+        Probability that an output of a layer below is dropped on its way up, in `forward_train` only.
+    bidirectional : bool, default=False
+        Whether a second set of cells reads each sequence from its own end, D = 2.
+    reset_after : bool, default=True
+        Where the reset gate r acts. True: after the recurrent product (PyTorch, cuDNN, Keras' default, ONNX
+        ``linear_before_reset=1``). False: before it (Cho et al. 2014, ONNX' default).
+    precision : {"highest", "high", "medium"}, default="highest"
+        How exact float32 products must be at least. All three run "highest" today.
+    dtype : {"float32", "float64"} or dtype, default="float32"
+        Of weights, states and results. float64 runs on the reference engine: exact, and slower.
+    random_state : None, int, numpy.random.Generator or numpy.random.RandomState, default=None
+        Where initial weights, and dropout masks without a seed of their own, come from.
+
+    Raises
+    ------
+    TypeError
+        A parameter has the wrong type.
+    ValueError
+        A size is below 1, `dropout` outside [0, 1), `precision` or `dtype` unknown.
+    MemoryError
+        The weights do not fit.
+
+    Notes
+    -----
+    With σ the logistic function and ∘ the elementwise product, a step of one cell is ::
+
+        r = σ(W_ir x + b_ir + W_hr h + b_hr)        z = σ(W_iz x + b_iz + W_hz h + b_hz)
+        n = tanh(W_in x + b_in + r∘(W_hn h + b_hn))     reset_after=True
+        n = tanh(W_in x + b_in + W_hn (r∘h) + b_hn)     reset_after=False
+        h' = (1 - z)∘n + z∘h
+
+    The weights change only in `load_state_dict`; a call that is running keeps those it started with. The
+    layer keeps no state between calls, and any number of threads may call it at once. Weights start uniform
+    in ±1/√H. Inf and NaN in a row of `x` stay in that row of `y` and `h_n`.
+
+    References
+    ----------
+    K. Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgru
+    >>> gru = fastgru.GRU(3, 8, num_layers=2, random_state=0)
+    >>> y, h_n = gru(np.ones((10, 4, 3)))
+    >>> y.shape, h_n.shape, y.dtype
+    ((10, 4, 8), (2, 4, 8), dtype('float32'))
+    """
+
+    def __init__(  # noqa: PLR0917 (PyTorch's order)
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        reset_after: bool = True,
+        precision: str = "highest",
+        dtype: DTypeLike = "float32",
+        random_state: RandomState = None,
+    ) -> None:
+        self._random = generator(random_state)
+        self._configure(
+            checked_config(
+                input_size=input_size,
+                hidden_size=hidden_size,
+                num_layers=num_layers,
+                bias=bias,
+                batch_first=batch_first,
+                dropout=dropout,
+                bidirectional=bidirectional,
+                reset_after=reset_after,
+                precision=precision,
+                dtype=dtype,
+            )
+        )
+        bound = 1.0 / np.sqrt(self.hidden_size)
+        self._core.set_parameters(self._random.uniform(-bound, bound, self._core.parameters.shape))
+
+    def __call__(
+        self,
+        x: ArrayLike,
+        h0: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Run the layer over whole sequences.
+
+        Parameters
+        ----------
+        x : array-like of shape (T, B, I), (B, T, I) with `batch_first`, or (T, I): one sequence
+            Real numbers of any dtype. An array of the layer's dtype whose last axis is contiguous is used
+            where it lies, whatever its other strides; anything else is converted once.
+        h0 : array-like of shape (L·D, B, H), or (L·D, H) for one sequence, optional
+            States to start from; zeros if not given.
+        lengths : array-like of int of shape (B,), optional
+            How many steps of each row are real, 0 to T, in any order; all T if not given. What stands beyond
+            is never read. 0 leaves the row's `h0`.
+        out : ndarray, optional
+            Where `y` goes: the layer's dtype, the shape of `y`, writeable, last axis contiguous.
+
+        Returns
+        -------
+        y : ndarray of shape (T, B, D·H), (B, T, D·H) with `batch_first`, or (T, D·H)
+            The top layer's state after each step, forward then reverse direction; zero beyond a row's length.
+            `out`, if that was given.
+        h_n : ndarray of shape (L·D, B, H) or (L·D, H)
+            Each row's states at its own end: for the reverse direction, after its step 0.
+
+        Raises
+        ------
+        ValueError
+            A shape does not fit, a length is out of range, there is no row or no step, or `out` cannot be
+            written to as it lies.
+        TypeError
+            An argument is not made of real numbers, `lengths` not of integers, or `out` is of another dtype.
+        MemoryError
+            There is not enough memory.
+        KeyboardInterrupt
+            Ctrl-C was pressed; `out` is then partly written.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastgru
+        >>> gru = fastgru.GRU(1, 2, random_state=0)
+        >>> y, h_n = gru(np.ones((5, 2, 1)), lengths=[5, 3])
+        >>> bool((y[3:, 1] == 0).all()), bool((h_n[0, 1] == y[2, 1]).all())
+        (True, True)
+        """
+        return self._core.forward(x, h0, lengths, out)
+
+    def forward_train(
+        self,
+        x: ArrayLike,
+        h0: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        *,
+        random_state: int | None = None,
+    ) -> tuple[NDArray[Any], NDArray[Any], Any]:
+        """Run the layer as `__call__` does, with dropout, and keep what `backward` needs.
+
+        Parameters
+        ----------
+        x, h0, lengths
+            As in `__call__`. `x` must not change before `backward` is done.
+        random_state : int in [0, 2**64), optional
+            Keys the dropout masks: the same key, the same masks, at any number of threads. If not given, the
+            next key of the layer's own generator.
+
+        Returns
+        -------
+        y, h_n : ndarray
+            As from `__call__`. `y` is read-only: `backward` reads it.
+        tape : object
+            For one `backward`.
+
+        Raises
+        ------
+        ValueError, TypeError, MemoryError, KeyboardInterrupt
+            As in `__call__`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastgru
+        >>> gru = fastgru.GRU(3, 4, random_state=0)
+        >>> y, h_n, tape = gru.forward_train(np.ones((5, 2, 3)))
+        >>> gradients = gru.backward(tape, np.ones_like(y))
+        >>> gradients.x.shape, gradients.params["weight_hh_l0"].shape
+        ((5, 2, 3), (12, 4))
+        """
+        return self._core.forward_train(x, h0, lengths, self._dropout_key(random_state))
+
+    def backward(self, tape: Any, dy: ArrayLike | None = None, dh_n: ArrayLike | None = None) -> Gradients:
+        """Compute gradients of ``sum(y * dy) + sum(h_n * dh_n)``.
+
+        Parameters
+        ----------
+        tape : object
+            From this layer's `forward_train`. It serves once. The weights are those that forward ran with.
+        dy : array-like of the shape of y, optional
+            Gradient of the outputs; zeros if not given. What stands beyond a row's length is never read.
+        dh_n : array-like of the shape of h_n, optional
+            Gradient of the final states; zeros if not given.
+
+        Returns
+        -------
+        Gradients
+            With fields `x`, `h0` and `params`.
+
+        Raises
+        ------
+        ValueError
+            The tape was used already or belongs to another layer, or a shape does not fit.
+        TypeError
+            `tape` is no tape of this dtype, or a gradient is not made of real numbers.
+        """
+        dx, dh0, flat = self._backward(tape, dy, dh_n)
+        return Gradients(dx, dh0, named(flat, self._core.parameter_layout))
+
+    def _backward(self, tape: Any, dy: ArrayLike | None, dh_n: ArrayLike | None) -> tuple[NDArray[Any], ...]:
+        wanted = _core.TapeF32 if self._config.dtype == "float32" else _core.TapeF64
+        if not isinstance(tape, wanted):
+            raise TypeError(
+                f"tape must be the third result of this layer's forward_train, got {type(tape).__name__}"
+            )
+        core: Any = self._core
+        result: tuple[NDArray[Any], ...] = core.backward(tape, dy, dh_n)
+        return result
+
+    def _dropout_key(self, random_state: int | None) -> int:
+        if random_state is None:
+            return int(self._random.integers(2**64, dtype=np.uint64)) if self.dropout > 0 else 0
+        try:
+            key = operator.index(random_state)
+        except TypeError:
+            raise TypeError(
+                f"random_state must be an int or None, got {type(random_state).__name__}"
+            ) from None
+        if not 0 <= key < 2**64:
+            raise ValueError(f"random_state must be in [0, 2**64), got {key}")
+        return key
+
+    def stream(self, batch_size: int = 1) -> _core.StreamF32 | _core.StreamF64:
+        """Return a stream: sequences that advance together, one step a call, and keep their state.
+
+        Parameters
+        ----------
+        batch_size : int, default=1
+            How many sequences, B.
+
+        Returns
+        -------
+        stream
+            ``step(x, out=None)`` takes (B, I), or (I,) when B is 1, and returns the top layer's new state,
+            (B, H) or (H,); ``state`` is a copy of all states, (L, B, H), and can be set; ``reset()`` sets
+            them to zero; ``copy()`` returns an independent stream. It keeps the weights it was made with. One
+            thread at a time may use it.
+
+        Raises
+        ------
+        ValueError
+            The layer has two directions, or `batch_size` is below 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastgru
+        >>> gru = fastgru.GRU(2, 4, random_state=0)
+        >>> x = np.ones((3, 2))
+        >>> stream = gru.stream()
+        >>> steps = [stream.step(x_t) for x_t in x]
+        >>> np.allclose(steps, gru(x)[0])
+        True
+        """
+        return self._core.stream(check_size("batch_size", batch_size))
+
+
+def explain(gru: GRU, T: int, B: int) -> str:
+    """Say how a call of this shape would run: which instruction set, tiles and threads.
+
+    Parameters
+    ----------
+    gru : GRU
+        The layer.
+    T : int
+        Steps.
+    B : int
+        Rows.
+
+    Returns
+    -------
+    str
+        One screen of text.
+
+    Raises
+    ------
+    TypeError
+        `gru` is no GRU, or a number no integer.
+    ValueError
+        `T` or `B` is below 1.
+
+    Examples
+    --------
+    >>> import fastgru
+    >>> print(fastgru.explain(fastgru.GRU(3, 8, dtype="float64"), T=10, B=1))  # doctest: +ELLIPSIS
+    GRU float64, forward, T=10 B=1 I=3 H=8 L=1 D=1
+    ...
+    """
+    if not isinstance(gru, GRU):
+        raise TypeError(f"gru must be a fastgru.GRU, got {type(gru).__name__}")
+    return gru._core.explain(check_size("T", T), check_size("B", B))

@@ -1,0 +1,144 @@
+"""Checks of constructor arguments, and the layer's weights between one flat vector and named arrays."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["check_dropout", "check_flag", "check_size", "flatten", "generator", "layout", "named"]
+
+Layout = list[tuple[str, tuple[int, ...]]]
+RandomState = None | int | np.random.Generator | np.random.RandomState
+
+
+def check_size(name: str, value: Any) -> int:
+    """Return `value` as an int of at least 1."""
+    try:
+        size = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an int, got {type(value).__name__}") from None
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be an int, got bool")
+    if not 1 <= size < 2**63:
+        raise ValueError(f"{name} must be at least 1 and below 2**63, got {size}")
+    return size
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return `value` as a bool; nothing else is taken for one."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a bool, got {type(value).__name__}")
+    return bool(value)
+
+
+def check_dropout(value: Any) -> float:
+    """Return `value` as a float in [0, 1)."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        p = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"dropout must be a number in [0, 1), got {type(value).__name__}") from None
+    if not 0.0 <= p < 1.0:
+        raise ValueError(f"dropout must be in [0, 1), got {p}")
+    return p
+
+
+def generator(random_state: RandomState) -> np.random.Generator:
+    """Return a counter-based generator for `random_state`, or the generator that it is."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.Generator(np.random.Philox(random_state.randint(2**32, size=4, dtype=np.uint64)))
+    if random_state is None:
+        return np.random.Generator(np.random.Philox())
+    try:
+        seed = operator.index(random_state)
+    except TypeError:
+        raise TypeError(
+            "random_state must be None, an int, a numpy Generator or a RandomState, "
+            f"got {type(random_state).__name__}"
+        ) from None
+    if seed < 0:
+        raise ValueError(f"random_state must not be negative, got {seed}")
+    return np.random.Generator(np.random.Philox(seed))
+
+
+def layout(
+    *, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool, count: int
+) -> Layout:
+    """Return names and shapes of all weights in order; ValueError if they are not `count` in number.
+
+    The same as the core's ``parameter_layout``, without making a core of sizes that nobody has checked yet.
+    """
+    suffixes = ("", "_reverse") if bidirectional else ("",)
+    wanted = num_layers * len(suffixes) * (4 if bias else 2)
+    if count != wanted:
+        raise ValueError(
+            f"num_layers={num_layers} and this kind of layer need {wanted} weight arrays, got {count}"
+        )
+    found: Layout = []
+    for layer in range(num_layers):
+        width = input_size if layer == 0 else hidden_size * len(suffixes)
+        for suffix in suffixes:
+            tail = f"l{layer}{suffix}"
+            found.append((f"weight_ih_{tail}", (3 * hidden_size, width)))
+            found.append((f"weight_hh_{tail}", (3 * hidden_size, hidden_size)))
+            if bias:
+                found.append((f"bias_ih_{tail}", (3 * hidden_size,)))
+                found.append((f"bias_hh_{tail}", (3 * hidden_size,)))
+    return found
+
+
+def named(flat: NDArray[Any], weights: Iterable[tuple[str, tuple[int, ...]]]) -> dict[str, NDArray[Any]]:
+    """Return views of `flat`, one per weight."""
+    views, start = {}, 0
+    for name, shape in weights:
+        size = math.prod(shape)
+        views[name] = flat[start : start + size].reshape(shape)
+        start += size
+    return views
+
+
+def flatten(
+    state_dict: Mapping[str, Any], weights: Layout, dtype: np.dtype[Any], *, exact: bool = False
+) -> NDArray[Any]:
+    """Return one flat vector of `dtype` from named arrays or tensors that fit `weights` in name and shape.
+
+    With `exact`, they must have this dtype already.
+    """
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"state_dict must be a mapping of names to arrays, got {type(state_dict).__name__}")
+    wanted = dict(weights)
+    missing = [name for name in wanted if name not in state_dict]
+    unknown = [str(name) for name in state_dict if name not in wanted]
+    problems = [
+        f"{what} {', '.join(names)}" for what, names in (("missing", missing), ("unknown", unknown)) if names
+    ]
+    if problems:
+        raise ValueError(f"state_dict does not fit this layer: {'; '.join(problems)}")
+    arrays = {name: _as_array(name, state_dict[name]) for name in wanted}
+    for name, shape in weights:
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {arrays[name].shape}")
+        if exact and arrays[name].dtype != dtype:
+            raise ValueError(f"{name} must have dtype {dtype}, got {arrays[name].dtype}")
+    flat = np.empty(sum(array.size for array in arrays.values()), dtype)
+    for name, view in named(flat, weights).items():
+        view[...] = arrays[name]
+    return flat
+
+
+def _as_array(name: str, value: Any) -> NDArray[Any]:
+    if hasattr(value, "detach"):  # a tensor of PyTorch, of any device and precision
+        value = value.detach().cpu()
+        value = value.float().numpy() if value.element_size() < 4 else value.numpy()
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    return array
