@@ -1,0 +1,101 @@
+"""The arithmetic of the demo, and that its test part stays unseen."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fastgru.cli._forecast import (
+    drifts,
+    find_season,
+    mae,
+    make_samples,
+    persistence,
+    rmse,
+    seasonal_naive,
+)
+from fastgru.cli._source import Source, load_source
+from fastgru.cli._task import make_task
+from fastgru.cli._train import Options, choose, fit
+
+
+class NoBar:
+    """Stands for a progress bar."""
+
+    total = 0
+
+    def __init__(self, total: int, title: str) -> None: ...
+    def __enter__(self) -> NoBar:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+    def set_postfix(self, *_: object, **__: object) -> None: ...
+    def update(self, _: int) -> None: ...
+    def refresh(self) -> None: ...
+
+
+def test_samples_by_hand() -> None:
+    values = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+    plain = make_samples(values, 2, 2, changes=False)
+    np.testing.assert_array_equal(plain.inputs, [[2, 4], [4, 8]])
+    np.testing.assert_array_equal(plain.targets, [16, 32])
+    np.testing.assert_array_equal(plain.offset, [0, 0])
+    changes = make_samples(values, 2, 2, changes=True)
+    np.testing.assert_array_equal(changes.inputs, [[1, 2], [2, 4]])
+    np.testing.assert_array_equal(changes.targets, [12, 24])
+    np.testing.assert_array_equal(changes.offset, [4, 8])
+    for samples in (plain, changes):
+        np.testing.assert_array_equal(samples.when, [4, 5])
+        np.testing.assert_array_equal(samples.part(5, 6).when, [5])
+        assert len(samples.part(0, 4)) == 0
+    np.testing.assert_array_equal(persistence(values, plain.when, 2), [4, 8])
+    np.testing.assert_array_equal(seasonal_naive(values, plain.when, 2, 1), [4, 8])
+    np.testing.assert_array_equal(seasonal_naive(values, plain.when, 2, 3), [2, 4])
+    assert rmse(np.array([1.0, 5.0]), np.array([1.0, 2.0])) == pytest.approx(math.sqrt(4.5))
+    assert mae(np.array([1.0, 5.0]), np.array([1.0, 2.0])) == pytest.approx(1.5)
+
+
+def test_season_and_drift() -> None:
+    time_steps = np.arange(600.0)
+    noise = np.random.default_rng(0).normal(size=600)
+    wave = np.sin(2 * np.pi * time_steps / 24)
+    slow = 10 * np.sin(2 * np.pi * time_steps / 550)
+    assert find_season(wave + 0.3 * noise, changes=False) == 24
+    assert find_season(wave + slow, changes=False) == 24
+    assert find_season(wave + 0.1 * time_steps, changes=True) == 24
+    assert find_season(noise, changes=False) is None
+    assert find_season(noise.cumsum(), changes=False) is None
+    assert find_season(np.arange(5.0), changes=False) is None
+    assert drifts(0.1 * time_steps + wave)
+    assert not drifts(wave + noise)
+
+
+def test_defaults_of_a_task() -> None:
+    def settle(source: Source) -> tuple[int, int | None, int, int]:
+        task = make_task(source, length=None, horizon=None, season=None, hidden_size=4, epochs=None, seed=0)
+        return task.split, task.season, task.options.horizon, task.options.length
+
+    assert settle(load_source(None, None, "elnino", True)) == (585, 12, 3, 24)
+    assert settle(load_source(None, None, "co2", True)) == (360, 12, 3, 24)
+    split, season, horizon, length = settle(load_source(None, None, "sunspots", True))
+    assert (split, horizon, length) == (2496, 12, 96)
+    assert season is not None
+    assert 110 < season < 145
+
+
+def test_nothing_is_learned_from_the_test_part() -> None:
+    source = load_source(None, None, "elnino", True)
+    split = 585
+    spoilt = source.values.copy()
+    spoilt[split:] = 1e6
+    options = Options(length=12, horizon=3, hidden_size=4, epochs=None, seed=0)
+    outcomes = []
+    for values in (source.values, spoilt):
+        choice = choose(values, split, options, NoBar)
+        samples = make_samples(values, options.length, options.horizon, choice.changes).part(0, split)
+        assert samples.when.max() == split - 1
+        final = fit(samples, options, 2, NoBar)
+        outcomes.append((choice.changes, choice.epochs, choice.run.validation, final.losses))
+    assert outcomes[0] == outcomes[1]
