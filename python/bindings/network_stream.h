@@ -1,0 +1,106 @@
+// A network's stream as Python sees it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "bindings/exclusive.h"
+#include "bindings/samples.h"
+#include "gru/checks.h"
+#include "nn/stream.h"
+
+namespace fastgru::bindings {
+
+template <class S>
+class PyNetworkStream {
+ public:
+  explicit PyNetworkStream(std::unique_ptr<NetworkStream<S>> stream) : stream_(std::move(stream)) {}
+
+  py::object step(py::handle x, py::handle out) {
+    const std::int64_t inputs = config().gru.input_size, outputs = config().output_size;
+    Numbers input = read_numbers(x, "x", "(batch_size, input_size)", true);
+    const bool single = rows() == 1 && input.has_shape({inputs});
+    if (!single && !input.has_shape({rows(), inputs})) raise_shape(input);
+    py::object y;
+    if (out.is_none()) {
+      y = single ? new_array<S>({outputs}) : new_array<S>({rows(), outputs});
+    } else {
+      single ? check_out<S>(out, {outputs}) : check_out<S>(out, {rows(), outputs});
+      if ((proxy(out)->flags & kContiguous) == 0) raise_value_error("out must be C-contiguous");
+      y = py::reinterpret_borrow<py::object>(out);
+    }
+    run(input, data_of<S>(y));
+    return y;
+  }
+
+  py::object state() {
+    const GruConfig& gru = config().gru;
+    py::object state = new_array<S>({gru.num_layers, rows(), gru.hidden_size});
+    const Exclusive exclusive(busy_, "stream");
+    stream_->get_state(data_of<S>(state));
+    return state;
+  }
+
+  void set_state(py::handle value) {
+    const GruConfig& gru = config().gru;
+    const Operand<S> state = read_dense<S>(value, "state", "(num_layers, batch_size, hidden_size)");
+    if (!state.has_shape({gru.num_layers, rows(), gru.hidden_size})) {
+      raise_value_error("state must have shape " + shape_text(gru.num_layers, rows(), gru.hidden_size) +
+                        ", got " + shape_of(state.owner));
+    }
+    const Exclusive exclusive(busy_, "stream");
+    stream_->set_state(state.data);
+  }
+
+  void reset() {
+    const Exclusive exclusive(busy_, "stream");
+    stream_->reset();
+  }
+
+  std::unique_ptr<PyNetworkStream> copy() {
+    const Exclusive exclusive(busy_, "stream");
+    std::unique_ptr<NetworkStream<S>> fresh;
+    raise_if_error(stream_->copy(fresh));
+    return std::make_unique<PyNetworkStream>(std::move(fresh));
+  }
+
+  std::int64_t rows() const { return stream_->rows(); }
+
+ private:
+  const NetworkConfig& config() const { return stream_->config(); }
+
+  void step_any(const Numbers& x, S* y) noexcept {
+    // The inputs are scaled into the stream's own memory before y is written: x and out may be one array.
+    if (x.type == SampleType::float64) {
+      stream_->step(static_cast<const double*>(x.data), y);
+    } else {
+      stream_->step(static_cast<const float*>(x.data), y);
+    }
+  }
+
+  void run(const Numbers& x, S* y) {
+    const Exclusive exclusive(busy_, "stream");
+    constexpr std::int64_t kSmallStep = 100000;  // giving up the GIL costs more than this many products
+    const GruConfig& gru = config().gru;
+    if (gru.num_layers * gru.hidden_size * (gru.hidden_size + gru.input_size) * rows() < kSmallStep) {
+      step_any(x, y);
+    } else {
+      const ReleasedGil released;
+      step_any(x, y);
+    }
+  }
+
+  [[noreturn]] void raise_shape(const Numbers& input) const {
+    const std::string features = std::to_string(config().gru.input_size);
+    raise_value_error("x must have shape (" + std::to_string(rows()) + ", " + features + ")" +
+                      (rows() == 1 ? " or (" + features + ",)" : "") + ", got " + shape_of(input.owner));
+  }
+
+  std::unique_ptr<NetworkStream<S>> stream_;
+  std::atomic<bool> busy_{false};
+};
+
+}  // namespace fastgru::bindings
