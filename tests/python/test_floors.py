@@ -196,7 +196,7 @@ def test_python_file_imports_only_lower_floors(path: Path) -> None:
             if parts == ("__init__",) and node not in at_import:
                 continue
             target = python_floor(rest[0]) if rest else None
-            if target is None:  # the facade or a name of it: only its users, on the top floor, may take that way
+            if target is None:  # the facade or a name of it: for its users, on the top floor
                 assert floor == len(PYTHON_FLOORS) - 1, f"{relative(path)} imports {name}: import its module"
                 continue
             assert target <= floor, f"{relative(path)} (floor {floor}) imports {name} (floor {target})"
