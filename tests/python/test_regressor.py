@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import doctest
-import os
-import signal
 import sys
-import threading
 import warnings
 from typing import Any
 
@@ -20,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
 
 from fastgru import GRURegressor, make_windows
-from fastgru.estimators import _fit_loop, _network, _progress, regressor
+from fastgru.estimators import _fit_loop, _network, regressor
 
 RNG = np.random.default_rng(3)
 X3 = RNG.standard_normal((60, 7, 3))
@@ -223,59 +219,6 @@ def test_initial_weights(dtype: str) -> None:
                 np.testing.assert_allclose(gate @ gate.T, np.eye(8), atol=1e-6)
 
 
-def test_verbose(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    small(verbose=False).fit(X3, Y)
-    assert capfd.readouterr() == ("", "")
-    small(verbose=True).fit(X3, Y)
-    assert "GRURegressor: 100%" in (bar := capfd.readouterr().err) and "5/5" in bar and "loss=" in bar
-
-    def no_tqdm(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("tqdm"):
-            raise ImportError(name)
-        return real_import(name, *args, **kwargs)
-
-    real_import = builtins.__import__
-    monkeypatch.setattr(builtins, "__import__", no_tqdm)
-    small(verbose=True, early_stopping=True, tol=10.0, n_iter_no_change=1).fit(X3, Y)
-    lines = capfd.readouterr().out.splitlines()
-    assert lines[0].startswith("Iteration 1, loss = ") and "validation score" in lines[0]
-    assert lines[-1].startswith("Validation score did not improve more than tol=10")
-    small(verbose=1).partial_fit(X3, Y).partial_fit(X3, Y)
-    assert capfd.readouterr().out.startswith("Iteration 1, loss = ")
-
-
-def test_ctrl_c_keeps_the_best_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Interrupting(_progress.Progress):
-        def epoch(self, number: int, loss: float, score: float | None) -> None:
-            if number == 4:
-                raise KeyboardInterrupt
-
-    wanted = small(max_iter=4).fit(X3, Y)
-    assert wanted.loss_curve_[-1] == min(wanted.loss_curve_)
-    monkeypatch.setattr("fastgru.estimators._base.make_progress", lambda *_: Interrupting())
-    with pytest.warns(UserWarning, match="interrupted by user: the best weights of 4 whole epochs are kept"):
-        stopped = small(max_iter=100).fit(X3, Y)
-    assert stopped.n_iter_ == 4
-    np.testing.assert_array_equal(stopped.predict(X3), wanted.predict(X3))
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals are sent to a thread")
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_ctrl_c_from_the_keyboard(method: str) -> None:
-    X = RNG.standard_normal((2000, 200, 3)).astype(np.float32)
-    estimator = GRURegressor(max_iter=10**9, tol=0, n_iter_no_change=np.inf, random_state=0)
-    main = threading.main_thread().ident
-    assert main is not None
-    timer = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT))
-    timer.start()
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        while True:
-            getattr(estimator, method)(X, X[:, 0, 0])
-            if not timer.is_alive():
-                break
-    assert np.isfinite(estimator.predict(X[:3])).all()
-
-
 def test_a_search_over_parameters() -> None:
     search = GridSearchCV(
         small(), {"hidden_size": [2, 4], "learning_rate_init": [0.01, 0.02]}, cv=3, n_jobs=2
@@ -288,7 +231,7 @@ def test_a_search_over_parameters() -> None:
 
 
 def test_weights_are_routed_through_a_search() -> None:
-    weight = np.r_[np.zeros(30), np.ones(30)]
+    weight = np.tile([0.0, 1.0], 30)
     with config_context(enable_metadata_routing=True):
         estimator = small().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         search = GridSearchCV(estimator, {"hidden_size": [4]}, cv=2).fit(X3, Y, sample_weight=weight)

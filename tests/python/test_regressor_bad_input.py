@@ -20,6 +20,8 @@ X3 = RNG.standard_normal((12, 5, 2))
 Y = X2[:, -1]
 HUGE = 1e39  # beyond float32
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
 
 def small(**params: Any) -> GRURegressor:
     return GRURegressor(**{"hidden_size": 3, "max_iter": 2, "random_state": 0, **params})

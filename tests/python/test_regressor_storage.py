@@ -119,6 +119,9 @@ def damaged(config: dict[str, Any], tensors: dict[str, Any], how: str) -> None:
         "no fitted": lambda: config.pop("fitted"),
         "a weight missing": lambda: tensors.pop("head.bias"),
         "a weight more": lambda: tensors.update({"gru.more": np.zeros(3, np.float32)}),
+        "a tensor more": lambda: tensors.update({"more": np.zeros(3, np.float32)}),
+        "config more": lambda: config.update(more={}),
+        "params a list": lambda: config.update(params=[]),
         "a weight turned": lambda: tensors.update({"head.weight": tensors["head.weight"].T.copy()}),
         "a weight NaN": lambda: tensors["head.bias"].fill(np.nan),
         "scale zero": lambda: tensors["scaling.x_scale"].fill(0.0),
@@ -144,7 +147,7 @@ def damages() -> list[str]:
 def test_a_damaged_model_file_is_refused(how: str, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     small().fit(X3, Y2).save(path)
-    kind, config, tensors = _model_file.load(path)
+    kind, config, tensors = _model_file.read(path)
     tensors = {name: np.array(value) for name, value in tensors.items()}
     damaged(config, tensors, how)
     _model_file.save(path, kind, config, tensors)

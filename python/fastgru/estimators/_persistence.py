@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from fastgru import _core, _model_file
+from fastgru import _model_file
 from fastgru.estimators._fit_loop import History
 from fastgru.estimators._network import Architecture, Network, make_network, named_parameters, parameter_count
 
 _Self = TypeVar("_Self", bound="ModelFileMixin")
 
+_HISTORY = ("history.loss_curve", "history.validation_scores")
 _SCALING = ("scaling.x_mean", "scaling.x_scale", "scaling.y_mean", "scaling.y_scale")
 
 
@@ -87,17 +88,13 @@ class ModelFileMixin:
     @classmethod
     def _from_model_file(cls: type[_Self], config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> _Self:
         """Build the estimator that was saved; nothing in a file is trusted to be right."""
-        try:
-            estimator: Any = cls(**_parsed(config["params"]))
-            estimator._validate_params()
-            estimator._restore(config["network"], config["fitted"], tensors)
-            estimator._publish()
-        except _core.ModelFormatError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise _core.ModelFormatError(
-                f"not a valid {cls.__name__} file: {type(error).__name__}: {error}"
-            ) from error
+        parts = [config[name] for name in ("params", "network", "fitted")]
+        if len(config) != len(parts) or not all(isinstance(part, dict) for part in parts):
+            raise ValueError(f"config must be the objects params, network and fitted, got {sorted(config)}")
+        estimator: Any = cls(**_parsed(parts[0]))
+        estimator._validate_params()
+        estimator._restore(parts[1], parts[2], tensors)
+        estimator._publish()
         return cast(_Self, estimator)
 
     def _restore(
@@ -204,6 +201,9 @@ def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]
     if expected != found:
         raise ValueError(f"the network has {expected} parameters, the file holds {found}")
     layout = make_network(architecture).parameter_layout
+    unknown = set(tensors) - {name for name, _ in layout} - {*_SCALING, *_HISTORY}
+    if unknown:
+        raise ValueError(f"unknown tensor {min(unknown)!r}")
     for name, shape in layout:
         if tensors[name].shape != tuple(shape):
             raise ValueError(f"{name} has shape {tensors[name].shape}, expected {tuple(shape)}")
