@@ -66,7 +66,7 @@ def onnx_model(onnx: Any, layer: fastgru.GRU, x: np.ndarray, lengths: bool) -> b
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "bidirectional"])
 @pytest.mark.parametrize("reset_after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_layer_equals_onnxruntime(  # noqa: PLR0917
+def test_layer_equals_onnxruntime(
     onnx: Any,
     onnxruntime: Any,
     size: tuple[int, int, int, int],

@@ -10,8 +10,8 @@ import pytest
 
 import fastgru
 
-# Errors are absolute. The loss's own gradient is about 1/√B per entry, so that the gradients of the weights do not
-# grow with the batch.
+# Errors are absolute. The loss has gradients of about 1/√B per entry, so that those of the weights do
+# not grow with the batch.
 TOLERANCE = {"float32": 5e-5, "float64": 1e-11}
 
 

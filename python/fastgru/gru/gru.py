@@ -81,7 +81,7 @@ class GRU(Layer):
     ((10, 4, 8), (2, 4, 8), dtype('float32'))
     """
 
-    def __init__(  # noqa: PLR0917 (PyTorch's order)
+    def __init__(
         self,
         input_size: int,
         hidden_size: int,
