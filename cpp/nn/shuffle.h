@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "runtime/interrupt.h"
 #include "runtime/philox.h"
 
 namespace fastgru {
@@ -19,12 +20,15 @@ inline std::uint64_t scale_to(std::uint64_t random, std::uint64_t count) {
   return high * count_high + (middle >> 32) + (carry >> 32);
 }
 
-// order = a permutation of 0 ... count-1, by Fisher and Yates.
-inline void shuffle_order(std::int64_t* order, std::int64_t count, std::uint64_t seed, std::uint64_t epoch) {
+// order = a permutation of 0 ... count-1, by Fisher and Yates. False: interrupted. `interrupt` may be null.
+inline bool shuffle_order(std::int64_t* order, std::int64_t count, std::uint64_t seed, std::uint64_t epoch,
+                          Interrupt* interrupt) {
+  constexpr std::int64_t kSlice = 1 << 16;
   const std::uint64_t stream = static_cast<std::uint64_t>(RandomStream::shuffle) | epoch << 8;
   for (std::int64_t i = 0; i < count; ++i) order[i] = i;
   PhiloxBlock block{};
   for (std::int64_t i = 0; i + 1 < count; ++i) {
+    if (i % kSlice == 0 && interrupt != nullptr && interrupt->check()) return false;
     const std::size_t half = static_cast<std::size_t>(i % 2) * 2;  // one block holds two 64-bit numbers
     if (half == 0) block = philox(seed, static_cast<std::uint64_t>(i / 2), stream);
     const std::uint64_t random = static_cast<std::uint64_t>(block[half]) | std::uint64_t{block[half + 1]}
@@ -32,6 +36,7 @@ inline void shuffle_order(std::int64_t* order, std::int64_t count, std::uint64_t
     const std::uint64_t other = scale_to(random, static_cast<std::uint64_t>(count - i));
     std::swap(order[i], order[i + static_cast<std::int64_t>(other)]);
   }
+  return true;
 }
 
 // The key of the dropout masks of a step.

@@ -52,7 +52,7 @@ Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOption
 
 // Everything that an epoch needs before its first mini-batch.
 template <class S>
-Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& version) {
+Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt) {
   const std::int64_t samples = data.x.samples;
   FASTGRU_RETURN_IF_ERROR(pass_.reserve(data.x.steps, std::min(samples, options_.batch_size)));
   if (version.params != params_source_) {  // somebody else set them
@@ -61,13 +61,14 @@ Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& ve
     FASTGRU_RETURN_IF_ERROR(weights_.assign(params_.data()));
     params_source_ = version.params;
   }
+  batch_losses_.clear();
   order_.resize(static_cast<std::size_t>(samples));
   if (options_.shuffle) {
-    shuffle_order(order_.data(), samples, options_.seed, static_cast<std::uint64_t>(epoch_));
+    const auto epoch = static_cast<std::uint64_t>(epoch_);
+    if (!shuffle_order(order_.data(), samples, options_.seed, epoch, interrupt)) return Status::interrupted();
   } else {
     std::iota(order_.begin(), order_.end(), std::int64_t{0});
   }
-  batch_losses_.clear();
   batch_losses_.reserve(static_cast<std::size_t>((samples - 1) / options_.batch_size + 1));
   return {};
 }
@@ -138,7 +139,7 @@ template <class S>
 Status Trainer<S>::run_epoch(const TrainingData& data, Interrupt* interrupt, double& mean_loss) {
   FASTGRU_RETURN_IF_ERROR(validate(data, network_->config()));
   const NetworkVersion<S> version = network_->version();
-  FASTGRU_RETURN_IF_ERROR(prepare(data, version));
+  FASTGRU_RETURN_IF_ERROR(prepare(data, version, interrupt));
   const Status status = run_batches(data, *version.scaling, interrupt);
   if (!batch_losses_.empty()) FASTGRU_RETURN_IF_ERROR(publish());
   FASTGRU_RETURN_IF_ERROR(status);

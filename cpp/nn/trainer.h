@@ -58,7 +58,7 @@ class Trainer {
 
   Status allocate();
   RunOptions run_options(Interrupt* interrupt) const;
-  Status prepare(const TrainingData& data, const NetworkVersion<S>& version);
+  Status prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt);
   Status run_batches(const TrainingData& data, const Scaling& scaling, Interrupt* interrupt);
   Status run_step(double mean_weight, const RunOptions& options, double& loss);
   Status diverged(const char* what, double value) const;

@@ -137,7 +137,7 @@ def check(
     wanted = torch_losses(model, options, x, y, weight, lengths)
     assert len(losses) == 20
     assert wanted[-1] < 0.9 * wanted[0]  # it is training that is compared
-    tolerance = 1e-4 if dtype == "float32" else 1e-9
+    tolerance = 1e-5 if dtype == "float32" else 1e-11
     np.testing.assert_allclose(losses, wanted, rtol=tolerance, atol=0)
     np.testing.assert_allclose(
         network.parameters, flat_parameters(model, network.parameter_layout), rtol=0, atol=10 * tolerance
