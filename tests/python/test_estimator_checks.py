@@ -18,6 +18,13 @@ pytest.importorskip("pandas", reason="scikit-learn skips its checks of column na
 WEIGHTS = "check_sample_weight_equivalence_on_dense_data"
 
 # In a process of its own: SciPy decides at import whether it knows the array API; without it a check skips.
+ENVIRONMENT = {
+    **os.environ,
+    "SCIPY_ARRAY_API": "1",
+    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    "OMP_WAIT_POLICY": "passive",  # on a busy machine, threads that spin at a barrier keep each other waiting
+}
+
 RUN = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
@@ -32,13 +39,8 @@ print(json.dumps([(r["check_name"], r["status"], repr(r["exception"])) for r in 
 
 
 def run_checks(which: str) -> list[tuple[str, str, str]]:
-    environment = {
-        **os.environ,
-        "SCIPY_ARRAY_API": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
     done = subprocess.run(
-        [sys.executable, "-c", RUN, which], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-c", RUN, which], capture_output=True, text=True, env=ENVIRONMENT, check=False
     )
     assert done.returncode == 0, done.stderr
     return [tuple(row) for row in json.loads(done.stdout.splitlines()[-1])]

@@ -89,13 +89,16 @@ class FitLoop:
                     best = self.network.parameters.copy()
                 self.progress.epoch(history.n_iter, loss, score)
                 converged = history.idle > self.n_iter_no_change
+            if converged:
+                self._say_converged()
         except KeyboardInterrupt:
             interrupted = True
         finally:
             self.progress.close()
         if best is not None and (interrupted or self.validate is not None):
             self.network.set_parameters(best)
-        self._say_how_it_ended(history, interrupted=interrupted, converged=converged)
+        if interrupted or not converged:
+            self._warn_of_the_end(history, interrupted=interrupted)
 
     def run_one(self, samples: Samples, history: History) -> None:
         """Train one epoch, for ``partial_fit``: no convergence, no warning of its absence."""
@@ -111,24 +114,25 @@ class FitLoop:
     def _epoch(self, samples: Samples) -> float:
         return float(self.trainer.run_epoch(samples.X, samples.y, sample_weight=samples.weight))
 
-    def _say_how_it_ended(self, history: History, *, interrupted: bool, converged: bool) -> None:
-        if interrupted:
-            warnings.warn(
-                f"Training interrupted by user: the best weights of {history.n_iter} whole epochs are kept."
-                if history.n_iter
-                else "Training interrupted by user in the first epoch: the weights so far are kept.",
-                stacklevel=6,
+    def _say_converged(self) -> None:
+        what = "Training loss" if self.validate is None else "Validation score"
+        self.progress.converged(
+            f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive "
+            "epochs. Stopping."
+        )
+
+    def _warn_of_the_end(self, history: History, *, interrupted: bool) -> None:
+        if not interrupted:
+            text = (
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                "hasn't converged yet."
             )
-        elif converged:
-            what = "Training loss" if self.validate is None else "Validation score"
-            self.progress.say(
-                f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive "
-                "epochs. Stopping."
+        elif history.n_iter:
+            text = (
+                f"Training interrupted by user: the best weights of {history.n_iter} whole epochs are kept."
             )
         else:
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
-                "hasn't converged yet.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
+            text = "Training interrupted by user in the first epoch: the weights so far are kept."
+        # The levels between the user's call of fit and here, one more with a validation set.
+        level = 6 if self.validate is None else 7
+        warnings.warn(text, UserWarning if interrupted else ConvergenceWarning, stacklevel=level)

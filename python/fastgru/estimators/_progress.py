@@ -11,8 +11,8 @@ class Progress:
     def epoch(self, number: int, loss: float, score: float | None) -> None:
         """Show one finished epoch."""
 
-    def say(self, text: str) -> None:
-        """Show a sentence."""
+    def converged(self, text: str) -> None:
+        """Show that training ended before the last epoch, and why."""
 
     def close(self) -> None:
         """Leave the terminal tidy; called once, whatever happened."""
@@ -26,8 +26,8 @@ class Lines(Progress):
         line = f"Iteration {number}, loss = {loss:.8f}"
         print(line if score is None else f"{line}, validation score = {score:.6f}", flush=True)
 
-    def say(self, text: str) -> None:
-        """Print the sentence."""
+    def converged(self, text: str) -> None:
+        """Print why."""
         print(text, flush=True)
 
 
@@ -40,14 +40,16 @@ class Bar(Progress):
 
     def epoch(self, number: int, loss: float, score: float | None) -> None:
         """Move the bar by one and show loss and score beside it."""
-        shown = {"loss": f"{loss:.5f}"}
+        shown = {"loss": f"{loss:.4g}"}
         if score is not None:
             shown["validation"] = f"{score:.4f}"
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update(1)
 
-    def say(self, text: str) -> None:
-        """Write the sentence beside the bar."""
+    def converged(self, text: str) -> None:
+        """Let the bar end where training did, and write why."""
+        self._bar.total = self._bar.n
+        self._bar.refresh()
         self._tqdm.write(text)
 
     def close(self) -> None:
