@@ -134,8 +134,8 @@ bool backward(const Gru<S>& gru, TapeData<S>& tape, const BackwardArgs<S>& args,
                      packed = order.packed_rows();
   Team<S> team(options, 2.0 * forward_work(config, packed));
   team.reserve_steps(order.rows, hidden);
-  Matrix<S> doutput = Matrix<S>::Zero(packed, directions * hidden), dinput, dstate[2];
-  if (args.dy.data != nullptr) gather(order, args.dy, doutput.data());
+  Matrix<S> doutput(packed, directions * hidden), dinput, dstate[2];
+  if (!gather(order, args.dy, doutput, team)) return false;
   for (std::int64_t layer = config.num_layers - 1; layer >= 0; --layer) {
     LayerTape<S>& layer_tape = tape.layers[static_cast<std::size_t>(layer)];
     for (std::int64_t d = 0; d < directions; ++d) {
@@ -158,11 +158,10 @@ bool backward(const Gru<S>& gru, TapeData<S>& tape, const BackwardArgs<S>& args,
     if (layer == 0 && args.dx.data == nullptr) break;
     dinput.resize(packed, config.layer_input_size(layer));
     if (!input_gradient(gru, layer, layer_tape, dinput, team)) return false;
-    apply_dropout(config, order, tape.dropout_seed, layer, dinput);
+    if (!apply_dropout(config, order, tape.dropout_seed, layer, dinput, team)) return false;
     doutput.swap(dinput);
   }
-  if (args.dx.data != nullptr) scatter(order, doutput.data(), args.dx);
-  return true;
+  return args.dx.data == nullptr || scatter(order, doutput, args.dx, team);
 }
 
 }  // namespace fastgru::reference

@@ -75,7 +75,7 @@ class Team {
   // time.
   std::int64_t rows_per_item(std::int64_t rows) const {
     const std::int64_t share = (rows + threads_ - 1) / threads_;
-    return std::min<std::int64_t>((share + 3) / 4 * 4, 64);
+    return std::min<std::int64_t>((share + 3) / 4 * 4, 32);
   }
 
   StepScratch<S>& scratch(int thread) { return scratch_[static_cast<std::size_t>(thread)]; }
@@ -119,16 +119,31 @@ inline double forward_work(const GruConfig& config, std::int64_t packed_rows) {
          static_cast<double>(packed_rows);
 }
 
+// A sequence into packed rows and back, step by step, so that many steps are shared out and can be
+// interrupted.
+template <class S>
+bool gather(const RowOrder& order, const SequenceView<const S>& from, Matrix<S>& packed, Team<S>& team) {
+  return team.run(order.steps,
+                  [&](std::int64_t t, int) { gather_step(order, from, t, packed.cols(), packed.data()); });
+}
+template <class S>
+bool scatter(const RowOrder& order, const Matrix<S>& packed, const SequenceView<S>& to, Team<S>& team) {
+  return team.run(order.steps, [&](std::int64_t t, int) { scatter_step(order, packed.data(), t, to); });
+}
+
 // Inverted dropout of a layer's packed input (or of its gradient), keyed by the (step, row, feature) of each
 // value.
 template <class S>
-void apply_dropout(const GruConfig& config, const RowOrder& order, std::uint64_t seed, std::int64_t layer,
-                   Matrix<S>& values) {
-  if (layer == 0 || config.dropout == 0.0) return;
+bool apply_dropout(const GruConfig& config, const RowOrder& order, std::uint64_t seed, std::int64_t layer,
+                   Matrix<S>& values, Team<S>& team) {
+  if (layer == 0 || config.dropout == 0.0) return true;
   const std::int64_t width = values.cols();
-  order.for_each([&](std::int64_t i, std::int64_t t, std::int64_t b) {
-    S* row = values.data() + i * width;
-    dropout(row, row, width, (t * order.rows + b) * width, config.dropout, seed, layer_dropout_stream(layer));
+  return team.run(order.steps, [&](std::int64_t t, int) {
+    for (std::int64_t i = 0; i < order.active_at(t); ++i) {
+      S* row = values.data() + (order.offset_at(t) + i) * width;
+      const std::int64_t first = (t * order.rows + order.row_at(i)) * width;
+      dropout(row, row, width, first, config.dropout, seed, layer_dropout_stream(layer));
+    }
   });
 }
 
@@ -191,11 +206,12 @@ bool forward(const Gru<S>& gru, const ForwardArgs<S>& args, RowOrder& order, For
   Team<S> team(options, forward_work(config, order.packed_rows()));
   team.reserve_steps(order.rows, hidden);
   buffers.input.resize(order.packed_rows(), config.input_size);
-  gather(order, args.x, buffers.input.data());
+  if (!gather(order, args.x, buffers.input, team)) return false;
   if (tape != nullptr) tape->layers.resize(static_cast<std::size_t>(config.num_layers));
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
     LayerTape<S>* layer_tape = tape == nullptr ? nullptr : &tape->layers[static_cast<std::size_t>(layer)];
-    if (tape != nullptr) apply_dropout(config, order, tape->dropout_seed, layer, buffers.input);
+    if (tape != nullptr && !apply_dropout(config, order, tape->dropout_seed, layer, buffers.input, team))
+      return false;
     for (std::int64_t d = 0; d < directions; ++d) {
       const std::int64_t block = (layer * directions + d) * order.rows * hidden;
       buffers.state[d].resize(order.rows, hidden);
@@ -209,8 +225,7 @@ bool forward(const Gru<S>& gru, const ForwardArgs<S>& args, RowOrder& order, For
     if (layer_tape != nullptr) layer_tape->input.swap(buffers.input);
     buffers.input.swap(buffers.output);
   }
-  if (args.y.data != nullptr) scatter(order, buffers.input.data(), args.y);
-  return true;
+  return args.y.data == nullptr || scatter(order, buffers.input, args.y, team);
 }
 
 }  // namespace fastgru::reference

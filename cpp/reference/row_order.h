@@ -44,35 +44,31 @@ struct RowOrder {
   std::int64_t active_at(std::int64_t t) const { return active[static_cast<std::size_t>(t)]; }
   std::int64_t offset_at(std::int64_t t) const { return offset[static_cast<std::size_t>(t)]; }
   std::int64_t row_at(std::int64_t position) const { return row[static_cast<std::size_t>(position)]; }
-
-  // Calls visit(packed row, step, row of the batch) for every real step.
-  template <class Visit>
-  void for_each(Visit visit) const {
-    for (std::int64_t t = 0; t < steps; ++t) {
-      for (std::int64_t i = 0; i < active_at(t); ++i) visit(offset_at(t) + i, t, row_at(i));
-    }
-  }
 };
 
-// A strided sequence into packed rows.
+// Step t of a strided sequence into its packed rows. A null source is zero.
 template <class S>
-void gather(const RowOrder& order, const SequenceView<const S>& from, S* packed) {
-  order.for_each([&](std::int64_t i, std::int64_t t, std::int64_t b) {
-    std::copy_n(from.at(t, b), from.features, packed + i * from.features);
-  });
+void gather_step(const RowOrder& order, const SequenceView<const S>& from, std::int64_t t,
+                 std::int64_t features, S* packed) {
+  for (std::int64_t i = 0; i < order.active_at(t); ++i) {
+    S* to = packed + (order.offset_at(t) + i) * features;
+    if (from.data == nullptr) {
+      std::fill_n(to, features, S(0));
+    } else {
+      std::copy_n(from.at(t, order.row_at(i)), features, to);
+    }
+  }
 }
 
-// Packed rows into a strided sequence; zero where there is no real step.
+// Step t of packed rows into a strided sequence; zero where there is no real step.
 template <class S>
-void scatter(const RowOrder& order, const S* packed, const SequenceView<S>& to) {
-  for (std::int64_t t = 0; t < order.steps; ++t) {
-    for (std::int64_t i = 0; i < order.rows; ++i) {
-      S* row = to.at(t, order.row_at(i));
-      if (i < order.active_at(t)) {
-        std::copy_n(packed + (order.offset_at(t) + i) * to.features, to.features, row);
-      } else {
-        std::fill_n(row, to.features, S(0));
-      }
+void scatter_step(const RowOrder& order, const S* packed, std::int64_t t, const SequenceView<S>& to) {
+  for (std::int64_t i = 0; i < order.rows; ++i) {
+    S* row = to.at(t, order.row_at(i));
+    if (i < order.active_at(t)) {
+      std::copy_n(packed + (order.offset_at(t) + i) * to.features, to.features, row);
+    } else {
+      std::fill_n(row, to.features, S(0));
     }
   }
 }
