@@ -131,6 +131,8 @@ def _as_numbers(values: Any, name: str, estimator: BaseEstimator) -> NDArray[Any
             estimator=estimator,
             input_name=name,
         )
+        if array.dtype.kind == "O":  # frames with text, before scikit-learn 1.7
+            array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         message = str(error)
         if re.search(rf"\b{name}\b", message) or "Complex data" in message:
