@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fastgru.cli._dates import show
 from fastgru.cli._errors import InputError
 from fastgru.cli._source import Source, load_source
 
@@ -101,6 +102,8 @@ def test_years_are_dates_only_under_a_name_that_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--target is needed"):
         load(tmp_path, "\n".join(["price,v", *rows]))
     assert load(tmp_path, "\n".join(["price,v", *rows]), "price").values[0] == 1800.0
+    assert years.dates is not None
+    assert show(years.dates[0]) == "1800"
 
 
 def test_dates_are_not_needed(tmp_path: Path) -> None:
@@ -166,6 +169,12 @@ REFUSED: list[tuple[str, str | bytes, str | None, str]] = [
     ("no names", GOOD.split("\n", 1)[1], None, r"line 1: the first line must hold the column names"),
     ("no names, numbers only", "\n".join(VALUES), None, r"line 1: the first line must hold the column names"),
     ("constant", "v\n" + "5\n" * 99, None, r'column "v": every value is 5'),
+    (
+        "two series",
+        "who,month,v\nA,Jan 1 2000,1\nA,Feb 1 2000,2\nB,Jan 1 2000,3\n",
+        None,
+        r"line 4, .*in order of time",
+    ),
     ("date twice", with_line(17, "2001-01-15,3"), None, r'line 17, column "date": 2001-01-15 is not later'),
     (
         "bad date",

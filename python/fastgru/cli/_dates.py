@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru.cli._table import Table
+from fastgru.cli._text import count
 
 _Dates = NDArray[np.datetime64]
 
@@ -31,6 +32,11 @@ _FORMATS = (
     "%m/%d/%Y %H:%M:%S",
     "%d/%m/%Y %H:%M:%S",
     "%b %Y",
+    "%B %Y",
+    "%b %d %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d %b %Y",
     "%Y-%b",
     "%d-%b-%Y",
 )
@@ -149,15 +155,25 @@ def describe_gaps(table: Table, dates: _Dates) -> str | None:
     if not len(gaps):
         return None
     row = int(gaps[0])
+    before, after = coarsest(dates)[row : row + 2]
     return (
-        f"{len(gaps)} gap{'s' * (len(gaps) > 1)} in the dates, the first after line {table.lines[row]} "
-        f"({show(dates[row])} to {show(dates[row + 1])}); the rows are taken as evenly spaced"
+        f"{count(len(gaps), 'gaps')} in the dates, the first after line {table.lines[row]} "
+        f"({show(before)} to {show(after)}); the rows are taken as evenly spaced"
     )
 
 
+def coarsest(dates: _Dates) -> _Dates:
+    """Return the dates in the largest of years, months, days, minutes and seconds that loses nothing."""
+    for unit in ("Y", "M", "D", "m"):
+        coarse = dates.astype(f"datetime64[{unit}]")
+        if (coarse == dates).all():
+            return coarse
+    return dates
+
+
 def show(moment: np.datetime64) -> str:
-    """Return a date for people: no time of day at midnight."""
-    return str(moment).removesuffix("T00:00:00").replace("T", " ")
+    """Return a date as people write it."""
+    return str(moment).replace("T", " ")
 
 
 def unit_of_time(dates: _Dates | None) -> str:

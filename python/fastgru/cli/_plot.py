@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru.cli._errors import InputError
+from fastgru.cli._text import number
 
 # Okabe and Ito's palette: told apart with every kind of colour vision, and in print by lightness.
 _TRUTH, _GRU, _SEASONAL, _PERSISTENCE, _HELD = "#222222", "#D55E00", "#56B4E9", "#9A9A9A", "#0072B2"
@@ -109,7 +110,8 @@ def _draw_forecast(axes: Any, picture: Picture) -> None:
     axes.margins(x=0.01)
     axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.set_title(picture.subtitle, loc="left", fontsize=10, color="#444444")
+    hidden = "" if len(picture.x) <= _MOST_POINTS else f" (the last {_MOST_POINTS} are shown)"
+    axes.set_title(picture.subtitle + hidden, loc="left", fontsize=10, color="#444444")
     _legend_above(axes, handles)
 
 
@@ -137,7 +139,10 @@ def _draw_losses(axes: Any, picture: Picture) -> None:
             )
         )
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(
+        LogLocator(subs=(1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 6, 8))
+    )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -163,7 +168,7 @@ def _draw_errors(axes: Any, picture: Picture) -> None:
         color=[colours.get(name, _SEASONAL) for name in names],
         height=0.62,
     )
-    axes.bar_label(bars, fmt="%#.3g", padding=4)
+    axes.bar_label(bars, labels=[number(error, 3) for error in picture.errors.values()], padding=4)
     axes.invert_yaxis()
     axes.margins(x=0.14)
     axes.tick_params(axis="y", length=0)

@@ -14,6 +14,7 @@ from fastgru.cli._dates import show
 from fastgru.cli._forecast import Samples, mae, persistence, rmse, seasonal_naive
 from fastgru.cli._plot import Picture
 from fastgru.cli._task import Task
+from fastgru.cli._text import count, number
 from fastgru.cli._train import Choice, Run, microseconds_per_step
 
 _PERSISTENCE = "Persistence"
@@ -86,7 +87,7 @@ def table(task: Task, result: Result) -> str:
     for name, error in result.rmse.items():
         excess = None if name == _PERSISTENCE else result.excess(name)
         against = "" if excess is None else f"  {excess:+.0f} %"
-        lines.append(f"{name:<{width}} {error:>10.4g} {result.mae[name]:>10.4g}{against}")
+        lines.append(f"{name:<{width}} {number(error, 4):>10} {number(result.mae[name], 4):>10}{against}")
     if task.season is None:
         lines.append("No season was found; --season STEPS adds a seasonal naive forecast.")
     return "\n".join(("", *lines, ""))
@@ -94,12 +95,11 @@ def table(task: Task, result: Result) -> str:
 
 def timing(choice: Choice, final: Run, result: Result) -> str:
     """Return what was chosen and how fast it ran."""
-    threads = fastgru.get_num_threads()
     return (
-        f"Learned from {'changes' if choice.changes else 'values'} in {choice.epochs} "
-        f"epoch{'s' * (choice.epochs != 1)}, {statistics.median(final.seconds):.3f} s per epoch; "
+        f"Learned from {'changes' if choice.changes else 'values'} in {count(choice.epochs, 'epochs')}, "
+        f"{statistics.median(final.seconds):.3f} s per epoch; "
         f"{result.microseconds:.1f} µs per streaming step; "
-        f"{threads} thread{'s' * (threads != 1)}, {_core.isa()}"
+        f"{count(fastgru.get_num_threads(), 'threads')}, {_core.isa()}"
     )
 
 

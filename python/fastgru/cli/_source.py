@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru.cli._dates import check_order, describe_gaps, find_dates, newest_first, unit_of_time
+from fastgru.cli._dates import check_order, coarsest, describe_gaps, find_dates, newest_first, unit_of_time
 from fastgru.cli._errors import InputError
 from fastgru.cli._table import Table, is_number, read_table
 from fastgru.datasets import TimeSeries, load_co2, load_elnino, load_sunspots
@@ -90,7 +90,7 @@ def _from_file(path: Path, target: str | None, use_dates: bool) -> Source:
         label=name,
         unit="",
         values=values,
-        dates=dates,
+        dates=None if dates is None else coarsest(dates),
         time_unit=unit_of_time(dates),
         notes=tuple(notes),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fastgru.cli._errors import InputError
 from fastgru.cli._forecast import drifts, find_season
 from fastgru.cli._source import Source
+from fastgru.cli._text import count
 from fastgru.cli._train import Options
 
 _TRAINING_SHARE = 0.8
@@ -43,10 +44,9 @@ class Task:
     season: int | None
     options: Options
 
-    def steps(self, count: int) -> str:
+    def steps(self, number: int) -> str:
         """Return "1 month", "12 months"."""
-        unit = self.source.time_unit
-        return f"{count} {unit.removesuffix('s') if count == 1 else unit}"
+        return count(number, self.source.time_unit)
 
 
 def make_task(
