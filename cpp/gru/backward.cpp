@@ -1,4 +1,5 @@
-// backward() of the float engine: per layer from the top, the recurrence back in time, then the large products.
+// backward() of the float engine: per layer from the top, the recurrence back in time, then the large
+// products.
 #include <algorithm>
 #include <new>
 
@@ -33,7 +34,8 @@ class BackwardPass {
     cells_ = packed_.backward_cells();
     if (cells_ == nullptr) return no_memory("the weights of a backward call");
     FASTGRU_RETURN_IF_ERROR(sort_gradients());
-    for (std::int64_t layer = config_.num_layers - 1; layer >= 0; --layer) FASTGRU_RETURN_IF_ERROR(run_layer(layer));
+    for (std::int64_t layer = config_.num_layers - 1; layer >= 0; --layer)
+      FASTGRU_RETURN_IF_ERROR(run_layer(layer));
     unsort_gradients();
     return {};
   }
@@ -134,7 +136,8 @@ class BackwardPass {
     return tape_.products.run(*tape_.plan.kernels, tape_.plan.threads, tape_.scratch, options_.interrupt);
   }
 
-  // dx = sum over directions of [da_r da_z da_n] W: the caller's for the first layer, else the dy of the layer below.
+  // dx = sum over directions of [da_r da_z da_n] W: the caller's for the first layer, else the dy of the
+  // layer below.
   Status run_input(std::int64_t layer, const BackwardDirection (&both)[2]) {
     SequenceView<float> dx = dx_;
     if (layer > 0) {
@@ -144,7 +147,8 @@ class BackwardPass {
       dx = dense_view(buffer.data(), steps_, rows_, width);
     }
     if (dx.data == nullptr) return {};
-    const bool dense = !order_.ragged() && dx.row_stride == dx.features && dx.step_stride == rows_ * dx.features;
+    const bool dense =
+        !order_.ragged() && dx.row_stride == dx.features && dx.step_stride == rows_ * dx.features;
     const std::int64_t items = dense ? (steps_ * rows_ + kInputRows - 1) / kInputRows : steps_;
     parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
       Interrupt* interrupt = options_.interrupt;
@@ -152,7 +156,8 @@ class BackwardPass {
       const FlushDenormals flush;
       if (dense) {
         const std::int64_t first = item * kInputRows;
-        input_rows(both, first, std::min(kInputRows, steps_ * rows_ - first), dx.data + first * dx.features, dx);
+        input_rows(both, first, std::min(kInputRows, steps_ * rows_ - first), dx.data + first * dx.features,
+                   dx);
       } else {
         input_rows(both, item * rows_, order_.active(item), dx.at(item, 0), dx);
       }
@@ -171,16 +176,17 @@ class BackwardPass {
     for (std::int64_t row = 0; row < count; ++row) std::fill_n(to + row * dx.row_stride, dx.features, 0.0f);
     for (std::int64_t d = 0; d < directions_; ++d) {
       const SlotView& slots = both[d].slots;
-      tape_.plan.kernels->gemm({count, 3 * hidden_, dx.features, slots.data + first * slots.stride() + hidden_,
-                                slots.stride(), both[d].cell->w, to, dx.row_stride});
+      tape_.plan.kernels->gemm({count, 3 * hidden_, dx.features,
+                                slots.data + first * slots.stride() + hidden_, slots.stride(),
+                                both[d].cell->w, to, dx.row_stride});
     }
   }
 
   void drop_gradient(std::int64_t layer, const SequenceView<float>& dx) const {
     for (std::int64_t t = 0; t < steps_; ++t) {
       for (std::int64_t i = 0; i < order_.active(t); ++i) {
-        dropout(dx.at(t, i), dx.at(t, i), dx.features, (t * rows_ + order_.source(i)) * dx.features, config_.dropout,
-                tape_.dropout_seed, layer_dropout_stream(layer));
+        dropout(dx.at(t, i), dx.at(t, i), dx.features, (t * rows_ + order_.source(i)) * dx.features,
+                config_.dropout, tape_.dropout_seed, layer_dropout_stream(layer));
       }
     }
   }

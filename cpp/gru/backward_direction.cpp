@@ -6,8 +6,8 @@
 namespace fastgru {
 namespace {
 
-// carry [row][padded] holds dL/dh on its way back: at each step the product of the step after is summed into it, the
-// step's own output gradient is added, and what passes the update gate stays.
+// carry [row][padded] holds dL/dh on its way back: at each step the product of the step after is summed into
+// it, the step's own output gradient is added, and what passes the update gate stays.
 class BackwardLoop {
  public:
   BackwardLoop(const BackwardDirection& d, RowRange rows, float* scratch)
@@ -53,7 +53,8 @@ class BackwardLoop {
     if (running > after) step(t, -1, after, running - after);
   }
 
-  // The reverse direction ran from its rows' ends down to 0: its gradients go up, and rows leave at their ends.
+  // The reverse direction ran from its rows' ends down to 0: its gradients go up, and rows leave at their
+  // ends.
   void through_reverse(std::int64_t t) {
     const std::int64_t running = active(t);
     if (running > 0) step(t, t - 1, 0, running);
@@ -95,7 +96,8 @@ class BackwardLoop {
   }
 
   void step(std::int64_t t, std::int64_t from, std::int64_t row, std::int64_t count) const {
-    // In the reverse direction the rows of one call may have started at different places: split where they do.
+    // In the reverse direction the rows of one call may have started at different places: split where they
+    // do.
     const std::int64_t later = d_.reverse ? std::clamp(active(t + 1) - row, std::int64_t{0}, count) : count;
     if (later > 0) step_rows(t, from, row, later);
     if (later < count) step_rows(t, from, row + later, count - later);

@@ -1,5 +1,6 @@
 // The GRU of one scalar type: immutable weights, forward, forward for training, backward, one streaming step.
-// float runs on the packed kernels (gru/), double on the Eigen reference (reference/); both have this one surface.
+// float runs on the packed kernels (gru/), double on the Eigen reference (reference/); both have this one
+// surface.
 //
 // Shapes: T steps, B batch, I input_size, H hidden_size, L num_layers, D directions.
 #pragma once
@@ -62,8 +63,8 @@ struct BackwardArgs {
   S* dparams = nullptr;      // ParamLayout::total(), overwritten
 };
 
-// One version of the parameters with everything packed that running needs. Once shared it is never assigned to
-// again, so that any number of calls may use it at once; a trainer owns one and re-assigns it every step.
+// One version of the parameters with everything packed that running needs. Once shared it is never assigned
+// to again, so that any number of calls may use it at once; a trainer owns one and re-assigns it every step.
 template <class S>
 class Weights {
  public:
@@ -129,15 +130,16 @@ template <class S>
 Status forward(const Weights<S>& weights, const ForwardArgs<S>& args, Workspace<S>& workspace,
                const RunOptions& options);
 
-// The same numbers as forward(), and a tape. x and y must stay in place and unchanged until backward() is done.
-// dropout_seed keys the masks between layers; with config.dropout == 0 it is not used.
+// The same numbers as forward(), and a tape. x and y must stay in place and unchanged until backward() is
+// done. dropout_seed keys the masks between layers; with config.dropout == 0 it is not used.
 template <class S>
 Status forward_train(const Weights<S>& weights, const ForwardArgs<S>& args, std::uint64_t dropout_seed,
                      Tape<S>& tape, const RunOptions& options);
 
 // Gradients of sum(y * dy) + sum(h_n * dh_n). Uses the tape up.
 template <class S>
-Status backward(const Weights<S>& weights, Tape<S>& tape, const BackwardArgs<S>& args, const RunOptions& options);
+Status backward(const Weights<S>& weights, Tape<S>& tape, const BackwardArgs<S>& args,
+                const RunOptions& options);
 
 // The state of `rows` sequences that advance together, one step a call. D must be 1.
 template <class S>
@@ -171,61 +173,61 @@ template <class S>
 std::string explain(const Weights<S>& weights, std::int64_t steps, std::int64_t rows, int num_threads);
 
 // Both engines are explicit specialisations: float in gru/, double in reference/.
-#define FASTGRU_DECLARE_ENGINE(S)                                                                         \
-  template <>                                                                                             \
-  Weights<S>::Weights(const GruConfig&);                                                                  \
-  template <>                                                                                             \
-  Weights<S>::~Weights();                                                                                 \
-  template <>                                                                                             \
-  Status Weights<S>::assign(const S*);                                                                    \
-  template <>                                                                                             \
-  const ParamLayout& Weights<S>::layout() const;                                                          \
-  template <>                                                                                             \
-  const S* Weights<S>::params() const;                                                                    \
-  template <>                                                                                             \
-  Tape<S>::Tape();                                                                                        \
-  template <>                                                                                             \
-  Tape<S>::~Tape();                                                                                       \
-  template <>                                                                                             \
-  Tape<S>::Tape(Tape&&) noexcept;                                                                         \
-  template <>                                                                                             \
-  Tape<S>& Tape<S>::operator=(Tape&&) noexcept;                                                           \
-  template <>                                                                                             \
-  bool Tape<S>::ready() const;                                                                            \
-  template <>                                                                                             \
-  std::int64_t Tape<S>::steps() const;                                                                    \
-  template <>                                                                                             \
-  std::int64_t Tape<S>::rows() const;                                                                     \
-  template <>                                                                                             \
-  Workspace<S>::Workspace();                                                                              \
-  template <>                                                                                             \
-  Workspace<S>::~Workspace();                                                                             \
-  template <>                                                                                             \
-  Workspace<S>::Workspace(Workspace&&) noexcept;                                                          \
-  template <>                                                                                             \
-  Workspace<S>& Workspace<S>::operator=(Workspace&&) noexcept;                                            \
-  template <>                                                                                             \
-  Status forward(const Weights<S>&, const ForwardArgs<S>&, Workspace<S>&, const RunOptions&);             \
-  template <>                                                                                             \
-  Status forward_train(const Weights<S>&, const ForwardArgs<S>&, std::uint64_t, Tape<S>&,                 \
-                       const RunOptions&);                                                                \
-  template <>                                                                                             \
-  Status backward(const Weights<S>&, Tape<S>&, const BackwardArgs<S>&, const RunOptions&);                \
-  template <>                                                                                             \
-  Stream<S>::Stream(std::shared_ptr<const Weights<S>>, std::int64_t);                                     \
-  template <>                                                                                             \
-  Stream<S>::~Stream();                                                                                   \
-  template <>                                                                                             \
-  Stream<S>::Stream(const Stream&);                                                                       \
-  template <>                                                                                             \
-  void Stream<S>::step(const S*, S*) noexcept;                                                            \
-  template <>                                                                                             \
-  void Stream<S>::get_state(S*) const noexcept;                                                           \
-  template <>                                                                                             \
-  void Stream<S>::set_state(const S*) noexcept;                                                           \
-  template <>                                                                                             \
-  void Stream<S>::reset() noexcept;                                                                       \
-  template <>                                                                                             \
+#define FASTGRU_DECLARE_ENGINE(S)                                                             \
+  template <>                                                                                 \
+  Weights<S>::Weights(const GruConfig&);                                                      \
+  template <>                                                                                 \
+  Weights<S>::~Weights();                                                                     \
+  template <>                                                                                 \
+  Status Weights<S>::assign(const S*);                                                        \
+  template <>                                                                                 \
+  const ParamLayout& Weights<S>::layout() const;                                              \
+  template <>                                                                                 \
+  const S* Weights<S>::params() const;                                                        \
+  template <>                                                                                 \
+  Tape<S>::Tape();                                                                            \
+  template <>                                                                                 \
+  Tape<S>::~Tape();                                                                           \
+  template <>                                                                                 \
+  Tape<S>::Tape(Tape&&) noexcept;                                                             \
+  template <>                                                                                 \
+  Tape<S>& Tape<S>::operator=(Tape&&) noexcept;                                               \
+  template <>                                                                                 \
+  bool Tape<S>::ready() const;                                                                \
+  template <>                                                                                 \
+  std::int64_t Tape<S>::steps() const;                                                        \
+  template <>                                                                                 \
+  std::int64_t Tape<S>::rows() const;                                                         \
+  template <>                                                                                 \
+  Workspace<S>::Workspace();                                                                  \
+  template <>                                                                                 \
+  Workspace<S>::~Workspace();                                                                 \
+  template <>                                                                                 \
+  Workspace<S>::Workspace(Workspace&&) noexcept;                                              \
+  template <>                                                                                 \
+  Workspace<S>& Workspace<S>::operator=(Workspace&&) noexcept;                                \
+  template <>                                                                                 \
+  Status forward(const Weights<S>&, const ForwardArgs<S>&, Workspace<S>&, const RunOptions&); \
+  template <>                                                                                 \
+  Status forward_train(const Weights<S>&, const ForwardArgs<S>&, std::uint64_t, Tape<S>&,     \
+                       const RunOptions&);                                                    \
+  template <>                                                                                 \
+  Status backward(const Weights<S>&, Tape<S>&, const BackwardArgs<S>&, const RunOptions&);    \
+  template <>                                                                                 \
+  Stream<S>::Stream(std::shared_ptr<const Weights<S>>, std::int64_t);                         \
+  template <>                                                                                 \
+  Stream<S>::~Stream();                                                                       \
+  template <>                                                                                 \
+  Stream<S>::Stream(const Stream&);                                                           \
+  template <>                                                                                 \
+  void Stream<S>::step(const S*, S*) noexcept;                                                \
+  template <>                                                                                 \
+  void Stream<S>::get_state(S*) const noexcept;                                               \
+  template <>                                                                                 \
+  void Stream<S>::set_state(const S*) noexcept;                                               \
+  template <>                                                                                 \
+  void Stream<S>::reset() noexcept;                                                           \
+  template <>                                                                                 \
   std::string explain(const Weights<S>&, std::int64_t, std::int64_t, int)
 
 FASTGRU_DECLARE_ENGINE(float);

@@ -47,7 +47,8 @@ void unsort_results(const GruConfig& config, const ForwardArgs<float>& args, con
 
 namespace {
 
-// Layers below the top one write whole sequences, two buffers in turn; the top layer the caller's y, or two steps of scratch.
+// Layers below the top one write whole sequences, two buffers in turn; the top layer the caller's y, or two
+// steps of scratch.
 Status lay_out_inference(const GruConfig& config, Workspace<float>::State& w) {
   const SortedOperands& s = w.operands;
   const std::int64_t steps = s.order.steps(), rows = s.order.rows();
@@ -86,7 +87,8 @@ Status lay_out_training(const GruConfig& config, Tape<float>::State& tape) {
   for (std::size_t layer = 0; layer < layers; ++layer) {
     LayerBuffers& buffers = tape.layers[layer];
     for (std::int64_t d = 0; d < directions; ++d) {
-      AlignedBuffer<float>& slots = tape.slots[layer * static_cast<std::size_t>(directions) + static_cast<std::size_t>(d)];
+      AlignedBuffer<float>& slots =
+          tape.slots[layer * static_cast<std::size_t>(directions) + static_cast<std::size_t>(d)];
       if (!slots.reserve(steps * rows * kSlots * config.hidden_size)) return no_memory("the tape");
       buffers.slots[d] = slots.data();
     }
@@ -117,21 +119,23 @@ void drop_input(const GruConfig& config, Tape<float>::State& tape, std::size_t l
   for (std::int64_t t = 0; t < order.steps(); ++t) {
     for (std::int64_t i = 0; i < order.active(t); ++i) {
       const std::int64_t at = (t * rows + i) * width;
-      dropout(from + at, to + at, width, (t * rows + order.source(i)) * width, config.dropout, tape.dropout_seed,
-              layer_dropout_stream(static_cast<std::int64_t>(layer)));
+      dropout(from + at, to + at, width, (t * rows + order.source(i)) * width, config.dropout,
+              tape.dropout_seed, layer_dropout_stream(static_cast<std::int64_t>(layer)));
     }
   }
 }
 
-Status run_training_layers(const Weights<float>& weights, Tape<float>::State& tape, const RunOptions& options) {
+Status run_training_layers(const Weights<float>& weights, Tape<float>::State& tape,
+                           const RunOptions& options) {
   const GruConfig& config = weights.config();
   if (config.dropout == 0.0) {
-    return run_layers(weights, tape.plan, tape.operands, 0, tape.layers.size(), tape.layers, tape.scratch, options);
+    return run_layers(weights, tape.plan, tape.operands, 0, tape.layers.size(), tape.layers, tape.scratch,
+                      options);
   }
   for (std::size_t layer = 0; layer < tape.layers.size(); ++layer) {
     if (layer > 0) drop_input(config, tape, layer);
-    FASTGRU_RETURN_IF_ERROR(run_layers(weights, tape.plan, tape.operands, layer, layer + 1, tape.layers, tape.scratch,
-                                       options));
+    FASTGRU_RETURN_IF_ERROR(
+        run_layers(weights, tape.plan, tape.operands, layer, layer + 1, tape.layers, tape.scratch, options));
   }
   return {};
 }
@@ -159,8 +163,8 @@ Status forward(const Weights<float>& weights, const ForwardArgs<float>& args, Wo
 }
 
 template <>
-Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& args, std::uint64_t dropout_seed,
-                     Tape<float>& tape, const RunOptions& options) {
+Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& args,
+                     std::uint64_t dropout_seed, Tape<float>& tape, const RunOptions& options) {
   Tape<float>::State& state = tape.state();
   state.ready = false;
   try {
@@ -176,8 +180,8 @@ Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& ar
       s.h0 = state.h0_kept.data();
     }
     FASTGRU_RETURN_IF_ERROR(lay_out_training(config, state));
-    make_plan(config, *weights.packed().kernels, args.x.steps, args.x.rows, s.order.ragged(), options.num_threads,
-              options.hints, state.plan);
+    make_plan(config, *weights.packed().kernels, args.x.steps, args.x.rows, s.order.ragged(),
+              options.num_threads, options.hints, state.plan);
     FASTGRU_RETURN_IF_ERROR(run_training_layers(weights, state, options));
     unsort_results(config, args, s);
     state.ready = true;

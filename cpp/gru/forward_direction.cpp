@@ -76,8 +76,8 @@ class ForwardLoop {
     g.w = d_.cell->w;
     g.bias = d_.cell->bias;
     const std::int64_t first = d_.reverse ? steps - end : begin, last = d_.reverse ? steps - begin : end;
-    // With few rows the time steps of one row make the tile, else the rows of one step do. A chunk wraps in gx where
-    // t % chunk does: at most two pieces.
+    // With few rows the time steps of one row make the tile, else the rows of one step do. A chunk wraps in
+    // gx where t % chunk does: at most two pieces.
     if (rows_.size() < d_.kernels->tile_rows) {
       for (std::int64_t row = 0; row < active(first); ++row) {
         std::int64_t stop = first;
@@ -153,9 +153,22 @@ class ForwardLoop {
                                 previous_stride, d_.h.at(t, b), d_.h.row_stride, slots, d_.slots.stride()});
       return;
     }
-    const ResetBeforeForwardArgs args{panels_, count,    d_.hidden,       hoisted,       gx_stride,   d_.cell->u_rz,
-                                      d_.cell->u_n, previous,    previous_stride, z_,        rh_,
-                                      padded_,  d_.h.at(t, b),   d_.h.row_stride, slots,     d_.slots.stride()};
+    const ResetBeforeForwardArgs args{panels_,
+                                      count,
+                                      d_.hidden,
+                                      hoisted,
+                                      gx_stride,
+                                      d_.cell->u_rz,
+                                      d_.cell->u_n,
+                                      previous,
+                                      previous_stride,
+                                      z_,
+                                      rh_,
+                                      padded_,
+                                      d_.h.at(t, b),
+                                      d_.h.row_stride,
+                                      slots,
+                                      d_.slots.stride()};
     d_.kernels->reset_before_rz(args);
     d_.kernels->reset_before_n(args);
   }

@@ -9,8 +9,9 @@
 namespace fastgru {
 namespace {
 
-ForwardDirection make_direction(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
-                                const LayerBuffers& buffers, std::int64_t layer, std::int64_t d) {
+ForwardDirection make_direction(const Weights<float>& weights, const Plan& plan,
+                                const SortedOperands& operands, const LayerBuffers& buffers,
+                                std::int64_t layer, std::int64_t d) {
   const GruConfig& config = weights.config();
   const std::int64_t index = layer * config.directions() + d, hidden = config.hidden_size;
   const std::int64_t offset = index * operands.order.rows() * hidden;
@@ -35,8 +36,8 @@ double step_flops(const ForwardDirection& direction, std::int64_t rows) {
 }
 
 // The threads share the hidden units of all rows.
-void run_shared(const ForwardDirection& direction, std::int64_t rows, std::int64_t scratch_size, float* scratch,
-                const RunOptions& options) {
+void run_shared(const ForwardDirection& direction, std::int64_t rows, std::int64_t scratch_size,
+                float* scratch, const RunOptions& options) {
   constexpr int kSpins = 20000;  // some hundred microseconds
   TeamState state(direction.plan.slices <= available_cores() ? kSpins : 0);
   parallel_team(direction.plan.slices, [&](int thread, int team) {
@@ -48,10 +49,13 @@ void run_shared(const ForwardDirection& direction, std::int64_t rows, std::int64
 
 }  // namespace
 
-Status no_memory(const char* what) { return {ErrorCode::out_of_memory, std::string("no memory for ") + what}; }
+Status no_memory(const char* what) {
+  return {ErrorCode::out_of_memory, std::string("no memory for ") + what};
+}
 
-Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands, std::size_t first,
-                  std::size_t last, const std::vector<LayerBuffers>& layers, AlignedBuffer<float>& scratch, const RunOptions& options) {
+Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                  std::size_t first, std::size_t last, const std::vector<LayerBuffers>& layers,
+                  AlignedBuffer<float>& scratch, const RunOptions& options) {
   const std::int64_t rows = plan.rows, block = plan.row_block, blocks = (rows + block - 1) / block;
   const std::int64_t directions = weights.config().directions();
   for (std::size_t layer = first; layer < last; ++layer) {
@@ -72,7 +76,8 @@ Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedO
       const ForwardDirection& direction = both[item % directions];
       const std::int64_t start = item / directions * block;
       StopSignal stop(options.interrupt, thread == 0, step_flops(direction, block));
-      run_forward(direction, {start, std::min(start + block, rows)}, {}, scratch.data() + thread * size, stop);
+      run_forward(direction, {start, std::min(start + block, rows)}, {}, scratch.data() + thread * size,
+                  stop);
     });
     if (options.interrupt != nullptr && options.interrupt->raised()) return Status::interrupted();
   }

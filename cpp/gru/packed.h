@@ -32,7 +32,8 @@ struct Weights<float>::Packed {
   explicit Packed(const GruConfig& config);
 
   Status assign(const float* values);
-  // Packed on first use after an assignment, so that weights that only infer do without. Thread-safe. Null: no memory.
+  // Packed on first use after an assignment, so that weights that only infer do without. Thread-safe. Null:
+  // no memory.
   const std::vector<BackwardCell>* backward_cells() const;
 
   ParamLayout layout;

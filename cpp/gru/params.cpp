@@ -36,8 +36,8 @@ Status validate(const GruConfig& config) {
                     multiply_add(config.hidden_size * 3, width + config.hidden_size + 2, 0, cell) &&
                     multiply_add(cell, config.num_layers, 0, total) && total < wide / 8;
   if (fits) return {};
-  return Status::invalid("input_size=" + std::to_string(config.input_size) + ", hidden_size=" +
-                         std::to_string(config.hidden_size) + " and num_layers=" +
+  return Status::invalid("input_size=" + std::to_string(config.input_size) +
+                         ", hidden_size=" + std::to_string(config.hidden_size) + " and num_layers=" +
                          std::to_string(config.num_layers) + " need more parameters than can be counted");
 }
 

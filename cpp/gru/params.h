@@ -46,7 +46,8 @@ struct CellOffsets {
   std::int64_t bias_hh = -1;
 };
 
-// Order: per layer, forward then reverse direction: weight_ih, weight_hh, bias_ih, bias_hh (as torch's state_dict).
+// Order: per layer, forward then reverse direction: weight_ih, weight_hh, bias_ih, bias_hh (as torch's
+// state_dict).
 class ParamLayout {
  public:
   explicit ParamLayout(const GruConfig& config);

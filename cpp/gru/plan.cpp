@@ -16,15 +16,18 @@ namespace {
 
 std::atomic<bool> g_reproducible{false};
 
-// Below this much work a thread does not pay for being woken (a fork-join costs some microseconds).
-constexpr double kFlopsPerThread = 2e6;
+// Below this much work, some 100 us, a thread does not pay for being woken. A fork-join costs microseconds on
+// an idle machine, but milliseconds when another process holds the second core: fits of small networks were
+// 70 times slower on two threads then.
+constexpr double kFlopsPerThread = 2e7;
 // Hoisted W x stays in L1/L2 until the recurrence reads it.
 constexpr std::int64_t kChunkBytes = 128 * 1024;
 constexpr std::int64_t kMaxChunk = 64;
 // One step of one work item stays below about 100 ms, so that an interruption is noticed in time.
 constexpr double kMaxStepFlops = 8e9;
 
-// Sharing the hidden units costs a barrier a step (some tenths of a microsecond): each thread must have more to read.
+// Sharing the hidden units costs a barrier a step (some tenths of a microsecond): each thread must have more
+// to read.
 constexpr std::int64_t kSliceBytes = 200 * 1024;
 
 double layer_flops(const GruConfig& config, std::int64_t layer, std::int64_t rows) {
@@ -42,7 +45,8 @@ int plan_threads(const GruConfig& config, std::int64_t steps, std::int64_t rows,
 }
 
 // Threads that share the hidden units: where there are few rows, one direction and much to read at each step.
-int plan_slices(const GruConfig& config, const KernelTable& kernels, std::int64_t rows, int threads, int forced) {
+int plan_slices(const GruConfig& config, const KernelTable& kernels, std::int64_t rows, int threads,
+                int forced) {
   if (!config.reset_after || config.bidirectional || rows > kernels.tile_rows / 2) return 1;
   const std::int64_t panels = panel_count(config.hidden_size, kernels.lanes);
   const std::int64_t bytes = 12 * config.hidden_size * config.hidden_size;
@@ -50,13 +54,14 @@ int plan_slices(const GruConfig& config, const KernelTable& kernels, std::int64_
   return static_cast<int>(std::clamp<std::int64_t>(worth, 1, panels));
 }
 
-LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::int64_t layer, std::int64_t steps,
-                     std::int64_t block, const PlanHints& hints) {
+LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::int64_t layer,
+                     std::int64_t steps, std::int64_t block, const PlanHints& hints) {
   const std::int64_t width = 3 * padded_width(config.hidden_size, kernels.lanes);
   const std::int64_t state_bytes = 4 * width * config.hidden_size;
   const std::int64_t weight_bytes = state_bytes + 4 * width * config.layer_input_size(layer);
   LayerPlan plan;
-  // Few rows: time steps make full tiles of W x. Weights beyond L2: one of the two matrices at a time may still fit.
+  // Few rows: time steps make full tiles of W x. Weights beyond L2: one of the two matrices at a time may
+  // still fit.
   plan.hoist = steps > 1 && (block < 4 || weight_bytes > l2_bytes());
   if (hints.hoist >= 0) plan.hoist = hints.hoist == 1;
   if (!config.reset_after) plan.hoist = true;  // its kernels start from W x
@@ -77,8 +82,8 @@ std::int64_t l2_bytes() {
   return std::int64_t{1} << 20;
 }
 
-void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows, bool ragged,
-               int num_threads, const PlanHints& hints, Plan& plan) {
+void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows,
+               bool ragged, int num_threads, const PlanHints& hints, Plan& plan) {
   plan.kernels = &kernels;
   plan.steps = steps;
   plan.rows = rows;
@@ -94,7 +99,8 @@ void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
     row_flops = std::max(row_flops, layer_flops(config, layer, 1));
   }
-  plan.row_block = std::clamp(static_cast<std::int64_t>(kMaxStepFlops / row_flops), std::int64_t{1}, plan.row_block);
+  plan.row_block =
+      std::clamp(static_cast<std::int64_t>(kMaxStepFlops / row_flops), std::int64_t{1}, plan.row_block);
   if (hints.row_block > 0) plan.row_block = std::min(rows, hints.row_block);
   const int slices =
       plan.row_block == rows ? plan_slices(config, kernels, rows, plan.threads, hints.slices) : 1;
@@ -133,7 +139,8 @@ std::string to_string(const Plan& plan, const GruConfig& config) {
       add("W x fused with the recurrence");
     }
     add("%s", plan.layers[layer].serpentine ? ", panels to and fro" : "");
-    add(plan.layers[layer].slices > 1 ? ", hidden units shared by %d threads\n" : "\n", plan.layers[layer].slices);
+    add(plan.layers[layer].slices > 1 ? ", hidden units shared by %d threads\n" : "\n",
+        plan.layers[layer].slices);
   }
   add("reproducible %s\n", reproducible() ? "yes (asked for)" : "yes (all plans of this ISA are)");
   return text;

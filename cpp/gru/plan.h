@@ -1,7 +1,8 @@
 // Which way a call takes, decided before it runs: a plain object that can be printed, and forced in tests.
 //
-// Every plan gives the same bits on one ISA with FMA: each output is one FMA chain in the order of k, whatever the tiles, the threads and
-// whether W x comes first (the chain of the recurrent product starts from it).
+// Every plan gives the same bits on one ISA with FMA: each output is one FMA chain in the order of k,
+// whatever the tiles, the threads and whether W x comes first (the chain of the recurrent product starts from
+// it).
 #pragma once
 
 #include <cstdint>
@@ -29,8 +30,8 @@ struct Plan {
 };
 
 // Fills `plan`, whose memory is reused.
-void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows, bool ragged,
-               int num_threads, const PlanHints& hints, Plan& plan);
+void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows,
+               bool ragged, int num_threads, const PlanHints& hints, Plan& plan);
 
 // One screen of text.
 std::string to_string(const Plan& plan, const GruConfig& config);
@@ -38,8 +39,8 @@ std::string to_string(const Plan& plan, const GruConfig& config);
 // Bytes of second-level cache of one core.
 std::int64_t l2_bytes();
 
-// Same bits for a sample alone or in any batch, at any thread count and on every ISA with FMA. All of today's plans keep
-// that promise; the setting keeps later, faster ones (AMX) from being chosen.
+// Same bits for a sample alone or in any batch, at any thread count and on every ISA with FMA. All of today's
+// plans keep that promise; the setting keeps later, faster ones (AMX) from being chosen.
 void set_reproducible(bool on);
 bool reproducible();
 

@@ -1,4 +1,5 @@
-// One direction of one layer, over a range of (sorted) rows: the loops over time that the float engine is made of.
+// One direction of one layer, over a range of (sorted) rows: the loops over time that the float engine is
+// made of.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,9 @@ class StopSignal {
  public:
   // `flops`: work of one step; `owner`: whether this is the calling thread, which alone may poll.
   StopSignal(Interrupt* interrupt, bool owner, double flops)
-      : interrupt_(interrupt), owner_(owner), every_(flops > 1e7 ? 1 : static_cast<std::int64_t>(1e7 / flops) + 1) {}
+      : interrupt_(interrupt),
+        owner_(owner),
+        every_(flops > 1e7 ? 1 : static_cast<std::int64_t>(1e7 / flops) + 1) {}
 
   bool operator()() {
     if (interrupt_ == nullptr || ++count_ < every_) return false;
@@ -60,8 +63,8 @@ struct SlotView {
 struct TeamState {
   explicit TeamState(int spins) : barrier(spins) {}
   SpinBarrier barrier;
-  // Thread 0's decision of even and odd steps: written before the step's barrier and read after it, so that all leave at
-  // the same step.
+  // Thread 0's decision of even and odd steps: written before the step's barrier and read after it, so that
+  // all leave at the same step.
   bool stop[2] = {false, false};
 };
 

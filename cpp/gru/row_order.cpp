@@ -9,7 +9,8 @@ void RowOrder::set(const std::int64_t* lengths, std::int64_t steps, std::int64_t
   steps_ = steps;
   rows_ = rows;
   identity_ = true;
-  ragged_ = lengths != nullptr && std::any_of(lengths, lengths + rows, [=](std::int64_t n) { return n != steps; });
+  ragged_ =
+      lengths != nullptr && std::any_of(lengths, lengths + rows, [=](std::int64_t n) { return n != steps; });
   if (!ragged_) return;
   identity_ = std::is_sorted(lengths, lengths + rows, [](std::int64_t a, std::int64_t b) { return a > b; });
   order_.resize(static_cast<std::size_t>(rows));

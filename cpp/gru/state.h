@@ -25,8 +25,8 @@ struct SortedOperands {
 
 // Where one layer's results go.
 struct LayerBuffers {
-  SequenceView<float> y;     // (T, B, D*H)
-  bool ring = false;         // y holds two steps only
+  SequenceView<float> y;  // (T, B, D*H)
+  bool ring = false;      // y holds two steps only
   SequenceView<const float> input;
   float* slots[2] = {nullptr, nullptr};  // (T, B, 4H) of each direction, null: no tape
 };
@@ -59,8 +59,9 @@ Status sort_operands(const GruConfig& config, const ForwardArgs<float>& args, So
 void unsort_results(const GruConfig& config, const ForwardArgs<float>& args, const SortedOperands& operands);
 
 // Runs layers [first, last), whose buffers are laid out.
-Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands, std::size_t first,
-                  std::size_t last, const std::vector<LayerBuffers>& layers, AlignedBuffer<float>& scratch, const RunOptions& options);
+Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                  std::size_t first, std::size_t last, const std::vector<LayerBuffers>& layers,
+                  AlignedBuffer<float>& scratch, const RunOptions& options);
 
 Status no_memory(const char* what);
 

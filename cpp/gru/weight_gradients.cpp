@@ -21,8 +21,8 @@ void RowRuns::close() {
   block_ends_.push_back(block_start_);
 }
 
-void RowRuns::add(std::int64_t row, const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride,
-                  std::int64_t count) {
+void RowRuns::add(std::int64_t row, const float* a, std::int64_t a_stride, const float* b,
+                  std::int64_t b_stride, std::int64_t count) {
   while (count > 0) {
     const std::int64_t block = row / kBlockRows;
     if (block != block_) {
@@ -46,7 +46,8 @@ void RowRuns::add_within_block(const RowRun& run) {
       last.a_stride = run.a - last.a;
       last.b_stride = run.b - last.b;
     }
-    const bool follows = run.a == last.a + last.rows * last.a_stride && run.b == last.b + last.rows * last.b_stride;
+    const bool follows =
+        run.a == last.a + last.rows * last.a_stride && run.b == last.b + last.rows * last.b_stride;
     const bool same = run.rows == 1 || (run.a_stride == last.a_stride && run.b_stride == last.b_stride);
     if (follows && same) {
       last.rows += run.rows;
@@ -60,7 +61,8 @@ namespace {
 
 const float kOne = 1.0f;
 
-// All running rows of the tape from slot column `first` on, beside what row_of(t, count) gives: (pointer, stride).
+// All running rows of the tape from slot column `first` on, beside what row_of(t, count) gives: (pointer,
+// stride).
 template <class F>
 void add_rows(GradientProduct& p, const BackwardDirection& d, std::int64_t first, F row_of) {
   for (std::int64_t t = 0; t < d.order->steps(); ++t) {
@@ -75,7 +77,8 @@ void add_rows(GradientProduct& p, const BackwardDirection& d, std::int64_t first
 // The same beside the state each step started from. Where that is a zero h0 there is nothing to add.
 void add_previous_states(GradientProduct& p, const BackwardDirection& d, std::int64_t first) {
   const std::int64_t steps = d.order->steps(), rows = d.order->rows();
-  const auto add = [&](std::int64_t t, std::int64_t begin, std::int64_t end, const float* b, std::int64_t stride) {
+  const auto add = [&](std::int64_t t, std::int64_t begin, std::int64_t end, const float* b,
+                       std::int64_t stride) {
     if (end > begin) {
       p.rows.add(t * rows + begin, d.slots.at(t, begin) + first, d.slots.stride(), b, stride, end - begin);
     }
@@ -91,8 +94,8 @@ void add_previous_states(GradientProduct& p, const BackwardDirection& d, std::in
 
 }  // namespace
 
-GradientProduct& GradientProducts::add(float* gradient, std::int64_t width, std::int64_t depth, std::int64_t rotate,
-                                       std::int64_t gate_rows) {
+GradientProduct& GradientProducts::add(float* gradient, std::int64_t width, std::int64_t depth,
+                                       std::int64_t rotate, std::int64_t gate_rows) {
   if (used_ == products_.size()) products_.emplace_back();
   GradientProduct& p = products_[used_++];
   p.rows.clear();
@@ -104,8 +107,8 @@ GradientProduct& GradientProducts::add(float* gradient, std::int64_t width, std:
   return p;
 }
 
-void GradientProducts::collect(const BackwardDirection& d, SequenceView<const float> x, const CellOffsets& offsets,
-                               float* dparams) {
+void GradientProducts::collect(const BackwardDirection& d, SequenceView<const float> x,
+                               const CellOffsets& offsets, float* dparams) {
   const std::int64_t hidden = d.hidden, gates = 3 * hidden;
   // dW_ih = [da_r da_z da_n]^T x
   add_rows(add(dparams + offsets.weight_ih, gates, x.features, 0, gates), d, hidden,
@@ -115,8 +118,9 @@ void GradientProducts::collect(const BackwardDirection& d, SequenceView<const fl
     add_previous_states(add(weight_hh, gates, hidden, 2 * hidden, gates), d, 0);
   } else {  // r and z as above; W_hn met r*h, which the q slot kept
     add_previous_states(add(weight_hh, 2 * hidden, hidden, 0, gates), d, hidden);
-    add_rows(add(weight_hh, hidden, hidden, 2 * hidden, gates), d, 3 * hidden,
-             [&](std::int64_t t) { return std::pair<const float*, std::int64_t>(d.slots.at(t, 0), d.slots.stride()); });
+    add_rows(add(weight_hh, hidden, hidden, 2 * hidden, gates), d, 3 * hidden, [&](std::int64_t t) {
+      return std::pair<const float*, std::int64_t>(d.slots.at(t, 0), d.slots.stride());
+    });
   }
   if (offsets.bias_ih < 0) return;
   const auto one = [](std::int64_t) { return std::pair<const float*, std::int64_t>(&kOne, 0); };
@@ -130,7 +134,8 @@ void GradientProducts::collect(const BackwardDirection& d, SequenceView<const fl
 
 namespace {
 
-// A work item takes up to this many vectors of gates: its share of packing the other operand is then a few percent.
+// A work item takes up to this many vectors of gates: its share of packing the other operand is then a few
+// percent.
 constexpr std::int64_t kPieceVectors = 12;
 // Some milliseconds of work, after which a piece asks whether to go on.
 constexpr double kSliceFlops = 1e9;
@@ -151,7 +156,8 @@ std::int64_t GradientProducts::cut(std::int64_t lanes, int threads) {
     const GradientProduct& p = products_[i];
     depth = std::max(depth, p.depth);
     const std::int64_t vectors = (panel_count(p.width, lanes) + threads - 1) / threads;
-    const std::int64_t width = lanes * std::min(kPieceVectors, (vectors + 2) / 3 * 3);  // the kernel takes three at once
+    const std::int64_t width =
+        lanes * std::min(kPieceVectors, (vectors + 2) / 3 * 3);  // the kernel takes three at once
     for (std::int64_t first = 0; first < p.width; first += width) {
       pieces_.push_back({&p, first, std::min(width, p.width - first)});
     }
@@ -159,8 +165,8 @@ std::int64_t GradientProducts::cut(std::int64_t lanes, int threads) {
   return depth;
 }
 
-void GradientProducts::run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride, float* out,
-                                 float* pack_a, float* pack_b, Interrupt* interrupt, bool owner) {
+void GradientProducts::run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride,
+                                 float* out, float* pack_a, float* pack_b, Interrupt* interrupt, bool owner) {
   const GradientProduct& p = *piece.product;
   std::fill_n(out, p.depth * stride, 0.0f);
   const std::int64_t blocks = static_cast<std::int64_t>(p.rows.block_ends().size());
@@ -182,13 +188,14 @@ Status GradientProducts::run(const KernelTable& kernels, int threads, AlignedBuf
   const std::int64_t lanes = kernels.lanes, depth = cut(lanes, threads);
   const std::int64_t stride = kPieceVectors * lanes;
   const std::int64_t size = depth * stride + pack_a_size(lanes) + (kBlockRows * depth + 15) / 16 * 16;
-  if (!scratch.reserve(size * threads)) return {ErrorCode::out_of_memory, "no memory for the weight gradients"};
+  if (!scratch.reserve(size * threads))
+    return {ErrorCode::out_of_memory, "no memory for the weight gradients"};
   parallel_for(static_cast<std::int64_t>(pieces_.size()), threads, [&](std::int64_t item, int thread) {
     const FlushDenormals flush;
     float* out = scratch.data() + thread * size;
     float* pack_a = out + depth * stride;
-    run_piece(kernels, pieces_[static_cast<std::size_t>(item)], stride, out, pack_a, pack_a + pack_a_size(lanes),
-              interrupt, thread == 0);
+    run_piece(kernels, pieces_[static_cast<std::size_t>(item)], stride, out, pack_a,
+              pack_a + pack_a_size(lanes), interrupt, thread == 0);
   });
   return interrupt != nullptr && interrupt->raised() ? Status::interrupted() : Status();
 }

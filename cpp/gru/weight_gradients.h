@@ -8,9 +8,9 @@
 
 namespace fastgru {
 
-// Rows of two operands, cut into blocks of kBlockRows rows by absolute row number t*B + b. Block sums are added in order, so that
-// the sum is the same tree whatever is computed when and by whom, and more exact than one long chain: over 6400 rows
-// about a seventh of its error.
+// Rows of two operands, cut into blocks of kBlockRows rows by absolute row number t*B + b. Block sums are
+// added in order, so that the sum is the same tree whatever is computed when and by whom, and more exact than
+// one long chain: over 6400 rows about a seventh of its error.
 class RowRuns {
  public:
   void clear();
@@ -42,7 +42,8 @@ class GradientProducts {
  public:
   void clear() { used_ = 0; }
 
-  // Adds those of one cell, whose tape holds the gradients of its pre-activations. `dparams` is the flat vector.
+  // Adds those of one cell, whose tape holds the gradients of its pre-activations. `dparams` is the flat
+  // vector.
   void collect(const BackwardDirection& direction, SequenceView<const float> x, const CellOffsets& offsets,
                float* dparams);
 
@@ -58,8 +59,8 @@ class GradientProducts {
   GradientProduct& add(float* gradient, std::int64_t width, std::int64_t depth, std::int64_t rotate,
                        std::int64_t gate_rows);
   std::int64_t cut(std::int64_t lanes, int threads);
-  static void run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride, float* out, float* pack_a,
-                        float* pack_b, Interrupt* interrupt, bool owner);
+  static void run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride, float* out,
+                        float* pack_a, float* pack_b, Interrupt* interrupt, bool owner);
 
   std::vector<GradientProduct> products_;
   std::size_t used_ = 0;

@@ -114,7 +114,8 @@ void Weights<float>::Packed::pack_backward() const {
       pack_columns(u, hidden, 0, 2 * hidden, 2 * hidden, 0, lanes, cell.u);
       pack_columns(u, hidden, 2 * hidden, hidden, hidden, 0, lanes, cell.u_n);
     }
-    pack_columns(p + at.weight_ih, config.layer_input_size(layer), 0, 3 * hidden, 3 * hidden, 0, lanes, cell.w);
+    pack_columns(p + at.weight_ih, config.layer_input_size(layer), 0, 3 * hidden, 3 * hidden, 0, lanes,
+                 cell.w);
   });
 }
 

@@ -1,7 +1,8 @@
 // One time step backward: the recurrent product, then the gradients of the gates, in place in the tape.
 // Included once per ISA, after cell_forward.inl.
 //
-// The product is summed into carry tile by tile, and what follows from a tile is done while it is still in L1.
+// The product is summed into carry tile by tile, and what follows from a tile is done while it is still in
+// L1.
 
 namespace fastgru {
 namespace {
@@ -13,7 +14,8 @@ inline GemmArgs carry_product(const CellBackwardArgs& a) {
 
 // Calls f(row, columns) for each row and panel piece of a finished tile.
 template <class F>
-FASTGRU_INLINE void for_pieces(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t hidden, F f) {
+FASTGRU_INLINE void for_pieces(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t hidden,
+                               F f) {
   for (int64_t r = row; r < row + rows; ++r) {
     for (int64_t c = column; c < column + columns && c < hidden; c += kLanes) f(r, Columns{c, hidden - c});
   }
@@ -44,8 +46,8 @@ void backward_reset_after(const CellBackwardArgs& a) {
       const Vec z = load_upto(slots + 2 * a.hidden + c.first, c.n);
       const Vec n = load_upto(slots + 3 * a.hidden + c.first, c.n);
       const StepGradients g = step_gradients(a, i, c, z, n);
-      const Vec dq = mul(g.dn, r);                                   // dq = da_n r
-      const Vec dr = mul(mul(dq, q), sub(set1(1.0f), r));            // da_r = da_n q r (1-r)
+      const Vec dq = mul(g.dn, r);                         // dq = da_n r
+      const Vec dr = mul(mul(dq, q), sub(set1(1.0f), r));  // da_r = da_n q r (1-r)
       store_slots(slots, a.hidden, c, dq, dr, g.dz, g.dn);
       store(a.carry + i * a.carry_stride + c.first, g.carry);
     });
@@ -73,7 +75,8 @@ struct ResetTile {
     Vec acc[R][1];
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) acc[r][0] = zero();
-    accumulate<R, 1, 1>(acc, a.a + row * a.a_stride, a.a_stride, a.weights + panel * a.depth * kLanes, 0, a.depth);
+    accumulate<R, 1, 1>(acc, a.a + row * a.a_stride, a.a_stride, a.weights + panel * a.depth * kLanes, 0,
+                        a.depth);
     const Columns c = panel_columns(panel, a.hidden);
     for (int i = 0; i < R; ++i) {
       float* slot = a.slots + (row + i) * a.slots_stride + a.hidden + c.first;

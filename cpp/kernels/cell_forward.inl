@@ -29,17 +29,16 @@ struct CellTile {
     for (int r = 0; r < R; ++r) {
       FASTGRU_UNROLL
       for (int p = 0; p < P; ++p) {
-        const float* start = a.gx != nullptr
-                                 ? a.gx + (row + r) * a.gx_stride + (panel + p) * kGates * kLanes
-                                 : a.bias + (panel + p) * 4 * kLanes;
+        const float* start = a.gx != nullptr ? a.gx + (row + r) * a.gx_stride + (panel + p) * kGates * kLanes
+                                             : a.bias + (panel + p) * 4 * kLanes;
         FASTGRU_UNROLL
         for (int g = 0; g < kGates; ++g) acc[r][p * kGates + g] = load(start + g * kLanes);
       }
     }
     if (a.gx == nullptr) {
       const int64_t panel_stride = a.input * kGates * kLanes;
-      accumulate<R, P, kGates>(acc, a.x + row * a.x_stride, a.x_stride, a.w + panel * panel_stride, panel_stride,
-                               a.input);
+      accumulate<R, P, kGates>(acc, a.x + row * a.x_stride, a.x_stride, a.w + panel * panel_stride,
+                               panel_stride, a.input);
     }
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) {
@@ -67,8 +66,8 @@ struct CellTile {
     Vec nx[R][P];
     input_side<R, P>(a, row, panel, acc, nx);
     const int64_t panel_stride = a.hidden * kGates * kLanes;
-    accumulate<R, P, kGates>(acc, a.h_prev + row * a.h_prev_stride, a.h_prev_stride, a.u + panel * panel_stride,
-                             panel_stride, a.hidden);
+    accumulate<R, P, kGates>(acc, a.h_prev + row * a.h_prev_stride, a.h_prev_stride,
+                             a.u + panel * panel_stride, panel_stride, a.hidden);
     FASTGRU_UNROLL
     for (int p = 0; p < P; ++p) {
       const Columns c = panel_columns(panel + p, a.hidden);
@@ -148,8 +147,8 @@ struct ResetBeforeNTile {
     for (int r = 0; r < R; ++r) {
       acc[r][0] = load(a.gx + (row + r) * a.gx_stride + (panel * kGates + 2) * kLanes);
     }
-    accumulate<R, 1, 1>(acc, a.rh + row * a.scratch_stride, a.scratch_stride, a.u_n + panel * a.hidden * kLanes, 0,
-                        a.hidden);
+    accumulate<R, 1, 1>(acc, a.rh + row * a.scratch_stride, a.scratch_stride,
+                        a.u_n + panel * a.hidden * kLanes, 0, a.hidden);
     const Columns c = panel_columns(panel, a.hidden);
     for (int r = 0; r < R; ++r) {
       const Vec n = tanh(acc[r][0]);

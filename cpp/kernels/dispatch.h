@@ -1,5 +1,5 @@
-// Which kernels this CPU runs. Chosen once, from CPUID feature bits and what the operating system saves (XGETBV), never from
-// family or model numbers; FASTGRU_ISA forces one by name.
+// Which kernels this CPU runs. Chosen once, from CPUID feature bits and what the operating system saves
+// (XGETBV), never from family or model numbers; FASTGRU_ISA forces one by name.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 // The inner products of every kernel, and the plain products. Included once per ISA, after simd/math.inl.
 //
-// Every output is one chain of FMAs in the order of k, started from what is there already: whatever the tile shape or the
-// number of rows, a row's result has the same bits.
+// Every output is one chain of FMAs in the order of k, started from what is there already: whatever the tile
+// shape or the number of rows, a row's result has the same bits.
 
 namespace fastgru {
 namespace {
@@ -49,8 +49,8 @@ FASTGRU_INLINE void accumulate(Vec (&acc)[R][P * G], const float* a, int64_t a_s
   }
 }
 
-// Splits `count` into the fewest parts of at most `most`, as even as can be: f(start, size) for each. 33 rows become
-// 7+7+7+6+6, not four full tiles and a row alone that waits for its own FMA chain.
+// Splits `count` into the fewest parts of at most `most`, as even as can be: f(start, size) for each. 33 rows
+// become 7+7+7+6+6, not four full tiles and a row alone that waits for its own FMA chain.
 template <class F>
 FASTGRU_INLINE void for_even_parts(int64_t count, int64_t most, F f) {
   const int64_t parts = (count + most - 1) / most;

@@ -1,18 +1,21 @@
-// What one instruction set offers the engine: a table of functions over packed operands. The same source (gemm.inl, cell.inl,
-// outer.inl) is compiled once per ISA; the engine holds a table and never asks which ISA it is.
+// What one instruction set offers the engine: a table of functions over packed operands. The same source
+// (gemm.inl, cell.inl, outer.inl) is compiled once per ISA; the engine holds a table and never asks which ISA
+// it is.
 //
-// This header is seen by the per-ISA files. It may include nothing with inline code in it: such code would be compiled with
-// the ISA's flags, merged by the linker with the same code elsewhere, and run on CPUs that lack the ISA.
+// This header is seen by the per-ISA files. It may include nothing with inline code in it: such code would be
+// compiled with the ISA's flags, merged by the linker with the same code elsewhere, and run on CPUs that lack
+// the ISA.
 //
 // Packed operands. L = lanes, panels = ceil(width / L), the last panel padded with zeros:
-//   gates   [panel][k][g][L]   the three gates of L hidden units side by side (g = r, z, n; two of them or one where said)
-//   columns [panel][k][L]      a plain matrix
-//   bias    [panel][4][L]      r, z, n of the input side, and q = the recurrent bias of n
+//   gates   [panel][k][g][L]   the three gates of L hidden units side by side (g = r, z, n; two of them or
+//   one where said) columns [panel][k][L]      a plain matrix bias    [panel][4][L]      r, z, n of the input
+//   side, and q = the recurrent bias of n
 // Rows are unpacked: a pointer and a stride in floats. Nothing need be aligned to more than a float.
 //
-// A tape row (one sample, one step) has 4 slots of H floats. forward writes q | r | z | n there, backward overwrites
-// them with dq | da_r | da_z | da_n: then [q r z] and [r z n] are both contiguous, as the two big products want them.
-// With reset_after=false the q slot holds r*h, which the weight gradient needs, and backward leaves it.
+// A tape row (one sample, one step) has 4 slots of H floats. forward writes q | r | z | n there, backward
+// overwrites them with dq | da_r | da_z | da_n: then [q r z] and [r z n] are both contiguous, as the two big
+// products want them. With reset_after=false the q slot holds r*h, which the weight gradient needs, and
+// backward leaves it.
 #pragma once
 
 #include <stdint.h>
@@ -24,8 +27,9 @@ constexpr int kSlots = 4;
 constexpr int kBlockRows = 256;   // rows of one block of a weight gradient's sum
 constexpr int kOuterVectors = 8;  // vectors of gates a weight gradient's tile takes at most
 
-// Which panels of the hidden units a call computes, and in which order. Going through them backwards at every other step
-// finds the last step's weights still in the cache (H=512, batch 1: 1.5 times faster); the bits are the same.
+// Which panels of the hidden units a call computes, and in which order. Going through them backwards at every
+// other step finds the last step's weights still in the cache (H=512, batch 1: 1.5 times faster); the bits
+// are the same.
 struct PanelRange {
   int64_t first, last;
   bool backwards;
@@ -70,7 +74,8 @@ struct ResetBeforeForwardArgs {
   int64_t slots_stride;
 };
 
-// One step back in time for some rows: carry += a * weights, and then (pre_activation, reset) what follows from it.
+// One step back in time for some rows: carry += a * weights, and then (pre_activation, reset) what follows
+// from it.
 struct CellBackwardArgs {
   int64_t rows, hidden;
   // The product; depth 0: none. carry is [row][hidden padded].
@@ -116,8 +121,9 @@ struct RowRun {
   int64_t a_stride, b_stride, rows;
 };
 
-// out[j][i] += sum over rows of b[row][j] * a[row][first + i], i < width: the gradient transposed, vectors along the gates.
-// The sum is taken over blocks of at most kBlockRows rows, each from zero, and the block sums are added in order.
+// out[j][i] += sum over rows of b[row][j] * a[row][first + i], i < width: the gradient transposed, vectors
+// along the gates. The sum is taken over blocks of at most kBlockRows rows, each from zero, and the block
+// sums are added in order.
 struct OuterArgs {
   const RowRun* runs;
   const int64_t* block_ends;  // runs of block k end at block_ends[k]
@@ -142,8 +148,8 @@ struct KernelTable {
   // reset_after: dq, da_r, da_z, da_n of the step; reset_before: da_z, da_n (the r and q slots are kept)
   void (*backward_reset_after)(const CellBackwardArgs&);
   void (*backward_reset_before)(const CellBackwardArgs&);
-  // reset_after=false, second half of a step: `a` is da_n, the product is d(r*h): da_r into its slot, carry += d(r*h) * r.
-  // Its product starts from zero, not from carry.
+  // reset_after=false, second half of a step: `a` is da_n, the product is d(r*h): da_r into its slot, carry
+  // += d(r*h) * r. Its product starts from zero, not from carry.
   void (*backward_reset)(const CellBackwardArgs&);
   void (*outer)(const OuterArgs&);
   // Elementwise over n values, for tests: exp, sigmoid, tanh.

@@ -1,8 +1,9 @@
 // Weight gradients: sums of outer products over (t, b) rows. Included once per ISA, after gemm.inl.
 //
-// Vectors run along the columns of a (the gates, which lie side by side in the tape), so that an input of one feature is as
-// well off as one of a thousand. Both operands of a block are packed first: the tape's rows lie 16 H bytes apart, and read
-// where they stand they miss the L1 sets and the TLB at every row (H = 256: four times slower).
+// Vectors run along the columns of a (the gates, which lie side by side in the tape), so that an input of one
+// feature is as well off as one of a thousand. Both operands of a block are packed first: the tape's rows lie
+// 16 H bytes apart, and read where they stand they miss the L1 sets and the TLB at every row (H = 256: four
+// times slower).
 
 namespace fastgru {
 namespace {
@@ -12,7 +13,8 @@ template <class F>
 FASTGRU_INLINE int64_t for_block_rows(const RowRun* run, const RowRun* end, F f) {
   int64_t count = 0;
   for (; run != end; ++run) {
-    for (int64_t i = 0; i < run->rows; ++i) f(count++, run->a + i * run->a_stride, run->b + i * run->b_stride);
+    for (int64_t i = 0; i < run->rows; ++i)
+      f(count++, run->a + i * run->a_stride, run->b + i * run->b_stride);
   }
   return count;
 }
@@ -48,7 +50,8 @@ struct OuterTile {
   }
 
   template <int R>
-  static void run(int64_t vectors, const float* a, const float* b, int64_t rows, float* out, int64_t out_stride) {
+  static void run(int64_t vectors, const float* a, const float* b, int64_t rows, float* out,
+                  int64_t out_stride) {
     if constexpr (R == 1) {
       if (vectors == 8) return run_vectors<R, 8>(a, b, rows, out, out_stride);
     }
@@ -62,7 +65,8 @@ struct OuterTile {
 };
 
 // [row][some vectors], the last one filled up with zeros. `valid`: columns of a left from `column` on.
-inline void pack_vectors(const RowRun* first, const RowRun* end, int64_t column, int64_t some, int64_t valid, float* to) {
+inline void pack_vectors(const RowRun* first, const RowRun* end, int64_t column, int64_t some, int64_t valid,
+                         float* to) {
   const int64_t full = valid < some * kLanes ? valid / kLanes : some;
   for_block_rows(first, end, [&](int64_t, const float* a, const float*) {
     for (int64_t p = 0; p < full; ++p, to += kLanes) store(to, load(a + column + p * kLanes));

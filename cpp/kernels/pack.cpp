@@ -23,8 +23,8 @@ void pack_gates(const float* weight, std::int64_t hidden, std::int64_t depth, st
   }
 }
 
-void pack_columns(const float* weight, std::int64_t width, std::int64_t first, std::int64_t count, std::int64_t depth,
-                  std::int64_t at, std::int64_t lanes, float* out) {
+void pack_columns(const float* weight, std::int64_t width, std::int64_t first, std::int64_t count,
+                  std::int64_t depth, std::int64_t at, std::int64_t lanes, float* out) {
   for (std::int64_t panel = 0; panel < panel_count(width, lanes); ++panel) {
     const std::int64_t column = panel * lanes;
     const std::int64_t valid = std::min(lanes, width - column);
@@ -37,8 +37,8 @@ void pack_columns(const float* weight, std::int64_t width, std::int64_t first, s
   }
 }
 
-void pack_bias(const float* bias_ih, const float* bias_hh, std::int64_t hidden, bool reset_after, std::int64_t lanes,
-               float* out) {
+void pack_bias(const float* bias_ih, const float* bias_hh, std::int64_t hidden, bool reset_after,
+               std::int64_t lanes, float* out) {
   std::fill_n(out, 4 * padded_width(hidden, lanes), 0.0f);
   if (bias_ih == nullptr) return;
   for (std::int64_t unit = 0; unit < hidden; ++unit) {

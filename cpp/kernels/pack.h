@@ -5,13 +5,16 @@
 
 namespace fastgru {
 
-inline std::int64_t panel_count(std::int64_t width, std::int64_t lanes) { return (width + lanes - 1) / lanes; }
+inline std::int64_t panel_count(std::int64_t width, std::int64_t lanes) {
+  return (width + lanes - 1) / lanes;
+}
 inline std::int64_t padded_width(std::int64_t width, std::int64_t lanes) {
   return panel_count(width, lanes) * lanes;
 }
 
 // Floats of a packed operand of `depth` rows whose `width` columns come in `gates` side by side.
-inline std::int64_t packed_size(std::int64_t depth, std::int64_t width, std::int64_t gates, std::int64_t lanes) {
+inline std::int64_t packed_size(std::int64_t depth, std::int64_t width, std::int64_t gates,
+                                std::int64_t lanes) {
   return depth * padded_width(width, lanes) * gates;
 }
 
@@ -19,14 +22,15 @@ inline std::int64_t packed_size(std::int64_t depth, std::int64_t width, std::int
 void pack_gates(const float* weight, std::int64_t hidden, std::int64_t depth, std::int64_t first_gate,
                 std::int64_t gates, std::int64_t lanes, float* out);
 
-// out[panel][k][lane] = weight[row(k)][column]: rows `first`, first+1, ... (count of them), from a row-major matrix
-// of `width` columns. `depth` and `at` place several such pieces in one operand: row i goes to k = at + i.
-void pack_columns(const float* weight, std::int64_t width, std::int64_t first, std::int64_t count, std::int64_t depth,
-                  std::int64_t at, std::int64_t lanes, float* out);
+// out[panel][k][lane] = weight[row(k)][column]: rows `first`, first+1, ... (count of them), from a row-major
+// matrix of `width` columns. `depth` and `at` place several such pieces in one operand: row i goes to k = at
+// + i.
+void pack_columns(const float* weight, std::int64_t width, std::int64_t first, std::int64_t count,
+                  std::int64_t depth, std::int64_t at, std::int64_t lanes, float* out);
 
 // out[panel][4][lane]: r and z with both biases summed, n of the input side, q. With reset_after false both
 // biases of n belong to the input side. Null biases are zeros.
-void pack_bias(const float* bias_ih, const float* bias_hh, std::int64_t hidden, bool reset_after, std::int64_t lanes,
-               float* out);
+void pack_bias(const float* bias_ih, const float* bias_hh, std::int64_t hidden, bool reset_after,
+               std::int64_t lanes, float* out);
 
 }  // namespace fastgru

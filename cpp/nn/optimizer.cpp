@@ -14,7 +14,7 @@ namespace fastgru {
 namespace {
 
 constexpr std::int64_t kChunk = 1 << 13;
-constexpr std::int64_t kWorthAThread = 1 << 16;
+constexpr std::int64_t kWorthAThread = 1 << 17;
 constexpr int kLanes = 8;  // independent sums, so that they can be vectorised; part of the order of the sums
 
 int threads_for(std::int64_t size, int threads) { return size < kWorthAThread ? 1 : threads; }

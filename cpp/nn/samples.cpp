@@ -65,7 +65,7 @@ struct Gather {
   }
 
   void run_all(int threads) const {
-    constexpr std::int64_t kWorthAThread = 1 << 15;
+    constexpr std::int64_t kWorthAThread = 1 << 18;
     const std::int64_t items = (rows + kRows - 1) / kRows;
     if (rows * source.steps * source.features < kWorthAThread) threads = 1;
     parallel_for(items, threads, [this](std::int64_t item, int) { run(item); });

@@ -19,7 +19,8 @@ constexpr std::size_t kHugeFrom = std::size_t{1} << 20;
 void* aligned_allocate(std::size_t bytes) {
   if (bytes > SIZE_MAX - kHugePage) return nullptr;
   const std::size_t alignment = bytes >= kHugeFrom ? kHugePage : kAlignment;
-  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment + (bytes == 0 ? kAlignment : 0);
+  const std::size_t rounded =
+      (bytes + kAlignment - 1) / kAlignment * kAlignment + (bytes == 0 ? kAlignment : 0);
 #if defined(_MSC_VER)
   return _aligned_malloc(rounded, kAlignment);
 #else

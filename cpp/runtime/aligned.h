@@ -34,7 +34,8 @@ class AlignedBuffer {
   AlignedBuffer(const AlignedBuffer&) = delete;
   AlignedBuffer& operator=(const AlignedBuffer&) = delete;
 
-  // Room for `count` elements; their values are undefined after growth. False: no memory, the old block is kept.
+  // Room for `count` elements; their values are undefined after growth. False: no memory, the old block is
+  // kept.
   bool reserve(std::int64_t count) {
     if (count <= capacity_) return true;
     if (static_cast<std::uint64_t>(count) > SIZE_MAX / sizeof(S)) return false;

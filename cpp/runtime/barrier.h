@@ -1,4 +1,5 @@
-// A barrier for threads that meet every few microseconds: spins, and gives its core away when the others are long in coming.
+// A barrier for threads that meet every few microseconds: spins, and gives its core away when the others are
+// long in coming.
 #pragma once
 
 #include <atomic>

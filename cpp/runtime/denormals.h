@@ -1,5 +1,5 @@
-// Subnormal numbers cost a hundred cycles each on some CPUs, and a decaying state is full of them: while one of these lives,
-// the thread treats them as zero. The caller's setting comes back afterwards.
+// Subnormal numbers cost a hundred cycles each on some CPUs, and a decaying state is full of them: while one
+// of these lives, the thread treats them as zero. The caller's setting comes back afterwards.
 #pragma once
 
 #include <cstdint>

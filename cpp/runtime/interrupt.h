@@ -15,7 +15,8 @@ class Interrupt {
   explicit Interrupt(Poll poll = nullptr, void* context = nullptr)
       : poll_(poll), context_(context), next_(Clock::now() + kPeriod) {}
 
-  // For the calling thread, once per slice of work of a few milliseconds at most: polls at most every kPeriod.
+  // For the calling thread, once per slice of work of a few milliseconds at most: polls at most every
+  // kPeriod.
   bool check() {
     if (raised()) return true;
     if (poll_ == nullptr || Clock::now() < next_) return false;

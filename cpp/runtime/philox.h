@@ -1,5 +1,6 @@
-// Philox4x32-10: counter-based random numbers (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
-// A number is a pure function of (key, position), so results do not depend on threads or on the order of work.
+// Philox4x32-10: counter-based random numbers (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+// SC 2011). A number is a pure function of (key, position), so results do not depend on threads or on the
+// order of work.
 #pragma once
 
 #include <array>

@@ -21,9 +21,7 @@ class [[nodiscard]] Status {
   Status() = default;
   Status(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}
 
-  static Status invalid(std::string message) {
-    return {ErrorCode::invalid_argument, std::move(message)};
-  }
+  static Status invalid(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
   static Status interrupted() { return {ErrorCode::interrupted, "interrupted"}; }
 
   bool ok() const { return code_ == ErrorCode::ok; }
@@ -38,8 +36,8 @@ class [[nodiscard]] Status {
 }  // namespace fastgru
 
 // Returns from the enclosing function when `expression` did not succeed.
-#define FASTGRU_RETURN_IF_ERROR(expression)                       \
-  do {                                                            \
-    ::fastgru::Status fastgru_status_ = (expression);             \
-    if (!fastgru_status_.ok()) return fastgru_status_;            \
+#define FASTGRU_RETURN_IF_ERROR(expression)            \
+  do {                                                 \
+    ::fastgru::Status fastgru_status_ = (expression);  \
+    if (!fastgru_status_.ok()) return fastgru_status_; \
   } while (false)

@@ -61,7 +61,8 @@ int environment_threads() {
 }
 
 #ifdef FASTGRU_HAS_FORK
-// libgomp's threads do not exist in a forked child, but its pool believes they do and would wait for them for ever.
+// libgomp's threads do not exist in a forked child, but its pool believes they do and would wait for them for
+// ever.
 void mark_child() {
   if (g_pool_started.load()) g_forked_child.store(true);
 }

@@ -16,8 +16,8 @@ int get_num_threads();
 // somebody else's parallel region, in a child forked after the thread pool was started, and without OpenMP.
 int usable_threads(int requested);
 
-// Calls body(context, item, thread) for item in [0, items), on at most `threads` threads, dynamically distributed. The
-// calling thread is thread 0. The body must not throw.
+// Calls body(context, item, thread) for item in [0, items), on at most `threads` threads, dynamically
+// distributed. The calling thread is thread 0. The body must not throw.
 void parallel_for(std::int64_t items, int threads, void (*body)(void*, std::int64_t, int), void* context);
 
 // The same for body(item, thread). No std::function: that would allocate.
@@ -25,16 +25,19 @@ template <class Body>
 void parallel_for(std::int64_t items, int threads, Body body) {
   parallel_for(
       items, threads,
-      [](void* context, std::int64_t item, int thread) { (*static_cast<Body*>(context))(item, thread); }, &body);
+      [](void* context, std::int64_t item, int thread) { (*static_cast<Body*>(context))(item, thread); },
+      &body);
 }
 
-// Calls body(context, thread, team) on every thread of a team of at most `threads`, all at once: they may wait for each other.
+// Calls body(context, thread, team) on every thread of a team of at most `threads`, all at once: they may
+// wait for each other.
 void parallel_team(int threads, void (*body)(void*, int, int), void* context);
 
 template <class Body>
 void parallel_team(int threads, Body body) {
   parallel_team(
-      threads, [](void* context, int thread, int team) { (*static_cast<Body*>(context))(thread, team); }, &body);
+      threads, [](void* context, int thread, int team) { (*static_cast<Body*>(context))(thread, team); },
+      &body);
 }
 
 }  // namespace fastgru

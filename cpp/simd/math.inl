@@ -1,9 +1,10 @@
 // exp, sigmoid and tanh on one Vec. Included once per ISA, after its vec_<isa>.h.
 //
-// All three start from expm1: x = k ln2 + r with |r| <= ln2/2, and expm1(r) = r + r^2 q(r), q of degree 4 fitted for the least
-// largest error of expm1 relative to itself (1.3e-8). tanh made from expm1, not from exp, keeps its relative accuracy near zero
-// without a second branch; sigmoid and tanh cost one true division each. ULP bounds are stated and swept in tests/cpp/test_simd.cpp.
-// The operations and their order are the same on every ISA with FMA, so the results have the same bits there.
+// All three start from expm1: x = k ln2 + r with |r| <= ln2/2, and expm1(r) = r + r^2 q(r), q of degree 4
+// fitted for the least largest error of expm1 relative to itself (1.3e-8). tanh made from expm1, not from
+// exp, keeps its relative accuracy near zero without a second branch; sigmoid and tanh cost one true division
+// each. ULP bounds are stated and swept in tests/cpp/test_simd.cpp. The operations and their order are the
+// same on every ISA with FMA, so the results have the same bits there.
 //
 // No standard header may be included here: see kernel_table.h.
 
@@ -21,7 +22,8 @@ inline Expm1Parts expm1_parts(Vec x) {
   const Vec magic = set1(12582912.0f + 127.0f);
   const Vec shifted = fma(x, set1(1.44269504088896341f), magic);
   const Vec k = sub(shifted, magic);
-  Vec r = fnma(k, set1(0.693359375f), x);      // ln2 in two parts: the first has 9 bits, so that k times it is exact
+  Vec r =
+      fnma(k, set1(0.693359375f), x);  // ln2 in two parts: the first has 9 bits, so that k times it is exact
   r = fnma(k, set1(-2.12194440e-4f), r);
   Vec q = set1(1.388252e-3f);
   q = fma(q, r, set1(8.3665475e-3f));

@@ -42,9 +42,7 @@ inline Vec clamp(Vec x, float low, float high) {
   return {_mm_min_ps(_mm_set1_ps(high), _mm_max_ps(_mm_set1_ps(low), x.v))};
 }
 // The bits of x moved 23 places up: makes an exponent of an integer.
-inline Vec shift_to_exponent(Vec x) {
-  return {_mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(x.v), 23))};
-}
+inline Vec shift_to_exponent(Vec x) { return {_mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(x.v), 23))}; }
 
 }  // namespace
 }  // namespace fastgru

@@ -11,7 +11,9 @@
 
 namespace fastgru::testing {
 
-inline std::vector<double> widened(const std::vector<float>& values) { return {values.begin(), values.end()}; }
+inline std::vector<double> widened(const std::vector<float>& values) {
+  return {values.begin(), values.end()};
+}
 
 inline GruCase<double> widened(const GruCase<float>& problem) {
   GruCase<double> wide(problem.config, problem.steps, problem.rows, false, false);

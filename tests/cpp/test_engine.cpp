@@ -1,4 +1,5 @@
-// The float engine on every instruction set of this machine: against the double reference, and what it promises about bits.
+// The float engine on every instruction set of this machine: against the double reference, and what it
+// promises about bits.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -190,8 +191,9 @@ TEST_CASE("steps of a stream are a forward call") {
         fastgru::Stream<float> stream(problem.weights(), rows);
         stream.set_state(problem.h0.data());
         std::vector<float> y(whole.y.size()), state(whole.h_n.size());
-        for (std::int64_t t = 0; t < 9; ++t) stream.step(&problem.x[static_cast<std::size_t>(t * rows * 6)],
-                                                         &y[static_cast<std::size_t>(t * rows * 29)]);
+        for (std::int64_t t = 0; t < 9; ++t)
+          stream.step(&problem.x[static_cast<std::size_t>(t * rows * 6)],
+                      &y[static_cast<std::size_t>(t * rows * 29)]);
         stream.get_state(state.data());
         CHECK(same_bits(y, whole.y));
         CHECK(same_bits(state, whole.h_n));

@@ -18,7 +18,7 @@ struct MathFunction {
   const char* name;
   Map fastgru::KernelTable::*kernel;
   double (*exact)(double);
-  float low, high;     // range of the bound
+  float low, high;       // range of the bound
   double ulp, ulp_sse2;  // SSE2 has no FMA: products are rounded before they are added
 };
 
