@@ -239,7 +239,8 @@ py::tuple PyGru<S>::backward(PyTape<S>& tape, py::handle dy, py::handle dh_n) {
 template <class S>
 std::unique_ptr<PyStream<S>> PyGru<S>::stream(std::int64_t batch_size) const {
   raise_if_error(check_stream(config_, batch_size, sizeof(S)));
-  return std::make_unique<PyStream<S>>(weights(), batch_size);
+  return with_memory_for("the states of this stream",
+                         [&] { return std::make_unique<PyStream<S>>(weights(), batch_size); });
 }
 
 template <class S>
@@ -274,7 +275,8 @@ void bind_scalar(py::module_& module, const std::string& suffix) {
                        bool batch_first, double dropout, bool bidirectional, bool reset_after) {
              const GruConfig config{input_size,    hidden_size, num_layers, bias,
                                     bidirectional, reset_after, dropout};
-             return std::make_unique<Layer>(config, batch_first);
+             return with_memory_for("the parameters of this layer",
+                                    [&] { return std::make_unique<Layer>(config, batch_first); });
            }),
            py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers") = 1, py::arg("bias") = true,
            py::arg("batch_first") = false, py::arg("dropout") = 0.0, py::arg("bidirectional") = false,

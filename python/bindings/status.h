@@ -49,6 +49,16 @@ inline void raise_if_error(const Status& status) {
   raise(PyExc_RuntimeError, status.message());
 }
 
+// make() -> value; what it cannot find room for is named.
+template <class Make>
+auto with_memory_for(const char* what, Make make) {
+  try {
+    return make();
+  } catch (const std::bad_alloc&) {
+    raise(PyExc_MemoryError, std::string("not enough memory for ") + what);
+  }
+}
+
 // An Interrupt that looks at Python's pending signals. Only Python's main thread ever sees one.
 class PythonInterrupt {
  public:
