@@ -217,7 +217,7 @@ def test_interruption_ends_with_one_line(tmp_path: Path) -> None:
     assert process.stdout is not None
     while "training before" not in process.stdout.readline():
         assert process.poll() is None
-    time.sleep(1.0)  # into the training; a moment before it ends the same way
+    time.sleep(1.0)  # into the training
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (130, "fastgru: interrupted\n")

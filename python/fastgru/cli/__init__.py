@@ -48,8 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fastgru: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        # A terminal has just echoed ^C.
-        print("\nfastgru: interrupted" if sys.stderr.isatty() else "fastgru: interrupted", file=sys.stderr)
+        print("fastgru: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader (a pager, head) has gone: Python must not complain again when it flushes at its end.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import time
 from pathlib import Path
@@ -123,6 +124,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"Note: {note}.", file=sys.stderr)
     if options.threads is not None:
         fastgru.set_num_threads(options.threads)
+    importlib.import_module("fastgru.estimators")  # takes a second: before the first line, not after it
     print(_report.describe(task), flush=True)
     choice = choose(source.values, task.split, task.options, bar)
     samples = make_samples(source.values, task.options.length, task.options.horizon, choice.changes)
@@ -144,6 +146,13 @@ def _progress_bar() -> Bar:
         ) from None
 
     def bar(total: int, title: str) -> Any:
-        return tqdm(total=total, desc=f"{title:<21}", unit="epoch", file=sys.stderr, disable=None, ncols=100)
+        return tqdm(
+            total=total,
+            desc=f"{title:<20}",
+            bar_format="{desc} {bar} {n_fmt:>3} epochs, {elapsed}{postfix}",
+            file=sys.stderr,
+            disable=None,  # no bar where nobody watches: in a file or a pipe
+            dynamic_ncols=True,
+        )
 
     return bar

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -157,7 +158,7 @@ def microseconds_per_step(model: Any, inputs: NDArray[np.float64], steps: int = 
 
 
 def _run(train: Samples, held: Samples | None, options: Options, epochs: int, progress_bar: Any) -> Run:
-    from fastgru.estimators import GRURegressor
+    from fastgru.estimators import GRURegressor  # here, because it imports scikit-learn
 
     step = math.ceil(len(train) / _MAX_TRAINING_SAMPLES)
     inputs, targets = train.inputs[::step], train.targets[::step]
@@ -169,11 +170,11 @@ def _run(train: Samples, held: Samples | None, options: Options, epochs: int, pr
             _one_epoch(run.model, inputs, targets)
             run.seconds.append(time.perf_counter() - start)
             run.losses.append(float(run.model.loss_curve_[-1]))
-            shown = {"loss": f"{run.losses[-1]:.4f}"}
+            shown = f"loss {run.losses[-1]:.3f}"
             if held is not None:
                 run.validation.append(rmse(run.model.predict(held.inputs), held.targets) ** 2 / run.variance)
-                shown["validation"] = f"{run.validation[-1]:.4f}"
-            progress.set_postfix(shown, refresh=False)
+                shown += f", held-out {run.validation[-1]:.3f}"
+            progress.set_postfix_str(shown, refresh=False)
             progress.update(1)
             if held is not None and options.epochs is None and len(run.losses) - run.best_epoch >= _PATIENCE:
                 break
@@ -184,6 +185,11 @@ def _run(train: Samples, held: Samples | None, options: Options, epochs: int, pr
 
 def _one_epoch(model: Any, inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
     try:
-        model.partial_fit(inputs, targets)
+        with warnings.catch_warnings():
+            # As scikit-learn's do, the estimator makes a warning of Ctrl-C; here it is to end everything.
+            warnings.filterwarnings("error", message="Training interrupted", category=UserWarning)
+            model.partial_fit(inputs, targets)
+    except UserWarning:
+        raise KeyboardInterrupt from None
     except ValueError as error:
         raise InputError(f"training stopped: {' '.join(str(error).split())}") from None
