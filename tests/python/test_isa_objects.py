@@ -31,11 +31,11 @@ ISAS = ["baseline", "avx2", "avx512"] if X86_64 else ["baseline"]
 def cmake_flags(isa: str) -> list[str]:
     """The options that the build gives this instruction set's file, read from the build's own text."""
     text = (REPO / "cmake" / "FastgruCompiler.cmake").read_text(encoding="utf-8")
-    always = re.search(r"list\(APPEND options ([^)]*)\)", text)
-    assert always is not None
+    always = re.findall(r"list\(APPEND options ([^)]*)\)", text)
+    assert always
     own = re.search(rf"set\(FASTGRU_ISA_OPTIONS_{isa.upper()}\s+(-[^)]*)\)", text)
     assert own is not None or isa == "baseline", f"no options for {isa} in FastgruCompiler.cmake"
-    return [*(own.group(1).split() if own else []), *always.group(1).split()]
+    return [*(own.group(1).split() if own else []), *always]
 
 
 def tools() -> tuple[str, str]:
