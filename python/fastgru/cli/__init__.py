@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     --------
     >>> from fastgru.cli import main
     >>> main(["info"])  # doctest: +ELLIPSIS
-    fastgru ...
+    Versions:
+    ...
     0
     """
     for stream in (sys.stdout, sys.stderr):
