@@ -1,10 +1,10 @@
 // The kernels of one ISA and their table. Included by isa_<isa>.cpp after its vec_<isa>.h.
 
-#include "kernels/cell_backward.inl"
-#include "kernels/cell_forward.inl"
-#include "kernels/gemm.inl"
-#include "kernels/outer.inl"
 #include "simd/math.inl"
+#include "kernels/gemm.inl"
+#include "kernels/cell_forward.inl"
+#include "kernels/cell_backward.inl"
+#include "kernels/outer.inl"
 
 namespace fastgru {
 namespace {
