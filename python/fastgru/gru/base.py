@@ -93,7 +93,7 @@ def _checked_precision(precision: Any) -> str:
 
 def _checked_dtype(dtype: DTypeLike) -> str:
     try:
-        name = np.dtype(dtype).name
+        name = str(np.dtype(dtype).name)
     except TypeError:
         raise TypeError(f"dtype must be float32 or float64, got {dtype!r}") from None
     if dtype is None or name not in _CORES:
