@@ -1,6 +1,6 @@
 #include "kernels/kernel_table.h"
 #include "simd/vec_avx2.h"
-//
+
 #include "kernels/isa.inl"
 
 namespace fastgru {

@@ -5,7 +5,7 @@
 #endif
 #include "kernels/kernel_table.h"
 #include "simd/vec_avx512.h"
-//
+
 #include "kernels/isa.inl"
 
 namespace fastgru {

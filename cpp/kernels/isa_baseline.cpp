@@ -10,7 +10,7 @@
 #include "simd/vec_generic.h"
 #define FASTGRU_BASELINE_NAME "baseline"
 #endif
-//
+
 #include "kernels/isa.inl"
 
 namespace fastgru {
