@@ -43,7 +43,7 @@ bool has_dtype(py::handle array) {
 // An array of some scalar type that is kept alive: up to three axes, strides in elements, the last axis
 // contiguous.
 template <class S>
-struct Operand {
+struct Operand {  // NOLINT(bugprone-exception-escape): py::object's move asserts by throwing
   py::object owner;
   const S* data = nullptr;
   int ndim = 0;
@@ -118,7 +118,7 @@ py::object converted(py::handle array) {
 }
 
 template <class S>
-Operand<S> operand_of(py::object array) {
+Operand<S> operand_of(const py::object& array) {
   const auto* a = proxy(array);
   Operand<S> operand;
   operand.data = reinterpret_cast<const S*>(a->data);
@@ -127,7 +127,7 @@ Operand<S> operand_of(py::object array) {
     operand.shape[static_cast<std::size_t>(i)] = a->dimensions[i];
     operand.stride[static_cast<std::size_t>(i)] = a->strides[i] / static_cast<ssize_t>(sizeof(S));
   }
-  operand.owner = std::move(array);
+  operand.owner = array;
   return operand;
 }
 
@@ -142,7 +142,7 @@ Operand<S> read_operand(py::handle value, const char* name, const char* wanted) 
     check_numeric(array, name);
     array = converted<S>(array);
   }
-  return operand_of<S>(std::move(array));
+  return operand_of<S>(array);
 }
 
 // The same, C-contiguous.

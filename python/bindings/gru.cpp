@@ -45,7 +45,7 @@ py::object PyGru<S>::parameters() const {
   auto held = std::make_unique<Held>(weights());
   const Weights<S>& version = **held;
   const py::capsule owner(held.get(), [](void* pointer) { delete static_cast<Held*>(pointer); });
-  held.release();
+  static_cast<void>(held.release());  // the capsule's now
   py::array_t<S> view({version.layout().total()}, version.params(), owner);
   make_read_only(view);
   return view;
@@ -256,7 +256,8 @@ namespace {
 template <class S>
 void bind_scalar(py::module_& module, const std::string& suffix) {
   const auto none = py::none();
-  py::class_<PyTape<S>>(module, ("Tape" + suffix).c_str(), "What one forward_train left for one backward.");
+  const py::class_<PyTape<S>> tape(module, ("Tape" + suffix).c_str(),
+                                   "What one forward_train left for one backward.");
 
   py::class_<PyStream<S>>(module, ("Stream" + suffix).c_str(),
                           "Sequences that advance together, one step a call.")

@@ -12,8 +12,6 @@
 namespace fastgru::bindings {
 namespace {
 
-namespace py = pybind11;
-
 std::string compiler_name() {
 #if defined(__clang__)
   return std::string("Clang ") + __clang_version__;
@@ -43,7 +41,6 @@ void set_isa(const std::string& name) {
 }  // namespace fastgru::bindings
 
 PYBIND11_MODULE(_core, module) {
-  using namespace fastgru::bindings;
   module.doc() = "The compiled core of fastgru.";
   module.attr("version") = FASTGRU_VERSION;
 #if defined(_OPENMP)
@@ -51,18 +48,18 @@ PYBIND11_MODULE(_core, module) {
 #else
   module.attr("openmp") = false;
 #endif
-  module.attr("compiler") = compiler_name();
+  module.attr("compiler") = fastgru::bindings::compiler_name();
   module.attr("eigen_version") = fastgru::eigen_version();
-  module.def("set_num_threads", &set_threads, pybind11::arg("n"));
+  module.def("set_num_threads", &fastgru::bindings::set_threads, pybind11::arg("n"));
   module.def("get_num_threads", &fastgru::get_num_threads);
   module.def("available_cores", &fastgru::available_cores);
   module.def("isa_names", &fastgru::isa_names);
   module.def("isa", &fastgru::active_isa);
   module.def("isa_warning", &fastgru::isa_warning);
-  module.def("set_isa", &set_isa, pybind11::arg("name"));
+  module.def("set_isa", &fastgru::bindings::set_isa, pybind11::arg("name"));
   module.def("set_reproducible", &fastgru::set_reproducible, pybind11::arg("on"));
   module.def("reproducible", &fastgru::reproducible);
-  bind_gru(module);
-  bind_network(module);
-  bind_io(module);
+  fastgru::bindings::bind_gru(module);
+  fastgru::bindings::bind_network(module);
+  fastgru::bindings::bind_io(module);
 }
