@@ -5,6 +5,7 @@
 #include "kernels/cell_forward.inl"
 #include "kernels/cell_backward.inl"
 #include "kernels/outer.inl"
+#include "kernels/adam.inl"
 
 namespace fastgru {
 namespace {
@@ -25,9 +26,22 @@ void map_tanh(const float* x, float* y, int64_t n) {
 }
 
 constexpr KernelTable make_table(const char* name) {
-  return {name,           kLanes,     kTileRows, cell_forward,         reset_before_rz,
-          reset_before_n, input_gemm, gemm,      backward_reset_after, backward_reset_before,
-          backward_reset, outer,      map_exp,   map_sigmoid,          map_tanh};
+  return {name,
+          kLanes,
+          kTileRows,
+          cell_forward,
+          reset_before_rz,
+          reset_before_n,
+          input_gemm,
+          gemm,
+          backward_reset_after,
+          backward_reset_before,
+          backward_reset,
+          outer,
+          adam,
+          map_exp,
+          map_sigmoid,
+          map_tanh};
 }
 
 }  // namespace

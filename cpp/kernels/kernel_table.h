@@ -136,6 +136,18 @@ struct OuterArgs {
   float* pack_b;  // scratch: kBlockRows * depth floats
 };
 
+// One step of Adam (Kingma and Ba 2015) over `count` parameters. The corrections for the step number are in
+// step_size and inverse_root: step_size = rate / (1 - beta_1^t), inverse_root = 1 / sqrt(1 - beta_2^t).
+struct AdamArgs {
+  int64_t count;
+  const float* params;
+  const float* gradient;  // times clip, plus decay * params
+  float* first;           // moments, updated in place
+  float* second;
+  float* updated;
+  float clip, decay, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, step_size, inverse_root, epsilon;
+};
+
 struct KernelTable {
   const char* name;
   int lanes;
@@ -152,6 +164,7 @@ struct KernelTable {
   // += d(r*h) * r. Its product starts from zero, not from carry.
   void (*backward_reset)(const CellBackwardArgs&);
   void (*outer)(const OuterArgs&);
+  void (*adam)(const AdamArgs&);
   // Elementwise over n values, for tests: exp, sigmoid, tanh.
   void (*map_exp)(const float* x, float* y, int64_t n);
   void (*map_sigmoid)(const float* x, float* y, int64_t n);

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "gru/checks.h"
+#include "kernels/dispatch.h"
 #include "runtime/denormals.h"
 #include "runtime/threads.h"
 
@@ -66,6 +67,11 @@ struct Adam {
 
   void update(const S* p, const S* g, S clip, S decay, std::int64_t count, S* first, S* second,
               S* updated) const {
+    if constexpr (std::is_same_v<S, float>) {
+      active_kernels().adam({count, p, g, first, second, updated, clip, decay, beta_1, beta_2,
+                             one_minus_beta_1, one_minus_beta_2, step_size, 1.0f / root_correction, epsilon});
+      return;
+    }
     for (std::int64_t i = 0; i < count; ++i) {
       const S gradient = g[i] * clip + decay * p[i];
       const S m = beta_1 * first[i] + one_minus_beta_1 * gradient;

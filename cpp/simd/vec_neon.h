@@ -34,6 +34,7 @@ inline Vec add(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
 inline Vec sub(Vec a, Vec b) { return {vsubq_f32(a.v, b.v)}; }
 inline Vec mul(Vec a, Vec b) { return {vmulq_f32(a.v, b.v)}; }
 inline Vec div(Vec a, Vec b) { return {vdivq_f32(a.v, b.v)}; }
+inline Vec sqrt(Vec a) { return {vsqrtq_f32(a.v)}; }
 // a*b + c, and c - a*b, rounded once
 inline Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 inline Vec fnma(Vec a, Vec b, Vec c) { return {vfmsq_f32(c.v, a.v, b.v)}; }

@@ -34,6 +34,7 @@ inline Vec add(Vec a, Vec b) { return {_mm_add_ps(a.v, b.v)}; }
 inline Vec sub(Vec a, Vec b) { return {_mm_sub_ps(a.v, b.v)}; }
 inline Vec mul(Vec a, Vec b) { return {_mm_mul_ps(a.v, b.v)}; }
 inline Vec div(Vec a, Vec b) { return {_mm_div_ps(a.v, b.v)}; }
+inline Vec sqrt(Vec a) { return {_mm_sqrt_ps(a.v)}; }
 // a*b + c, and c - a*b, rounded twice
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm_add_ps(_mm_mul_ps(a.v, b.v), c.v)}; }
 inline Vec fnma(Vec a, Vec b, Vec c) { return {_mm_sub_ps(c.v, _mm_mul_ps(a.v, b.v))}; }
