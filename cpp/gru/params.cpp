@@ -5,6 +5,9 @@
 namespace fastgru {
 namespace {
 
+// Each layer has tensors with names: a hostile number of tiny layers must not eat the memory.
+constexpr std::int64_t kMaxLayers = 65536;
+
 // a*b+c for non-negative numbers, false on overflow.
 bool multiply_add(std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t& result) {
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
@@ -25,6 +28,10 @@ Status validate(const GruConfig& config) {
   FASTGRU_RETURN_IF_ERROR(positive("input_size", config.input_size));
   FASTGRU_RETURN_IF_ERROR(positive("hidden_size", config.hidden_size));
   FASTGRU_RETURN_IF_ERROR(positive("num_layers", config.num_layers));
+  if (config.num_layers > kMaxLayers) {
+    return Status::invalid("num_layers must be at most " + std::to_string(kMaxLayers) + ", got " +
+                           std::to_string(config.num_layers));
+  }
   if (!(config.dropout >= 0.0 && config.dropout < 1.0)) {
     return Status::invalid("dropout must be in [0, 1), got " + std::to_string(config.dropout));
   }
