@@ -63,7 +63,7 @@ class Team {
  public:
   // `work`: floating-point operations of the whole call. A thread must be worth starting.
   Team(const RunOptions& options, double work) : interrupt_(options.interrupt) {
-    constexpr double kWorkPerThread = 1e6;
+    constexpr double kWorkPerThread = 4e6;
     if (work >= 2 * kWorkPerThread) threads_ = usable_threads(options.num_threads);
     if (work < kWorkPerThread * threads_) threads_ = static_cast<int>(work / kWorkPerThread) + 1;
     scratch_.resize(static_cast<std::size_t>(threads_));
