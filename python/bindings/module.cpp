@@ -54,6 +54,7 @@ PYBIND11_MODULE(_core, module) {
   module.def("get_num_threads", &fastgru::get_num_threads);
   module.def("available_cores", &fastgru::available_cores);
   module.def("isa_names", &fastgru::isa_names);
+  module.def("compiled_isa_names", &fastgru::compiled_isa_names);
   module.def("isa", &fastgru::active_isa);
   module.def("isa_warning", &fastgru::isa_warning);
   module.def("set_isa", &fastgru::bindings::set_isa, pybind11::arg("name"));

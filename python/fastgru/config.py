@@ -118,6 +118,7 @@ def _collect() -> dict[str, dict[str, Any]]:
 def _instruction_sets() -> dict[str, Any]:
     usable = _core.isa_names()
     sets: dict[str, Any] = {
+        "compiled in": _core.compiled_isa_names(),
         "usable here": usable,
         "active": _core.isa(),
         "FASTGRU_ISA": os.environ.get("FASTGRU_ISA"),

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from fastgru import __version__
-from fastgru.cli import _demo, _info
+from fastgru.cli import _bench, _demo, _info
 from fastgru.cli._errors import InputError
 
 __all__ = ["main"]
@@ -64,4 +64,5 @@ def _make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _demo.add_parser(commands)
     _info.add_parser(commands)
+    _bench.add_parser(commands)
     return parser

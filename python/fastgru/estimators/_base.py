@@ -152,8 +152,12 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         if going_on and self._trainer_state["solver"] == self.solver:
             trainer.set_state(self._trainer_state["state"])
         history.continue_with(early_stopping=self.early_stopping)
+        interrupted: KeyboardInterrupt | None = None
         if incremental:
-            self._loop(network, trainer).run_one(samples, history)
+            try:
+                self._loop(network, trainer).run_one(samples, history)
+            except KeyboardInterrupt as error:
+                interrupted = error  # for the caller's loop, once what was learnt is kept
         elif self.early_stopping:
             self._run_with_validation(network, trainer, samples, history, seed)
         else:
@@ -162,6 +166,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self._network, self._seed, self._history = network, seed, history
         self._trainer_state = {"solver": self.solver, "state": trainer.get_state()}
         self._publish()
+        if interrupted is not None:
+            raise interrupted
 
     def _run_with_validation(
         self, network: Network, trainer: Trainer, samples: Samples, history: History, seed: int

@@ -101,13 +101,14 @@ class FitLoop:
             self._warn_of_the_end(history, interrupted=interrupted)
 
     def run_one(self, samples: Samples, history: History) -> None:
-        """Train one epoch, for ``partial_fit``: no convergence, no warning of its absence."""
+        """Train one epoch, for ``partial_fit``: no convergence, no warning of its absence.
+
+        Ctrl-C is passed on, so that the caller's own loop ends; the network keeps its last whole mini-batch.
+        """
         try:
             loss = self._epoch(samples)
             history.add(loss, None, self.tol)
             self.progress.epoch(len(history.loss_curve), loss, None)
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user in the middle of an epoch.", stacklevel=5)
         finally:
             self.progress.close()
 

@@ -123,7 +123,8 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
     Initial weights: Glorot uniform input weights, an orthogonal recurrent matrix per gate, zero biases.
 
     Ctrl-C during ``fit`` stops it with a warning, as in scikit-learn's MLP: the estimator is fitted, with the
-    weights of the best epoch so far (of the last whole mini-batch, if no epoch was finished).
+    weights of the best epoch so far (of the last whole mini-batch, if no epoch was finished). Ctrl-C during
+    ``partial_fit`` is passed on, so that the caller's loop ends.
 
     References
     ----------
