@@ -26,7 +26,8 @@ inline PhiloxBlock philox(std::uint64_t key, std::uint64_t counter, std::uint64_
   return c;
 }
 
-// The keys and streams in use, so that no two purposes share random numbers.
+// The streams in use, so that no two purposes share random numbers. dropout_layer carries the layer above its
+// low 8 bits; layer 0 has no masks, and nn/shuffle.h keys the seed of a training step there.
 enum class RandomStream : std::uint64_t { dropout_layer = 1, dropout_head = 2, shuffle = 3 };
 
 }  // namespace fastgru

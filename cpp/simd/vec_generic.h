@@ -1,7 +1,6 @@
 // Four floats in an array, for CPUs that have no file of their own. Included only by isa_baseline.cpp.
 #pragma once
 
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -52,7 +51,7 @@ inline Vec div(Vec a, Vec b) {
   return each([&](int i) { return a.v[i] / b.v[i]; });
 }
 inline Vec sqrt(Vec a) {
-  return each([&](int i) { return sqrtf(a.v[i]); });
+  return each([&](int i) { return __builtin_sqrtf(a.v[i]); });
 }
 // a*b + c, and c - a*b, rounded twice
 inline Vec fma(Vec a, Vec b, Vec c) { return add(mul(a, b), c); }
