@@ -1,0 +1,175 @@
+"""What is measured: the cases of each suite."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+SUITES = ("core", "training", "streaming", "deepbench", "fit", "stacked", "threads", "memory", "cpp")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One shape and what is done with it.
+
+    `kind`: "infer" (a whole forward call), "train" (forward and backward, gradients of weights and of x),
+    "stream" (one step with the state carried on), "fit" (a whole training of an estimator, counted in
+    mini-batches), "memory" (the peak of "train"). `ragged`: rows of different lengths. `only`: the peers that
+    are asked, None for all that can.
+    """
+
+    suite: str
+    kind: str
+    T: int
+    B: int
+    I: int  # noqa: E741
+    H: int
+    L: int = 1
+    D: int = 1
+    ragged: bool = False
+    threads: int = 1
+    only: tuple[str, ...] | None = None
+
+    @property
+    def shape(self) -> str:
+        return f"({self.T},{self.B},{self.I},{self.H})"
+
+    @property
+    def label(self) -> str:
+        extras = []
+        if self.L > 1:
+            extras.append(f"{self.L} layers")
+        if self.D > 1:
+            extras.append("both directions")
+        if self.ragged:
+            extras.append("ragged")
+        return " ".join([self.shape, *extras])
+
+    @property
+    def name(self) -> str:
+        return f"{self.suite} {self.kind} {self.label}"
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(fields: dict[str, Any]) -> Case:
+        only = fields.get("only")
+        return Case(**{**fields, "only": None if only is None else tuple(only)})
+
+
+INFERENCE = (
+    (1, 1, 1, 8),
+    (1, 1, 1, 32),
+    (1, 1, 64, 128),
+    (1, 1, 128, 256),
+    (100, 1, 1, 32),
+    (100, 1, 32, 64),
+    (100, 1, 64, 128),
+    (100, 1, 128, 256),
+    (100, 1, 512, 512),
+    (10, 32, 1, 50),
+    (50, 32, 16, 64),
+    (100, 32, 64, 128),
+    (100, 64, 128, 256),
+    (50, 64, 512, 512),
+    (25, 32, 1024, 1024),
+)
+TRAINING = (
+    (100, 1, 32, 64),
+    (100, 1, 64, 128),
+    (50, 32, 16, 64),
+    (100, 32, 64, 128),
+    (100, 64, 128, 256),
+    (50, 64, 512, 512),
+    (25, 32, 1024, 1024),
+)
+# Hidden and input size are equal in DeepBench; its hundreds of steps are cut to a few: every step is alike.
+DEEPBENCH = (
+    (25, 1, 512, 512),
+    (10, 1, 1536, 1536),
+    (5, 1, 2816, 2816),
+    (25, 2, 512, 512),
+    (10, 4, 1024, 1024),
+    (10, 16, 1536, 1536),
+    (10, 32, 1536, 1536),
+    (5, 32, 2048, 2048),
+    (4, 32, 2816, 2816),
+)
+STREAMING = ((1, 8), (1, 16), (1, 32), (32, 32), (1, 64), (64, 64), (64, 128), (128, 256))
+THREADED_PEERS = ("torch", "onnxruntime", "openvino", "onednn")
+
+
+def make_cases(suite: str, threads: int = 1) -> list[Case]:
+    """Return the cases of one suite; `threads` is for all suites but "threads", which is about two."""
+    found = _MAKERS[suite]()
+    if suite == "threads":
+        return found
+    return [dataclasses.replace(case, threads=threads) for case in found]
+
+
+def _core() -> list[Case]:
+    return [Case("core", "infer", *shape) for shape in INFERENCE]
+
+
+def _training() -> list[Case]:
+    return [Case("training", "train", *shape) for shape in TRAINING]
+
+
+def _deepbench() -> list[Case]:
+    return [Case("deepbench", "infer", *shape) for shape in DEEPBENCH]
+
+
+def _streaming() -> list[Case]:
+    return [Case("streaming", "stream", 1, 1, i, h) for i, h in STREAMING]
+
+
+def _fit() -> list[Case]:
+    return [Case("fit", "fit", 10, 32, 1, 50)]
+
+
+def _stacked() -> list[Case]:
+    return [
+        Case("stacked", "infer", 100, 1, 64, 64, L=2),
+        Case("stacked", "infer", 50, 32, 128, 128, L=2),
+        Case("stacked", "infer", 50, 32, 128, 128, L=4),
+        Case("stacked", "train", 50, 32, 128, 128, L=3),
+        Case("stacked", "infer", 100, 1, 32, 64, D=2),
+        Case("stacked", "infer", 50, 32, 64, 128, D=2),
+        Case("stacked", "train", 50, 32, 64, 128, D=2),
+        Case("stacked", "infer", 100, 32, 64, 128, ragged=True),
+        Case("stacked", "train", 100, 32, 64, 128, ragged=True),
+    ]
+
+
+def _threads() -> list[Case]:
+    """The core table on two threads against one; the peers, on two as well, where there is work for two."""
+
+    def two(kind: str, shape: tuple[int, int, int, int], directions: int = 1) -> Case:
+        rows, hidden = shape[1], shape[3]
+        only = THREADED_PEERS if rows >= 32 and 128 <= hidden <= 256 else ()
+        return Case("threads", kind, *shape, D=directions, threads=2, only=only)
+
+    found = [two("infer", shape) for shape in INFERENCE] + [two("train", shape) for shape in TRAINING]
+    return [*found, two("infer", (100, 1, 64, 128), 2), two("infer", (50, 32, 64, 128), 2)]
+
+
+def _memory() -> list[Case]:
+    asked = ("torch", "jax", "onednn")
+    return [
+        Case("memory", "memory", *shape, only=asked) for shape in ((100, 32, 64, 128), (100, 64, 128, 256))
+    ]
+
+
+_MAKERS = {
+    "core": _core,
+    "training": _training,
+    "deepbench": _deepbench,
+    "streaming": _streaming,
+    "fit": _fit,
+    "stacked": _stacked,
+    "threads": _threads,
+    "memory": _memory,
+    "cpp": list,
+}

@@ -1,0 +1,85 @@
+"""The streaming step from C++: builds bench/cpp with CMake and runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.native import cache_directory
+from bench.remote import ROOT
+
+BUILD_SECONDS = 900
+RUN_SECONDS = 300
+
+
+class CannotError(Exception):
+    """The C++ benchmark cannot be built or run here; the message says why."""
+
+
+def run(cores: list[int], match: str | None) -> list[dict[str, Any]]:
+    """Return one entry per shape: "I", "H", and nanoseconds a step: "mean", "p50", "p99", "p99.9", "max".
+
+    Parameters
+    ----------
+    cores : list of int
+        What may be used: all to build, the last one to run.
+    match : str or None
+        With a selection of cases this suite only runs when the text fits its name, "cpp".
+    """
+    if match is not None and match not in "cpp":
+        return []
+    program = _build(cores)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [str(program), "--benchmark_format=json", "--benchmark_min_time=0.2"]
+    made = _call(command, RUN_SECONDS, environment, cores[-1:])
+    shapes: dict[tuple[int, int], dict[str, Any]] = {}
+    for entry in json.loads(made)["benchmarks"]:
+        kind, inputs, hidden = entry["name"].split("/")[:3]
+        figures = shapes.setdefault((int(inputs), int(hidden)), {"I": int(inputs), "H": int(hidden)})
+        if kind == "step_mean":
+            figures["mean"] = entry["real_time"]
+        else:
+            figures |= {name: entry[name] for name in ("p50", "p99", "p99.9", "max")}
+    return list(shapes.values())
+
+
+def _build(cores: list[int]) -> Path:
+    # The environment's own cmake and ninja first: their scripts need not be on PATH.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    cmake = shutil.which("cmake", path=path)
+    if cmake is None:
+        raise CannotError("cmake was not found")
+    directory = cache_directory() / "cpp-build"
+    options = ["-DFASTGRU_BUILD_BENCH=ON", "-DFASTGRU_BUILD_PYTHON=OFF", "-DCMAKE_BUILD_TYPE=Release"]
+    python = f"-DPython_EXECUTABLE={sys.executable}"
+    environment = {**os.environ, "PATH": path}
+    _call([cmake, "-S", str(ROOT), "-B", str(directory), *options, python], BUILD_SECONDS, environment, cores)
+    jobs = str(len(cores))
+    build = [cmake, "--build", str(directory), "--target", "fastgru_bench", "--parallel", jobs]
+    _call(build, BUILD_SECONDS, environment, cores)
+    return directory / "bench" / "cpp" / "fastgru_bench"
+
+
+def _call(command: list[str], seconds: int, environment: dict[str, str], cores: list[int]) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+            env=environment,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        )
+    except subprocess.TimeoutExpired:
+        raise CannotError(f"{Path(command[0]).name}: not done after {seconds} s") from None
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        complaint = next((line for line in said if "error" in line.lower()), said[-1] if said else "")
+        raise CannotError(f"{Path(command[0]).name} failed: {complaint.strip()[:200]}")
+    return done.stdout

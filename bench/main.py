@@ -1,0 +1,80 @@
+"""What ``python -m fastgru bench`` does in the checkout: run, and write table, JSON and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from bench import report
+from bench.cases import SUITES
+from bench.measurement import Result, progress
+from bench.peers import PEERS
+from bench.runner import Runner, Settings
+
+QUICK = {"rounds": 3, "batch_seconds": 0.02}
+JSON_NAME, TABLE_NAME = "bench.json", "bench.txt"
+
+
+class UsageError(Exception):
+    """An option cannot be used; the message says which and why."""
+
+
+def main(options: argparse.Namespace) -> None:
+    """Run the benchmark the options ask for.
+
+    Raises
+    ------
+    UsageError
+        A name is unknown, or the output directory cannot be written.
+    """
+    output: Path = options.output
+    if options.redraw is not None:
+        results = json.loads(options.redraw.read_text(encoding="utf-8"))
+    else:
+        settings = _settings(options)
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--output {output}: {error.strerror}") from None
+        results = Runner(settings).run()
+    _write(results, output)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    chosen = Settings(
+        suites=_names("--cases", options.cases, SUITES),
+        peers=_names("--peers", options.peers, PEERS),
+        threads=options.threads,
+        match=options.match,
+    )
+    fields = {**chosen.__dict__, **(QUICK if options.quick else {})}
+    if options.rounds is not None:
+        fields["rounds"] = options.rounds
+    return Settings(**fields)
+
+
+def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names in a list parted by commas; "all" and "none" stand for themselves."""
+    if text == "all":
+        return known
+    names = [] if text == "none" else text.split(",")
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{option}: no {name!r}; there are {', '.join(known)}, all, none")
+    return tuple(name for name in known if name in names)
+
+
+def _write(results: Result, output: Path) -> None:
+    text = report.write(results)
+    print(text)
+    (output / JSON_NAME).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (output / TABLE_NAME).write_text(text, encoding="utf-8")
+    written = [JSON_NAME, TABLE_NAME]
+    try:
+        from bench import plots
+    except ImportError as error:
+        progress(f"no pictures: {error}")
+    else:
+        written += plots.draw(results, output)
+    progress(f"{output}: {', '.join(written)}")

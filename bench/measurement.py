@@ -1,0 +1,165 @@
+"""One case: every library prepares it, its results are checked, and then they are timed in turns."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import bounds, data, machine
+from bench.cases import Case
+from bench.peers import OURS
+from bench.remote import WorkerError
+
+if TYPE_CHECKING:
+    from bench.runner import Runner
+
+Result = dict[str, Any]
+
+
+class LeftOutError(WorkerError):
+    """A library does not do this case, and need not be asked again."""
+
+
+def progress(text: str) -> None:
+    """Say on standard error what is going on."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Measurement:
+    """One case, by every library that takes part."""
+
+    def __init__(self, runner: Runner, case: Case, work: Path) -> None:
+        self._runner, self._case, self._work = runner, case, work
+        self._data = work / "data.npz"
+        self._libraries = runner.libraries(case)
+        self._figures: dict[str, Result] = {}
+        self._left_out: dict[str, str] = {}
+        self._wanted: data.Arrays | None = None
+        data.save(self._data, data.make_data(case))
+
+    def times(self) -> Result:
+        """Check every library's results, then time them in turns."""
+        ready = {}
+        for label, name, threads in self._libraries:
+            if self._attempt(label, lambda n=name, t=threads, at=label: self._check(at, n, t)):
+                calls = self._attempt(label, lambda n=name, t=threads: self._calibrate(n, t))
+                if calls:
+                    ready[label] = (name, threads, calls["calls"])
+        bound = bounds.bound(self._case)
+        samples, rounds = self._take_turns(ready, bound)
+        for label, (name, threads, calls) in ready.items():
+            if label not in self._left_out:
+                self._figures[label] |= {"calls": calls, **_medians(rounds[label])}
+                self._attempt(label, lambda n=name, t=threads: self._runner.ask(n, t, "drop"))
+        return self._result(bound, samples)
+
+    def _take_turns(
+        self, ready: dict[str, tuple[str, int, int]], bound: bounds.Bound | None
+    ) -> tuple[list[Result], dict[str, list[Result]]]:
+        """Run the rounds: the machine's limits, then each library, every round beginning with another one."""
+        samples: list[Result] = []
+        rounds: dict[str, list[Result]] = {label: [] for label in ready}
+        for turn in range(self._runner.settings.rounds if ready else 0):
+            sample = self._attempt("machine", lambda: self._runner.sample_machine(bound))
+            if sample:
+                samples.append(sample)
+            order = list(ready.items())
+            for label, (name, threads, calls) in order[turn % len(order) :] + order[: turn % len(order)]:
+                if label in self._left_out:
+                    continue
+                took = self._attempt(label, lambda n=name, t=threads, c=calls: self._time(n, t, c))
+                if took:
+                    rounds[label].append(took)
+        return samples, rounds
+
+    def memory(self) -> Result:
+        """Measure the peak of each library in a process of its own."""
+        for label, name, threads in self._libraries:
+            self._runner.end(name, threads)
+            fresh = self._attempt(label, lambda n=name, t=threads: self._fresh_memory(n, t))
+            if fresh and self._attempt(label, lambda n=name, t=threads, at=label: self._compare(at, n, t)):
+                self._figures[label] |= fresh
+            self._runner.end(name, threads)
+        return self._result(None, []) | {"predicted_bytes": bounds.tape_bytes(self._case)}
+
+    def _fresh_memory(self, name: str, threads: int) -> Result:
+        self._prepare(name, threads)
+        return self._runner.ask(name, threads, "memory")
+
+    def _prepare(self, name: str, threads: int) -> None:
+        start = None if name == OURS else str(self._work / f"{OURS}.npz")
+        fields = {"case": self._case.to_json(), "data": str(self._data), "start": start}
+        answer = self._runner.ask(name, threads, "prepare", **fields)
+        if "unsupported" in answer:
+            raise LeftOutError(answer["unsupported"])
+
+    def _check(self, label: str, name: str, threads: int) -> Result:
+        self._prepare(name, threads)
+        return self._compare(label, name, threads)
+
+    def _compare(self, label: str, name: str, threads: int) -> Result:
+        """Hold a library's results against fastgru's, which come first."""
+        path = self._work / f"{label}.npz"
+        self._runner.ask(name, threads, "outputs", path=str(path))
+        results = data.load(path)
+        if self._wanted is None:
+            if label != OURS:
+                raise WorkerError("fastgru gave nothing to compare with")
+            self._wanted = results
+        error, complaint = data.difference(self._wanted, results)
+        if complaint is not None:
+            raise WorkerError(f"not timed, results differ: {complaint}")
+        self._figures[label] = {"error": error}
+        return self._figures[label] | {"checked": True}
+
+    def _calibrate(self, name: str, threads: int) -> Result:
+        seconds = self._runner.settings.batch_seconds
+        return self._runner.ask(name, threads, "calibrate", seconds=seconds)
+
+    def _time(self, name: str, threads: int, calls: int) -> Result:
+        return self._runner.ask(name, threads, "time", calls=calls)
+
+    def _attempt(self, label: str, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except WorkerError as error:
+            self._left_out[label] = str(error)
+            self._figures.pop(label, None)
+            if not isinstance(error, LeftOutError):
+                progress(f"    {label}: {error}")
+            return None
+
+    def _result(self, bound: bounds.Bound | None, samples: list[Result]) -> Result:
+        return {
+            "case": self._case.to_json(),
+            "label": self._case.label,
+            "flops": bounds.flops(self._case) if self._case.kind != "fit" else None,
+            "bound": _bound_result(self._case, bound, samples),
+            "figures": self._figures,
+            "left_out": self._left_out,
+        }
+
+
+def _medians(rounds: list[Result]) -> Result:
+    found: Result = {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
+    found["rounds"] = [r["seconds"] for r in rounds]
+    return found
+
+
+def _bound_result(case: Case, bound: bounds.Bound | None, samples: list[Result]) -> Result | None:
+    """Return the bound with the medians of what was measured between the rounds."""
+    if bound is None or not samples:
+        return None
+    gflops = statistics.median(sample["gflops"] for sample in samples) * case.threads
+    gbs = {size: statistics.median(s["gbs"][size] for s in samples) * case.threads for size, _ in bound.reads}
+    caches = machine.cache_bytes()
+    levels = ", ".join(bounds.level_of(size, caches) for size, _ in bound.reads)
+    return {
+        "name": bound.name.format(levels),
+        "seconds": bound.seconds(gflops, gbs),
+        "gflops": gflops,
+        "reads": [{"bytes": size, "times": times, "gbs": gbs[size]} for size, times in bound.reads],
+    }

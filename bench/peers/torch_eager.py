@@ -1,0 +1,140 @@
+"""PyTorch, eager."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from bench import data as bench_data
+from bench.cases import Case
+from bench.data import Arrays
+from bench.peers.base import Peer, Prepared
+
+
+class Library(Peer):
+    kinds = ("infer", "train", "stream", "fit", "memory")
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads)
+        torch.set_num_threads(threads)
+        torch.set_num_interop_threads(1)
+
+    def versions(self) -> dict[str, str]:
+        return {"torch": torch.__version__}
+
+    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what is run in place of a function of tensors."""
+        return function
+
+    def prepare(self, case: Case, data: Arrays, start: Arrays | None) -> Prepared:
+        if case.kind == "fit":
+            assert start is not None
+            return _prepare_fit(self, case, data, start)
+        gru = torch.nn.GRU(case.I, case.H, num_layers=case.L, bidirectional=case.D == 2)
+        weights = bench_data.weights_of(case, data)
+        gru.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        x = torch.from_numpy(data["x"])
+        if case.kind == "stream":
+            return self._prepare_stream(gru, x)
+        forward = self.wrap(_forward_function(gru, case, data))
+        if case.kind == "infer":
+            infer = partial(_without_gradients, forward, x)
+            return Prepared(infer, lambda: {"y": infer().numpy()})
+        return _prepare_train(gru, forward, x, torch.from_numpy(data["dy"]))
+
+    def _prepare_stream(self, gru: torch.nn.GRU, x: torch.Tensor) -> Prepared:
+        inputs = [x_t[None] for x_t in x]
+        state = [torch.zeros(1, 1, gru.hidden_size)]
+        forward = self.wrap(gru)
+
+        def step(x_t: torch.Tensor) -> torch.Tensor:
+            with torch.inference_mode():
+                y, state[0] = forward(x_t, state[0])
+                return y
+
+        def outputs() -> Arrays:
+            state[0] = torch.zeros(1, 1, gru.hidden_size)
+            return {"y": torch.cat([step(x_t) for x_t in inputs]).numpy()}
+
+        return Prepared(step, outputs, inputs)
+
+
+def _without_gradients(forward: Callable[..., Any], x: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        result: torch.Tensor = forward(x)
+        return result
+
+
+def _forward_function(gru: torch.nn.GRU, case: Case, data: Arrays) -> Callable[[torch.Tensor], torch.Tensor]:
+    if not case.ragged:
+        return lambda x: gru(x)[0]
+    lengths = torch.from_numpy(data["lengths"])
+
+    def ragged(x: torch.Tensor) -> torch.Tensor:
+        packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+        return pad_packed_sequence(gru(packed)[0], total_length=case.T)[0]
+
+    return ragged
+
+
+def _prepare_train(
+    gru: torch.nn.GRU, forward: Callable[..., Any], x: torch.Tensor, dy: torch.Tensor
+) -> Prepared:
+    x.requires_grad_()
+    variables = [x, *gru.parameters()]
+
+    def train() -> torch.Tensor:
+        for variable in variables:
+            variable.grad = None
+        y: torch.Tensor = forward(x)
+        y.backward(dy)
+        return y
+
+    def outputs() -> Arrays:
+        y = train().detach().numpy()
+        gradients = {name: value.grad.numpy() for name, value in gru.named_parameters()}
+        return {"y": y, "x": x.grad.numpy(), **gradients}
+
+    return Prepared(train, outputs)
+
+
+class _Regressor(torch.nn.Module):
+    def __init__(self, inputs: int, hidden: int, start: Arrays) -> None:
+        super().__init__()
+        self.gru = torch.nn.GRU(inputs, hidden, batch_first=True)
+        self.head = torch.nn.Linear(hidden, 1)
+        first = {n[6:]: torch.from_numpy(a.copy()) for n, a in start.items() if n.startswith("start.")}
+        self.load_state_dict(first)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.gru(x)[1][0])
+
+
+def _prepare_fit(peer: Library, case: Case, data: Arrays, start: Arrays) -> Prepared:
+    """Prepare the loop everybody writes, on tensors at hand: no DataLoader, and PyTorch's fused Adam."""
+    x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
+
+    def fit(epochs: int, shuffle: bool) -> _Regressor:
+        model = _Regressor(case.I, case.H, start)
+        run = peer.wrap(model)
+        adam = torch.optim.Adam(model.parameters(), lr=bench_data.FIT_RATE, fused=True)
+        for _ in range(epochs):
+            order = torch.randperm(len(x)) if shuffle else torch.arange(len(x))
+            for rows in order.split(case.B):
+                adam.zero_grad()
+                torch.nn.functional.mse_loss(run(x[rows]), y[rows]).backward()
+                adam.step()
+        return model
+
+    def outputs() -> Arrays:
+        model = fit(1, False)
+        with torch.inference_mode():
+            return {"prediction": np.asarray(model(x[:256])[:, 0])}
+
+    parts = bench_data.FIT_EPOCHS * (len(x) // case.B)
+    return Prepared(partial(fit, bench_data.FIT_EPOCHS, True), outputs, parts=parts)

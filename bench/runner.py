@@ -1,0 +1,178 @@
+"""The benchmark's course: which libraries, which cases, in turns, and what is kept of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from bench import bounds, cppbench, machine
+from bench.cases import SUITES, Case, make_cases
+from bench.measurement import Measurement, Result, progress
+from bench.peers import OURS, PEERS
+from bench.remote import Worker, WorkerError
+
+SCHEMA = 1
+ANSWER_SECONDS = 120.0  # for each request; one that takes longer has hung
+LIVES = 3  # a library whose process died or hung this often is not asked again
+ONE_THREAD = "fastgru, 1 thread"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line says."""
+
+    suites: tuple[str, ...] = SUITES
+    peers: tuple[str, ...] = PEERS
+    threads: int = 1
+    rounds: int = 7
+    batch_seconds: float = 0.06
+    match: str | None = None
+
+
+class Runner:
+    """One run. `run` returns everything that was found out, ready for JSON."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._workers: dict[tuple[str, int], Worker] = {}
+        self._kinds: dict[str, Sequence[str]] = {}
+        self._deaths: dict[str, int] = {}
+        self._bits = 128
+        self.absent: dict[str, str] = {}
+        self.versions: dict[str, str] = {}
+        self._cores = sorted(os.sched_getaffinity(0))
+
+    def run(self) -> Result:
+        """Measure everything. Raises `WorkerError` if fastgru itself cannot be had."""
+        began = time.monotonic()
+        cases = self._select_cases()
+        os.sched_setaffinity(0, {self._cores[0]})
+        try:
+            with tempfile.TemporaryDirectory(prefix="fastgru-bench-") as work:
+                described = self._describe_machine()
+                self._start_libraries()
+                results = self._run_cases(cases, Path(work), began)
+                steps = self._cpp()
+        finally:
+            for worker in self._workers.values():
+                worker.end()
+            os.sched_setaffinity(0, set(self._cores))
+        return {
+            "schema": SCHEMA,
+            "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+            "seconds": round(time.monotonic() - began, 1),
+            "machine": described,
+            "settings": dataclasses.asdict(self._settings),
+            "versions": self.versions,
+            "absent": self.absent,
+            "cases": results,
+            "cpp": steps,
+        }
+
+    def _select_cases(self) -> list[Case]:
+        found = [c for suite in self._settings.suites for c in make_cases(suite, self._settings.threads)]
+        needed = max((case.threads for case in found), default=1)
+        if needed > len(self._cores):
+            self.absent["threads"] = f"{needed} cores wanted, {len(self._cores)} may be used"
+            found = [case for case in found if case.threads <= len(self._cores)]
+        match = self._settings.match
+        return found if match is None else [case for case in found if match in case.name]
+
+    def _describe_machine(self) -> Result:
+        described = machine.describe()
+        described["cores used"] = len(self._cores)
+        try:
+            described["limits"] = self._worker("machine", 1).ask("limits", ANSWER_SECONDS, seconds=0.05)
+        except WorkerError as error:
+            self.absent["machine limits"] = str(error)
+        return described
+
+    def _start_libraries(self) -> None:
+        for name in (OURS, *self._settings.peers):
+            progress(f"starting {name}")
+            try:
+                hello = self._worker(name, self._settings.threads).ask("hello", ANSWER_SECONDS)
+            except WorkerError as error:
+                if name == OURS:
+                    raise
+                self.absent[name] = str(error)
+                progress(f"{name} is absent: {error}")
+                continue
+            self.versions.update(hello["versions"])
+            self._kinds[name] = hello["kinds"]
+        self._bits = machine.VECTOR_BITS.get(self.versions["isa"], 128)
+
+    def _worker(self, name: str, threads: int) -> Worker:
+        worker = self._workers.get((name, threads))
+        if worker is None or not worker.alive:
+            if worker is not None:
+                worker.end()
+            worker = self._workers[name, threads] = Worker(name, threads, self._cores[-threads:])
+        return worker
+
+    def _run_cases(self, cases: list[Case], work: Path, began: float) -> list[Result]:
+        results = []
+        for number, case in enumerate(cases, 1):
+            elapsed = time.monotonic() - began
+            progress(f"[{number}/{len(cases)}] {elapsed:.0f} s: {case.name}, {case.threads} thread(s)")
+            measured = Measurement(self, case, work)
+            results.append(measured.memory() if case.kind == "memory" else measured.times())
+        return results
+
+    def libraries(self, case: Case) -> list[tuple[str, str, int]]:
+        """Return (label, name, threads) of each library that is asked about a case, fastgru first."""
+        asked = [(OURS, OURS, case.threads)]
+        if case.suite == "threads":
+            asked.append((ONE_THREAD, OURS, 1))
+        for name, kinds in self._kinds.items():
+            kind_fits = case.kind in kinds
+            if name != OURS and kind_fits and (case.only is None or name in case.only):
+                asked.append((name, name, case.threads))
+        return asked
+
+    def ask(self, name: str, threads: int, do: str, **fields: Any) -> Result:
+        """Ask a library; raises WorkerError. One that keeps dying is not asked again."""
+        if self._deaths.get(name, 0) >= LIVES:
+            raise WorkerError(f"died or hung {LIVES} times before")
+        worker = self._worker(name, threads)
+        try:
+            return worker.ask(do, ANSWER_SECONDS, **fields)
+        except WorkerError:
+            if not worker.alive:
+                self._deaths[name] = self._deaths.get(name, 0) + 1
+            raise
+
+    def end(self, name: str, threads: int) -> None:
+        """End a library's process; the next request starts a new one."""
+        worker = self._workers.pop((name, threads), None)
+        if worker is not None:
+            worker.end()
+
+    def sample_machine(self, bound: bounds.Bound | None) -> Result | None:
+        """Measure what a bound is made of, now."""
+        if bound is None or "machine limits" in self.absent:
+            return None
+        sizes = [size for size, _ in bound.reads]
+        sample = self.ask("machine", 1, "sample", bits=self._bits, sizes=sizes, seconds=0.006)
+        return {"gflops": sample["gflops"], "gbs": {int(n): v for n, v in sample["gbs"].items()}}
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def _cpp(self) -> list[Result]:
+        if "cpp" not in self._settings.suites:
+            return []
+        progress("the C++ step: building and running bench/cpp")
+        try:
+            return cppbench.run(self._cores, self._settings.match)
+        except cppbench.CannotError as error:
+            self.absent["cpp"] = str(error)
+            return []

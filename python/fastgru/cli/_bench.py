@@ -1,0 +1,84 @@
+"""`python -m fastgru bench`: finds the benchmark in the source checkout and runs it.
+
+The benchmark compiles C++ and drives seven other libraries; it lives in the checkout's bench/ and is no part
+of the installed package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from fastgru.cli._errors import InputError
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "bench",
+        help="speed and memory, against the machine and other libraries",
+        description="Measure fastgru against what the machine can do and against other libraries, each in a "
+        "process of its own. Runs in a source checkout; bench/README.md there describes it.",
+    )
+    add = parser.add_argument
+    add(
+        "--cases",
+        metavar="LIST",
+        default="all",
+        help="core, training, streaming, deepbench, fit, stacked, threads, memory, cpp, parted by commas "
+        "(default: all)",
+    )
+    add(
+        "--peers",
+        metavar="LIST",
+        default="all",
+        help="torch, torch.compile, onnxruntime, openvino, jax, keras, onednn, parted by commas; none: "
+        "fastgru and the machine alone (default: all that are installed)",
+    )
+    add("--match", metavar="TEXT", help='only cases whose name contains this, for example "(100,1,64,128)"')
+    add("--threads", metavar="N", type=_positive, default=1, help="threads of each library (default: 1)")
+    add("--rounds", metavar="N", type=_positive, help="rounds, medians are taken over (default: 7)")
+    add("--quick", action="store_true", help="3 short rounds: for a first look, not for figures to keep")
+    add(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path("fastgru-bench"),
+        help="where bench.json, bench.txt and the pictures go (default: %(default)s)",
+    )
+    add(
+        "--redraw", metavar="JSON", type=Path, help="run nothing: table and pictures of an earlier bench.json"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the benchmark; raises InputError without a checkout and for options that cannot be used."""
+    root = find_checkout()
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    main = importlib.import_module("bench.main")
+    try:
+        main.main(options)
+    except main.UsageError as error:
+        raise InputError(str(error)) from None
+
+
+def find_checkout() -> Path:
+    """Return the checkout: the current directory, one above it, or that of an editable installation."""
+    here, package = Path.cwd(), Path(__file__).resolve().parents[2]
+    for place in (here, *here.parents, package.parent):
+        if (place / "bench" / "runner.py").is_file() and (place / "python" / "fastgru").is_dir():
+            return place
+    raise InputError(
+        "the benchmark is not part of the installed package: run this command in a checkout of fastgru's "
+        f"sources (no bench/ in {here} or above it)"
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to 1000 is wanted, not {text!r}")
+    return int(text)
