@@ -172,9 +172,10 @@ def _roofline(results: Result) -> Any:
     axes.set_xlim(0.2, 60.0)
     axes.set_ylim(0.7 * lowest, peak * 1.6)
     _ceilings(axes, limits, peak, results["settings"]["threads"])
-    placed: dict[tuple[str, float], int] = {}
-    for entry in sorted(entries, key=lambda e: (e["case"]["suite"], e["case"]["H"])):
-        _mark(axes, entry, placed)
+    x = 0.0
+    for entry in sorted(entries, key=_roofline_order):
+        x = max(intensity(Case.from_json(entry["case"])), x * 1.12)  # side by side, not on top of each other
+        _mark(axes, entry, x)
     _finish_roofline(axes, results, any(len(_speeds(entry)) > 1 for entry in entries))
     return figure
 
@@ -186,20 +187,22 @@ def _speeds(entry: Result) -> list[float]:
     return [entry["flops"] / t / 1e9 for t in [figures[OURS]["seconds"], *([min(peers)] if peers else [])]]
 
 
-def _mark(axes: Axes, entry: Result, placed: dict[tuple[str, float], int]) -> None:
-    """Draw one case; those of equal intensity stand side by side, training to the right of inference."""
+def _roofline_order(entry: Result) -> tuple[float, str, int]:
+    case = Case.from_json(entry["case"])
+    return round(intensity(case), 3), case.suite, case.H
+
+
+def _mark(axes: Axes, entry: Result, x: float) -> None:
+    """Draw one case."""
     case = Case.from_json(entry["case"])
     marker, colour, _ = MARKS[case.suite]
-    key = (case.suite, round(np.log(intensity(case)) * 3))
-    count = placed[key] = placed.get(key, 0) + 1
-    x = intensity(case) * 1.13 ** (count if case.suite == "training" else 1 - count)
     ours, *best = _speeds(entry)
     for speed in best:
         axes.plot([x, x], [speed, ours], color=colour, linewidth=1.2, alpha=0.45, zorder=2)
         axes.plot(x, speed, marker, color="white", markeredgecolor=colour, markersize=5, zorder=3)
     axes.plot(x, ours, marker, color=colour, markersize=7.5, markeredgecolor="white", zorder=4)
     text = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "fontsize": 7}
-    axes.annotate(str(case.H), (x, max(ours, *best, ours)), color=colour, zorder=5, **text)
+    axes.annotate(str(case.H), (x, max([ours, *best])), color=colour, zorder=5, **text)
 
 
 def _ceilings(axes: Axes, limits: Result, peak: float, threads: int) -> None:
@@ -229,7 +232,7 @@ def _ceilings(axes: Axes, limits: Result, peak: float, threads: int) -> None:
 
 
 def _finish_roofline(axes: Axes, results: Result, best_drawn: bool) -> None:
-    axes.set_xlabel("FLOPs per byte of weights read (cases of equal intensity side by side)")
+    axes.set_xlabel("FLOPs per byte of weights read (cases of equal intensity stand side by side)")
     axes.set_ylabel("GFLOP/s")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.measurement import Result
-from bench.peers import OURS
+from bench.peers import OURS, PEERS
 
 TITLES = {
     "core": "Inference: one call",
@@ -64,9 +64,9 @@ def _head(results: Result) -> str:
 
 
 def peers_of(entries: Iterable[Result]) -> list[str]:
-    """Return the labels besides fastgru that have figures, in order of appearance."""
-    seen = {label: None for entry in entries for label in entry["figures"] if label != OURS}
-    return list(seen)
+    """Return the labels besides fastgru that have figures, in their usual order."""
+    seen = {label for entry in entries for label in entry["figures"] if label != OURS}
+    return [*sorted(seen.difference(PEERS)), *(name for name in PEERS if name in seen)]
 
 
 def ratio(entry: Result, label: str, key: str = "seconds") -> float | None:
