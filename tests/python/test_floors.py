@@ -94,6 +94,12 @@ def test_sources_were_found() -> None:
     assert any(p.name == "gru.py" for p in python_files())
 
 
+def test_every_cpp_source_is_built() -> None:
+    listed = set(re.findall(r"\S+\.cpp", (REPO / "CMakeLists.txt").read_text(encoding="utf-8")))
+    tests = (REPO / "tests" / "cpp").glob("*.cpp")
+    assert listed == {relative(p) for p in [*cpp_files(), *tests] if p.suffix == ".cpp"}
+
+
 @pytest.mark.parametrize("path", cpp_files(), ids=relative)
 def test_cpp_file_includes_only_lower_floors(path: Path) -> None:
     folder = cpp_folder(path)
