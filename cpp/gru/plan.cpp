@@ -20,6 +20,8 @@ std::atomic<bool> g_reproducible{false};
 // an idle machine, but milliseconds when another process holds the second core: fits of small networks were
 // 70 times slower on two threads then.
 constexpr double kFlopsPerThread = 2e7;
+// A row or two read all weights once a step: what is left of them in L1 counts.
+constexpr std::int64_t kL1Bytes = 32 * 1024;
 // Hoisted W x stays in L1/L2 until the recurrence reads it.
 constexpr std::int64_t kChunkBytes = 128 * 1024;
 constexpr std::int64_t kMaxChunk = 64;
@@ -65,7 +67,8 @@ LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::i
   plan.hoist = steps > 1 && (block < 4 || weight_bytes > l2_bytes());
   if (hints.hoist >= 0) plan.hoist = hints.hoist == 1;
   if (!config.reset_after) plan.hoist = true;  // its kernels start from W x
-  plan.serpentine = (plan.hoist ? state_bytes : weight_bytes) > l2_bytes() * 3 / 4;
+  const std::int64_t cache = block <= 2 ? kL1Bytes : l2_bytes() * 3 / 4;
+  plan.serpentine = (plan.hoist ? state_bytes : weight_bytes) > cache;
   if (!plan.hoist) return plan;
   plan.chunk = std::clamp(kChunkBytes / (4 * width * block), std::int64_t{1}, std::min(kMaxChunk, steps));
   if (hints.chunk > 0) plan.chunk = std::min(hints.chunk, steps);
