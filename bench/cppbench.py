@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -21,18 +22,14 @@ class CannotError(Exception):
     """The C++ benchmark cannot be built or run here; the message says why."""
 
 
-def run(cores: list[int], match: str | None) -> list[dict[str, Any]]:
+def run(cores: list[int]) -> list[dict[str, Any]]:
     """Return one entry per shape: "I", "H", and nanoseconds a step: "mean", "p50", "p99", "p99.9", "max".
 
     Parameters
     ----------
     cores : list of int
         What may be used: all to build, the last one to run.
-    match : str or None
-        With a selection of cases this suite only runs when the text fits its name, "cpp".
     """
-    if match is not None and match not in "cpp":
-        return []
     program = _build(cores)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [str(program), "--benchmark_format=json", "--benchmark_min_time=0.2"]
@@ -54,7 +51,8 @@ def _build(cores: list[int]) -> Path:
     cmake = shutil.which("cmake", path=path)
     if cmake is None:
         raise CannotError("cmake was not found")
-    directory = cache_directory() / "cpp-build"
+    of_checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+    directory = cache_directory() / f"cpp-build-{of_checkout}"
     options = ["-DFASTGRU_BUILD_BENCH=ON", "-DFASTGRU_BUILD_PYTHON=OFF", "-DCMAKE_BUILD_TYPE=Release"]
     python = f"-DPython_EXECUTABLE={sys.executable}"
     environment = {**os.environ, "PATH": path}

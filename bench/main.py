@@ -10,7 +10,8 @@ from bench import report
 from bench.cases import SUITES
 from bench.measurement import Result, progress
 from bench.peers import PEERS
-from bench.runner import Runner, Settings
+from bench.remote import WorkerError
+from bench.runner import SCHEMA, Runner, Settings
 
 QUICK = {"rounds": 3, "batch_seconds": 0.02}
 JSON_NAME, TABLE_NAME = "bench.json", "bench.txt"
@@ -29,16 +30,41 @@ def main(options: argparse.Namespace) -> None:
         A name is unknown, or the output directory cannot be written.
     """
     output: Path = options.output
-    if options.redraw is not None:
-        results = json.loads(options.redraw.read_text(encoding="utf-8"))
-    else:
-        settings = _settings(options)
+    results = None if options.redraw is None else _read(options.redraw)
+    runner = None if results is not None else _runner(options)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--output {output}: {error.strerror}") from None
+    if runner is not None:
         try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--output {output}: {error.strerror}") from None
-        results = Runner(settings).run()
-    _write(results, output)
+            runner.run()
+        except WorkerError as error:
+            raise UsageError(f"fastgru itself does not run: {error}") from None
+        finally:  # after Ctrl-C, too: what there is
+            results = runner.found()
+            if results["cases"] or results["cpp"]:
+                _write(results, output)
+    elif results is not None:
+        _write(results, output)
+
+
+def _read(path: Path) -> Result:
+    try:
+        results: Result = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--redraw {path}: {error}") from None
+    if not isinstance(results, dict) or results.get("schema") != SCHEMA:
+        raise UsageError(f"--redraw {path}: not a result of this benchmark")
+    return results
+
+
+def _runner(options: argparse.Namespace) -> Runner:
+    settings = _settings(options)
+    runner = Runner(settings)
+    if not runner.cases and not settings.cpp:
+        raise UsageError(f"--match {settings.match!r}: no case has that in its name")
+    return runner
 
 
 def _settings(options: argparse.Namespace) -> Settings:

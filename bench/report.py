@@ -169,7 +169,9 @@ def _left_out(entries: list[Result]) -> list[str]:
 
 
 def _align(rows: list[list[str]]) -> str:
-    """Return columns of equal width: the first to the left, the others to the right."""
+    """Return columns of equal width, the first flush left, the others right; empty ones are left out."""
+    filled = [k for k in range(len(rows[0])) if any(row[k] for row in rows[1:])]
+    rows = [[row[k] for k in filled] for row in rows]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = []
     for row in rows:

@@ -20,7 +20,7 @@ from bench.remote import Worker, WorkerError
 
 SCHEMA = 1
 ANSWER_SECONDS = 120.0  # for each request; one that takes longer has hung
-LIVES = 3  # a library whose process died or hung this often is not asked again
+LIVES = 3  # a library whose process died or hung this often in a suite is left out of the rest of it
 ONE_THREAD = "fastgru, 1 thread"
 
 
@@ -35,9 +35,14 @@ class Settings:
     batch_seconds: float = 0.06
     match: str | None = None
 
+    @property
+    def cpp(self) -> bool:
+        """Whether the C++ step is asked for: it has no cases to choose from."""
+        return "cpp" in self.suites and self.match is None
+
 
 class Runner:
-    """One run. `run` returns everything that was found out, ready for JSON."""
+    """One run: `run` measures, `found` returns what was found out, also of a run cut short."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -48,32 +53,39 @@ class Runner:
         self.absent: dict[str, str] = {}
         self.versions: dict[str, str] = {}
         self._cores = sorted(os.sched_getaffinity(0))
+        self.cases = self._select_cases()
+        self._began = time.monotonic()
+        self._machine = {**machine.describe(), "cores used": len(self._cores)}
+        self._results: list[Result] = []
+        self._steps: list[Result] = []
 
-    def run(self) -> Result:
+    def run(self) -> None:
         """Measure everything. Raises `WorkerError` if fastgru itself cannot be had."""
-        began = time.monotonic()
-        cases = self._select_cases()
         os.sched_setaffinity(0, {self._cores[0]})
         try:
             with tempfile.TemporaryDirectory(prefix="fastgru-bench-") as work:
-                described = self._describe_machine()
+                self._measure_machine()
                 self._start_libraries()
-                results = self._run_cases(cases, Path(work), began)
-                steps = self._cpp()
+                self._run_cases(Path(work))
+                if self._settings.cpp:
+                    self._run_cpp()
         finally:
             for worker in self._workers.values():
                 worker.end()
             os.sched_setaffinity(0, set(self._cores))
+
+    def found(self) -> Result:
+        """Return all that was found out so far, ready for JSON."""
         return {
             "schema": SCHEMA,
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-            "seconds": round(time.monotonic() - began, 1),
-            "machine": described,
+            "seconds": round(time.monotonic() - self._began, 1),
+            "machine": self._machine,
             "settings": dataclasses.asdict(self._settings),
             "versions": self.versions,
             "absent": self.absent,
-            "cases": results,
-            "cpp": steps,
+            "cases": self._results,
+            "cpp": self._steps,
         }
 
     def _select_cases(self) -> list[Case]:
@@ -85,14 +97,13 @@ class Runner:
         match = self._settings.match
         return found if match is None else [case for case in found if match in case.name]
 
-    def _describe_machine(self) -> Result:
-        described = machine.describe()
-        described["cores used"] = len(self._cores)
+    def _measure_machine(self) -> None:
         try:
-            described["limits"] = self._worker("machine", 1).ask("limits", ANSWER_SECONDS, seconds=0.05)
+            limits = self._worker("machine", 1).ask("limits", ANSWER_SECONDS, seconds=0.05)
         except WorkerError as error:
             self.absent["machine limits"] = str(error)
-        return described
+        else:
+            self._machine["limits"] = limits
 
     def _start_libraries(self) -> None:
         for name in (OURS, *self._settings.peers):
@@ -117,14 +128,17 @@ class Runner:
             worker = self._workers[name, threads] = Worker(name, threads, self._cores[-threads:])
         return worker
 
-    def _run_cases(self, cases: list[Case], work: Path, began: float) -> list[Result]:
-        results = []
-        for number, case in enumerate(cases, 1):
-            elapsed = time.monotonic() - began
-            progress(f"[{number}/{len(cases)}] {elapsed:.0f} s: {case.name}, {case.threads} thread(s)")
+    def _run_cases(self, work: Path) -> None:
+        suite = None
+        for number, case in enumerate(self.cases, 1):
+            if case.suite != suite:
+                suite = case.suite
+                self._deaths.clear()
+            elapsed = time.monotonic() - self._began
+            threads = f"{case.threads} thread{'s' * (case.threads > 1)}"
+            progress(f"[{number}/{len(self.cases)}] {elapsed:.0f} s: {case.name}, {threads}")
             measured = Measurement(self, case, work)
-            results.append(measured.memory() if case.kind == "memory" else measured.times())
-        return results
+            self._results.append(measured.memory() if case.kind == "memory" else measured.times())
 
     def libraries(self, case: Case) -> list[tuple[str, str, int]]:
         """Return (label, name, threads) of each library that is asked about a case, fastgru first."""
@@ -140,7 +154,7 @@ class Runner:
     def ask(self, name: str, threads: int, do: str, **fields: Any) -> Result:
         """Ask a library; raises WorkerError. One that keeps dying is not asked again."""
         if self._deaths.get(name, 0) >= LIVES:
-            raise WorkerError(f"died or hung {LIVES} times before")
+            raise WorkerError(f"died or hung {LIVES} times in this suite")
         worker = self._worker(name, threads)
         try:
             return worker.ask(do, ANSWER_SECONDS, **fields)
@@ -167,12 +181,10 @@ class Runner:
     def settings(self) -> Settings:
         return self._settings
 
-    def _cpp(self) -> list[Result]:
-        if "cpp" not in self._settings.suites:
-            return []
+    def _run_cpp(self) -> None:
         progress("the C++ step: building and running bench/cpp")
         try:
-            return cppbench.run(self._cores, self._settings.match)
+            self._steps += cppbench.run(self._cores)
         except cppbench.CannotError as error:
             self.absent["cpp"] = str(error)
-            return []
+            progress(f"    cpp: {error}")

@@ -10,6 +10,7 @@
 #include <exception>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "oneapi/dnnl/dnnl.hpp"
 
@@ -26,6 +27,8 @@ struct Gru {
   memory x, y, h0, h_n, weights_x, weights_h, bias, workspace;
   memory weights_x_back, weights_h_back;
   memory dx, dy, dh0, dh_n, dweights_x, dweights_h, dbias;
+  std::vector<float>
+      states[2];  // of h0 and h_n, which swap them: a memory object that owns its data must keep it
   dnnl::primitive forward, backward;
   Args forward_args, backward_args;
 
@@ -74,8 +77,9 @@ void Gru::prepare_forward(bool train, float* wx, float* wh, float* b) {
   bias = reordered(wrap(bias_dims(), Tag::ldgo, b), dense(bias_dims(), Tag::ldgo));
   x = memory(dense(x_dims(), Tag::tnc), engine, DNNL_MEMORY_NONE);
   y = memory(dense(y_dims(), Tag::tnc), engine, DNNL_MEMORY_NONE);
-  h0 = zeros(state);
-  h_n = zeros(state);
+  for (auto& values : states) values.assign(state.get_size() / sizeof(float), 0.0f);
+  h0 = memory(state, engine, states[0].data());
+  h_n = memory(state, engine, states[1].data());
   forward = dnnl::lbr_gru_forward(desc);
   forward_args = {{DNNL_ARG_SRC_LAYER, x},
                   {DNNL_ARG_SRC_ITER, h0},

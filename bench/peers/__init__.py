@@ -22,6 +22,9 @@ PEERS = tuple(name for name in MODULES if name != OURS)
 
 
 def make_peer(name: str, threads: int) -> Peer:
-    """Import a library's module and return its `Library`; whatever the import raises passes through."""
-    library: Peer = import_module(MODULES[name]).Library(threads)
+    """Import a library's module and return its `Library`; whatever the import raises passes through.
+
+    A name that is not in `MODULES` is taken for a module.
+    """
+    library: Peer = import_module(MODULES.get(name, name)).Library(threads)
     return library

@@ -15,7 +15,7 @@ from fastgru import _core
 
 
 class Library(Peer):
-    kinds = ("infer", "train", "stream", "fit", "memory")
+    kinds: tuple[str, ...] = ("infer", "train", "stream", "fit", "memory")
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)

@@ -14,7 +14,7 @@ from bench.peers.base import Peer, Prepared
 
 
 class Library(Peer):
-    kinds = ("fit",)
+    kinds: tuple[str, ...] = ("fit",)
 
     def versions(self) -> dict[str, str]:
         return {"keras": keras.__version__, "backend": keras.backend.backend()}

@@ -15,7 +15,7 @@ from bench.peers.onnx_model import make_model
 
 
 class Library(Peer):
-    kinds = ("infer", "stream")
+    kinds: tuple[str, ...] = ("infer", "stream")
 
     def versions(self) -> dict[str, str]:
         return {"openvino": openvino.__version__.split("-")[0]}

@@ -18,7 +18,7 @@ MAX_STEPS = 10
 
 
 class Library(Eager):
-    kinds = ("infer", "train", "stream", "fit")
+    kinds: tuple[str, ...] = ("infer", "train", "stream", "fit")
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)

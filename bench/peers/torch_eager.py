@@ -17,7 +17,7 @@ from bench.peers.base import Peer, Prepared
 
 
 class Library(Peer):
-    kinds = ("infer", "train", "stream", "fit", "memory")
+    kinds: tuple[str, ...] = ("infer", "train", "stream", "fit", "memory")
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
