@@ -16,9 +16,10 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from bench.bounds import SMALL_BATCH, layer_sizes
 from bench.cases import Case
+from bench.machine import VECTOR_BITS
 from bench.measurement import Result
 from bench.peers import OURS
-from bench.report import peers_of, ratio, times_text
+from bench.report import peers_of, ratio, threads_text, times_text
 
 INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 AHEAD, BEHIND = "#2a7f9e", "#d1603d"
@@ -52,8 +53,8 @@ def draw(results: Result, output: Path) -> list[str]:
 
 def _subtitle(results: Result) -> str:
     settings, machine = results["settings"], results["machine"]
-    threads = "one thread" if settings["threads"] == 1 else f"{settings['threads']} threads"
-    return f"{machine['cpu']}, {threads}, float32, {results['date']}"
+    parts = [machine["cpu"], threads_text(settings["threads"]), results["versions"]["isa"], "float32"]
+    return ", ".join([*parts, results["date"]])
 
 
 def _ratios(results: Result) -> Any:
@@ -160,12 +161,13 @@ def _roofline(results: Result) -> Any:
     """Draw fastgru and the best peer of each case under the machine's ceilings."""
     limits = results["machine"].get("limits")
     entries = [e for e in results["cases"] if e["case"]["suite"] in MARKS and OURS in e["figures"]]
-    # A call's overhead, not the machine, is what the smallest cases show.
-    entries = [e for e in entries if e["case"]["H"] >= 32]
+    # The smallest cases and single steps show what a call costs, not the machine.
+    entries = [e for e in entries if e["case"]["H"] >= 32 and e["case"]["T"] > 1]
     if limits is None or not entries:
         return None
     figure, axes = plt.subplots(figsize=(9.6, 6.0))
-    peak = max([*limits["fma_gflops"].values(), *(e["bound"]["gflops"] for e in entries if e["bound"])])
+    bits = str(VECTOR_BITS.get(results["versions"]["isa"], 128))
+    peak = max([limits["fma_gflops"][bits], *(e["bound"]["gflops"] for e in entries if e["bound"])])
     lowest = min(_speeds(entry)[-1] for entry in entries)
     axes.set_xscale("log")
     axes.set_yscale("log")

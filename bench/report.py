@@ -29,7 +29,7 @@ def write(results: Result) -> str:
     for suite, entries in suites.items():
         title = TITLES[suite]
         if suite != "threads":
-            title += f"; {results['settings']['threads']} thread(s)"
+            title += f"; {threads_text(results['settings']['threads'])}"
         if suite == "memory":
             parts += [title + "; MB", _memory(entries)]
         else:
@@ -86,6 +86,11 @@ def number(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.3g}" if value < 10 else f"{value:.1f}"
+
+
+def threads_text(threads: int) -> str:
+    """Return "one thread" or "3 threads"."""
+    return "one thread" if threads == 1 else f"{threads} threads"
 
 
 def times_text(ratio: float) -> str:
