@@ -83,7 +83,7 @@ CONSTRUCTOR: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "sizes beyond 64 bits": (new(3, 2**64), ValueError, "hidden_size must be .* below"),
     "parameters beyond counting": (new(3, HUGE), ValueError, "more parameters than can be counted"),
     "parameters beyond memory": (new(3, 2**22), MemoryError, "not enough memory for"),
-    "layers beyond counting": (new(num_layers=2**62), ValueError, "more parameters than can be counted"),
+    "layers beyond reason": (new(num_layers=2**40), ValueError, "num_layers must be at most 65536, got"),
     "bias 1": (new(bias=1), TypeError, "bias must be a bool, got int"),
     "bidirectional text": (new(bidirectional="no"), TypeError, "bidirectional must be a bool, got str"),
     "dropout 1": (new(dropout=1.0), ValueError, r"dropout must be in \[0, 1\), got 1.0"),
