@@ -61,7 +61,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, dict[s
 
 
 def set_reproducible(enabled: bool) -> None:
-    """Ask for results that have the same bits on every machine, whatever stands beside a sample.
+    """Ask for results with the same bits whatever stands beside a sample and however many threads run.
 
     Parameters
     ----------
