@@ -37,6 +37,7 @@ struct PlanHints {
   std::int64_t chunk = 0;      // time steps of hoisted W x at once
   std::int64_t row_block = 0;  // batch rows of one work item
   int slices = 0;              // threads that share the hidden units
+  int threads = 0;             // however little work there is for them
 };
 
 struct RunOptions {

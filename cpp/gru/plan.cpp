@@ -90,7 +90,7 @@ void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t
   plan.kernels = &kernels;
   plan.steps = steps;
   plan.rows = rows;
-  plan.threads = plan_threads(config, steps, rows, num_threads);
+  plan.threads = hints.threads > 0 ? hints.threads : plan_threads(config, steps, rows, num_threads);
   // One item a thread and direction; ragged rows cost unequal time, so there they are cut finer.
   const std::int64_t directions = config.directions();
   std::int64_t items = (plan.threads + directions - 1) / directions;

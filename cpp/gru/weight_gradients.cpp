@@ -21,126 +21,125 @@ void RowRuns::close() {
   block_ends_.push_back(block_start_);
 }
 
-void RowRuns::add(std::int64_t row, const float* a, std::int64_t a_stride, const float* b,
-                  std::int64_t b_stride, std::int64_t count) {
-  while (count > 0) {
+namespace {
+
+// The run without its first `rows` rows.
+RowRun rest_of(RowRun run, std::int64_t rows) {
+  run.a += rows * run.a_stride;
+  for (int i = 0; i < kOuterParts; ++i) {
+    if (run.b[i] != nullptr) run.b[i] += rows * run.b_stride[i];
+  }
+  run.rows -= rows;
+  return run;
+}
+
+// Whether `next` begins where `last` ends. Single rows (batch 1) have no stride of their own yet: the
+// distance to the next one is it.
+bool joins(RowRun& last, const RowRun& next) {
+  if (last.rows == 1 && next.rows == 1) {
+    last.a_stride = next.a - last.a;
+    for (int i = 0; i < kOuterParts; ++i) {
+      if (last.b[i] != nullptr && next.b[i] != nullptr) last.b_stride[i] = next.b[i] - last.b[i];
+    }
+  }
+  const auto follows = [&](const float* from, std::int64_t stride, const float* to, std::int64_t to_stride) {
+    if (from == nullptr || to == nullptr) return from == to;
+    return to == from + last.rows * stride && (next.rows == 1 || to_stride == stride);
+  };
+  bool all = follows(last.a, last.a_stride, next.a, next.a_stride);
+  for (int i = 0; i < kOuterParts; ++i) {
+    all = all && follows(last.b[i], last.b_stride[i], next.b[i], next.b_stride[i]);
+  }
+  return all;
+}
+
+}  // namespace
+
+void RowRuns::add(std::int64_t row, RowRun run) {
+  while (run.rows > 0) {
     const std::int64_t block = row / kBlockRows;
     if (block != block_) {
       close();
       block_ = block;
     }
-    const std::int64_t here = std::min(count, (block + 1) * kBlockRows - row);
-    add_within_block({a, b, a_stride, b_stride, here});
+    const std::int64_t here = std::min(run.rows, (block + 1) * kBlockRows - row);
+    RowRun head = run;
+    head.rows = here;
+    add_within_block(head);
+    run = rest_of(run, here);
     row += here;
-    a += here * a_stride;
-    b += here * b_stride;
-    count -= here;
   }
 }
 
 void RowRuns::add_within_block(const RowRun& run) {
-  if (static_cast<std::int64_t>(runs_.size()) > block_start_) {
-    RowRun& last = runs_.back();
-    // Single rows (batch 1) have no stride of their own yet: the distance to the next one is it.
-    if (last.rows == 1 && run.rows == 1) {
-      last.a_stride = run.a - last.a;
-      last.b_stride = run.b - last.b;
-    }
-    const bool follows =
-        run.a == last.a + last.rows * last.a_stride && run.b == last.b + last.rows * last.b_stride;
-    const bool same = run.rows == 1 || (run.a_stride == last.a_stride && run.b_stride == last.b_stride);
-    if (follows && same) {
-      last.rows += run.rows;
-      return;
-    }
+  if (static_cast<std::int64_t>(runs_.size()) > block_start_ && joins(runs_.back(), run)) {
+    runs_.back().rows += run.rows;
+  } else {
+    runs_.push_back(run);
   }
-  runs_.push_back(run);
 }
 
 namespace {
 
-const float kOne = 1.0f;
-
-// All running rows of the tape from slot column `first` on, beside what row_of(t, count) gives: (pointer,
-// stride).
-template <class F>
-void add_rows(GradientProduct& p, const BackwardDirection& d, std::int64_t first, F row_of) {
-  for (std::int64_t t = 0; t < d.order->steps(); ++t) {
-    const std::int64_t count = d.order->active(t);
-    if (count == 0) break;
-    const auto [b, stride] = row_of(t);
-    p.rows.add(t * d.order->rows(), d.slots.at(t, 0) + first, d.slots.stride(), b, stride, count);
-  }
-  p.rows.close();
-}
-
-// The same beside the state each step started from. Where that is a zero h0 there is nothing to add.
-void add_previous_states(GradientProduct& p, const BackwardDirection& d, std::int64_t first) {
+// All running rows of the tape, beside the inputs, the state each step started from (null: a zero h0) and,
+// for reset_after=false, r*h, which the q slot kept.
+void add_rows(CellGradients& cell, const BackwardDirection& d, SequenceView<const float> x) {
   const std::int64_t steps = d.order->steps(), rows = d.order->rows();
-  const auto add = [&](std::int64_t t, std::int64_t begin, std::int64_t end, const float* b,
-                       std::int64_t stride) {
-    if (end > begin) {
-      p.rows.add(t * rows + begin, d.slots.at(t, begin) + first, d.slots.stride(), b, stride, end - begin);
+  const auto add = [&](std::int64_t t, std::int64_t begin, std::int64_t end, const float* h,
+                       std::int64_t h_stride) {
+    if (end <= begin) return;
+    const float* slots = d.slots.at(t, begin);
+    RowRun run{slots, d.slots.stride(), end - begin, {}, {}};
+    run.b[kInputPart] = x.at(t, begin);
+    run.b_stride[kInputPart] = x.row_stride;
+    run.b[kStatePart] = h;
+    run.b_stride[kStatePart] = h_stride;
+    if (!d.reset_after) {
+      run.b[kResetPart] = slots;
+      run.b_stride[kResetPart] = d.slots.stride();
     }
+    cell.rows.add(t * rows + begin, run);
   };
   for (std::int64_t t = 0; t < steps; ++t) {
     const std::int64_t running = d.order->active(t);
     const std::int64_t continued = d.reverse ? d.order->active(t + 1) : (t == 0 ? 0 : running);
     add(t, 0, continued, continued > 0 ? d.h.at(d.reverse ? t + 1 : t - 1, 0) : nullptr, d.h.row_stride);
-    if (d.h0 != nullptr) add(t, continued, running, d.h0 + continued * d.hidden, d.hidden);
+    add(t, continued, running, d.h0 == nullptr ? nullptr : d.h0 + continued * d.hidden, d.hidden);
   }
-  p.rows.close();
+  cell.rows.close();
 }
 
 }  // namespace
 
-GradientProduct& GradientProducts::add(float* gradient, std::int64_t width, std::int64_t depth,
-                                       std::int64_t rotate, std::int64_t gate_rows) {
-  if (used_ == products_.size()) products_.emplace_back();
-  GradientProduct& p = products_[used_++];
-  p.rows.clear();
-  p.width = width;
-  p.depth = depth;
-  p.rotate = rotate;
-  p.gate_rows = gate_rows;
-  p.gradient = gradient;
-  return p;
-}
-
 void GradientProducts::collect(const BackwardDirection& d, SequenceView<const float> x,
                                const CellOffsets& offsets, float* dparams) {
-  const std::int64_t hidden = d.hidden, gates = 3 * hidden;
-  // dW_ih = [da_r da_z da_n]^T x
-  add_rows(add(dparams + offsets.weight_ih, gates, x.features, 0, gates), d, hidden,
-           [&](std::int64_t t) { return std::pair(x.at(t, 0), x.row_stride); });
+  if (used_ == cells_.size()) cells_.emplace_back();
+  CellGradients& cell = cells_[used_++];
+  cell.rows.clear();
+  cell.hidden = d.hidden;
+  const std::int64_t h = d.hidden;
   float* weight_hh = dparams + offsets.weight_hh;
-  if (d.reset_after) {  // dW_hh = [dq da_r da_z]^T h_prev, whose rows are those of n, r, z
-    add_previous_states(add(weight_hh, gates, hidden, 2 * hidden, gates), d, 0);
-  } else {  // r and z as above; W_hn met r*h, which the q slot kept
-    add_previous_states(add(weight_hh, 2 * hidden, hidden, 0, gates), d, hidden);
-    add_rows(add(weight_hh, hidden, hidden, 2 * hidden, gates), d, 3 * hidden, [&](std::int64_t t) {
-      return std::pair<const float*, std::int64_t>(d.slots.at(t, 0), d.slots.stride());
-    });
+  float* bias_ih = offsets.bias_ih < 0 ? nullptr : dparams + offsets.bias_ih;
+  float* bias_hh = offsets.bias_ih < 0 ? nullptr : dparams + offsets.bias_hh;
+  // dW_ih = [da_r da_z da_n]^T x
+  cell.parts[kInputPart] = {h, 4 * h, x.features, dparams + offsets.weight_ih, bias_ih};
+  if (d.reset_after) {  // dW_hh = [dq da_r da_z]^T h_prev
+    cell.parts[kStatePart] = {0, 3 * h, h, weight_hh, bias_hh};
+    cell.parts[kResetPart] = {};
+  } else {  // r and z met h_prev, n met r*h
+    cell.parts[kStatePart] = {h, 3 * h, h, weight_hh, bias_hh};
+    cell.parts[kResetPart] = {3 * h, 4 * h, h, weight_hh, bias_hh};
   }
-  if (offsets.bias_ih < 0) return;
-  const auto one = [](std::int64_t) { return std::pair<const float*, std::int64_t>(&kOne, 0); };
-  add_rows(add(dparams + offsets.bias_ih, gates, 1, 0, gates), d, hidden, one);
-  if (d.reset_after) {
-    add_rows(add(dparams + offsets.bias_hh, gates, 1, 2 * hidden, gates), d, 0, one);
-  } else {
-    add_rows(add(dparams + offsets.bias_hh, gates, 1, 0, gates), d, hidden, one);
-  }
+  add_rows(cell, d, x);
 }
 
 namespace {
 
-// A work item takes up to this many vectors of gates: its share of packing the other operand is then a few
-// percent.
+// On one thread a piece takes at least this many vectors of gates, so that packing what stands beside them is
+// a few percent of its work.
 constexpr std::int64_t kPieceVectors = 12;
 // Some milliseconds of work, after which a piece asks whether to go on.
 constexpr double kSliceFlops = 1e9;
-
-std::int64_t pack_a_size(std::int64_t lanes) { return kBlockRows * kOuterVectors * lanes; }
 
 bool should_stop(Interrupt* interrupt, bool owner) {
   return interrupt != nullptr && (owner ? interrupt->check() : interrupt->raised());
@@ -148,54 +147,131 @@ bool should_stop(Interrupt* interrupt, bool owner) {
 
 }  // namespace
 
-// Fills pieces_; returns the largest depth.
-std::int64_t GradientProducts::cut(std::int64_t lanes, int threads) {
-  std::int64_t depth = 0;
-  pieces_.clear();
-  for (std::size_t i = 0; i < used_; ++i) {
-    const GradientProduct& p = products_[i];
-    depth = std::max(depth, p.depth);
-    const std::int64_t vectors = (panel_count(p.width, lanes) + threads - 1) / threads;
-    const std::int64_t width =
-        lanes * std::min(kPieceVectors, (vectors + 2) / 3 * 3);  // the kernel takes three at once
-    for (std::int64_t first = 0; first < p.width; first += width) {
-      pieces_.push_back({&p, first, std::min(width, p.width - first)});
-    }
-  }
-  return depth;
+std::int64_t GradientProducts::Piece::depth() const {
+  std::int64_t sum = 0;
+  for (int i = 0; i < kOuterParts; ++i) sum += wanted[i] ? cell->parts[i].depth : 0;
+  return sum;
 }
 
-void GradientProducts::run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride,
-                                 float* out, float* pack_a, float* pack_b, Interrupt* interrupt, bool owner) {
-  const GradientProduct& p = *piece.product;
-  std::fill_n(out, p.depth * stride, 0.0f);
-  const std::int64_t blocks = static_cast<std::int64_t>(p.rows.block_ends().size());
-  const double block_flops = 2.0 * kBlockRows * static_cast<double>(p.depth * piece.width);
+std::int64_t GradientProducts::Piece::stride(std::int64_t lanes) const {
+  return padded_width(last - first, lanes);
+}
+
+// The packed tape, then the sums, then of each part its results and its packed operand.
+std::int64_t GradientProducts::Piece::scratch_size(std::int64_t lanes) const {
+  return kBlockRows * kOuterVectors * lanes + stride(lanes) + depth() * (stride(lanes) + kBlockRows);
+}
+
+// Cuts `whole` into even pieces of at most `vectors` each.
+void GradientProducts::add_pieces(const Piece& whole, std::int64_t vectors, std::int64_t lanes) {
+  const std::int64_t all = panel_count(whole.last - whole.first, lanes);
+  const std::int64_t count = (all + vectors - 1) / vectors;
+  for (std::int64_t i = 0; i < count; ++i) {
+    Piece piece = whole;
+    piece.first = whole.first + all * i / count * lanes;
+    piece.last = std::min(whole.last, whole.first + all * (i + 1) / count * lanes);
+    for (int k = 0; k < kOuterParts; ++k) {
+      const WeightGradient& part = whole.cell->parts[k];
+      piece.wanted[k] = whole.wanted[k] && part.first < piece.last && part.last > piece.first;
+    }
+    if (piece.depth() > 0) pieces_.push_back(piece);  // reset_after=false: nothing meets the q slot alone
+  }
+}
+
+// All parts at once if their results then stay in L2 beside the rest, else part by part.
+void GradientProducts::cut(const CellGradients& cell, std::int64_t lanes, int threads) {
+  const auto fitting = [&](const Piece& piece) { return l2_bytes() / 3 / (4 * lanes * piece.depth()); };
+  const auto add = [&](const Piece& piece) {
+    const std::int64_t all = panel_count(piece.last - piece.first, lanes);
+    const std::int64_t share = threads > 1 ? (all + 4 * threads - 1) / (4 * threads) : all;
+    add_pieces(piece, std::min(share, std::max(fitting(piece), kPieceVectors)), lanes);
+  };
+  const bool reset = cell.parts[kResetPart].depth > 0;
+  const Piece together{&cell, 0, cell.width(), {true, true, reset}};
+  if (fitting(together) >= std::min(panel_count(cell.width(), lanes), kPieceVectors)) {
+    add(together);
+    return;
+  }
+  for (int i = 0; i < kOuterParts; ++i) {
+    const WeightGradient& part = cell.parts[i];
+    if (part.depth == 0) continue;
+    Piece alone{&cell, part.first / lanes * lanes, part.last, {false, false, false}};
+    alone.wanted[i] = true;
+    add(alone);
+  }
+}
+
+namespace {
+
+// From [column j][slot column] to the parameters' own layout, in squares: both sides then stay in L1.
+void write_gradient(const CellGradients& cell, const WeightGradient& part, std::int64_t first,
+                    std::int64_t last, const float* out, std::int64_t stride, const float* sums) {
+  constexpr std::int64_t kSquare = 16;
+  const std::int64_t begin = std::max(first, part.first), end = std::min(last, part.last);
+  for (std::int64_t j0 = 0; j0 < part.depth; j0 += kSquare) {
+    const std::int64_t j_end = std::min(j0 + kSquare, part.depth);
+    for (std::int64_t i = begin; i < end; ++i) {
+      float* to = part.gradient + cell.gate_row(i) * part.depth;
+      for (std::int64_t j = j0; j < j_end; ++j) to[j] = out[j * stride + i - first];
+    }
+  }
+  if (part.bias == nullptr) return;
+  for (std::int64_t i = begin; i < end; ++i) part.bias[cell.gate_row(i)] = sums[i - first];
+}
+
+}  // namespace
+
+void GradientProducts::run_piece(const KernelTable& kernels, const Piece& piece, float* scratch,
+                                 Interrupt* interrupt, bool owner) {
+  const CellGradients& cell = *piece.cell;
+  const std::int64_t lanes = kernels.lanes, stride = piece.stride(lanes);
+  OuterArgs args{};
+  args.runs = cell.rows.runs().data();
+  args.block_ends = cell.rows.block_ends().data();
+  args.first = piece.first;
+  args.last = piece.last;
+  args.width = cell.width();
+  args.out_stride = stride;
+  args.pack_a = scratch;
+  args.sums = scratch + kBlockRows * kOuterVectors * lanes;
+  float* out = args.sums + stride;
+  std::fill_n(args.sums, (1 + piece.depth()) * stride, 0.0f);
+  float* pack = out + piece.depth() * stride;
+  for (int i = 0; i < kOuterParts; ++i) {
+    if (!piece.wanted[i]) continue;
+    const WeightGradient& part = cell.parts[i];
+    args.parts[i] = {part.first, part.last, part.depth, out, pack};
+    out += part.depth * stride;
+    pack += part.depth * kBlockRows;
+  }
+  const std::int64_t blocks = static_cast<std::int64_t>(cell.rows.block_ends().size());
+  const double block_flops = 2.0 * kBlockRows * static_cast<double>(piece.depth() * stride);
   const std::int64_t slice = static_cast<std::int64_t>(kSliceFlops / block_flops) + 1;
   for (std::int64_t block = 0; block < blocks; block += slice) {
     if (should_stop(interrupt, owner)) return;
-    kernels.outer({p.rows.runs().data(), p.rows.block_ends().data(), block, std::min(block + slice, blocks),
-                   piece.first, piece.width, p.depth, out, stride, pack_a, pack_b});
+    args.first_block = block;
+    args.last_block = std::min(block + slice, blocks);
+    kernels.outer(args);
   }
-  for (std::int64_t i = 0; i < piece.width; ++i) {
-    float* to = p.gradient + (piece.first + i + p.rotate) % p.gate_rows * p.depth;
-    for (std::int64_t j = 0; j < p.depth; ++j) to[j] = out[j * stride + i];
+  for (int i = 0; i < kOuterParts; ++i) {
+    if (!piece.wanted[i]) continue;
+    write_gradient(cell, cell.parts[i], piece.first, piece.last, args.parts[i].out, stride, args.sums);
   }
 }
 
 Status GradientProducts::run(const KernelTable& kernels, int threads, AlignedBuffer<float>& scratch,
                              Interrupt* interrupt) {
-  const std::int64_t lanes = kernels.lanes, depth = cut(lanes, threads);
-  const std::int64_t stride = kPieceVectors * lanes;
-  const std::int64_t size = depth * stride + pack_a_size(lanes) + (kBlockRows * depth + 15) / 16 * 16;
+  pieces_.clear();
+  for (std::size_t i = 0; i < used_; ++i) cut(cells_[i], kernels.lanes, threads);
+  std::int64_t size = 0;
+  for (const Piece& piece : pieces_)
+    size = std::max(size, (piece.scratch_size(kernels.lanes) + 15) / 16 * 16);
   if (!scratch.reserve(size * threads))
     return {ErrorCode::out_of_memory, "no memory for the weight gradients"};
   parallel_for(static_cast<std::int64_t>(pieces_.size()), threads, [&](std::int64_t item, int thread) {
     const FlushDenormals flush;
-    float* out = scratch.data() + thread * size;
-    float* pack_a = out + depth * stride;
-    run_piece(kernels, pieces_[static_cast<std::size_t>(item)], stride, out, pack_a,
-              pack_a + pack_a_size(lanes), interrupt, thread == 0);
+    run_piece(kernels, pieces_[static_cast<std::size_t>(item)], scratch.data() + thread * size, interrupt,
+              thread == 0);
   });
   return interrupt != nullptr && interrupt->raised() ? Status::interrupted() : Status();
 }

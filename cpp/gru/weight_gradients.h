@@ -1,22 +1,22 @@
-// Weight gradients of one (layer, direction): a few large products over all (t, b) rows.
+// Weight gradients of a layer's cells: a few large products over all (t, b) rows.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "gru/recurrence.h"
+#include "runtime/aligned.h"
 
 namespace fastgru {
 
-// Rows of two operands, cut into blocks of kBlockRows rows by absolute row number t*B + b. Block sums are
-// added in order, so that the sum is the same tree whatever is computed when and by whom, and more exact than
-// one long chain: over 6400 rows about a seventh of its error.
+// Rows of the tape with what stands beside them, cut into blocks of kBlockRows rows by absolute row number
+// t*B + b. Block sums are added in order, so that the sum is the same tree whatever is computed when and by
+// whom, and more exact than one long chain: over 6400 rows about a seventh of its error.
 class RowRuns {
  public:
   void clear();
-  // `count` rows from absolute row number `row` on; runs that continue each other are joined.
-  void add(std::int64_t row, const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride,
-           std::int64_t count);
+  // Rows from absolute row number `row` on; runs that continue each other are joined.
+  void add(std::int64_t row, RowRun run);
   void close();
 
   const std::vector<RowRun>& runs() const { return runs_; }
@@ -30,14 +30,28 @@ class RowRuns {
   std::int64_t block_ = 0, block_start_ = 0;
 };
 
-// gradient[(i + rotate) % gate_rows][j] = sum over rows of a[row][i] * b[row][j], i < width, j < depth
-struct GradientProduct {
-  RowRuns rows;
-  std::int64_t width = 0, depth = 0, rotate = 0, gate_rows = 0;
-  float* gradient = nullptr;  // row-major, `depth` columns
+// What stands beside the tape's rows, numbered as in RowRun::b.
+enum GradientPart { kInputPart, kStatePart, kResetPart };
+static_assert(kResetPart + 1 == kOuterParts);
+
+// gradient[gate row of column i][j] = sum over rows of a[row][i] * b[row][j], first <= i < last, j < depth.
+// Slot columns r, z, n are gate rows 0, 1, 2, and the q slot is n's row again.
+struct WeightGradient {
+  std::int64_t first = 0, last = 0, depth = 0;  // slot columns; none: not wanted
+  float* gradient = nullptr;                    // row-major, `depth` columns
+  float* bias = nullptr;                        // the sums of a's columns alone; null: not wanted
 };
 
-// The products of some cells. Its memory is kept for the next ones.
+struct CellGradients {
+  RowRuns rows;
+  std::int64_t hidden = 0;
+  WeightGradient parts[kOuterParts];
+
+  std::int64_t width() const { return kSlots * hidden; }
+  std::int64_t gate_row(std::int64_t column) const { return (column + 2 * hidden) % (kGates * hidden); }
+};
+
+// The gradients of some cells. Its memory is kept for the next ones.
 class GradientProducts {
  public:
   void clear() { used_ = 0; }
@@ -51,18 +65,23 @@ class GradientProducts {
   Status run(const KernelTable& kernels, int threads, AlignedBuffer<float>& scratch, Interrupt* interrupt);
 
  private:
+  // Some slot columns of one cell, for all parts or for one of them.
   struct Piece {
-    const GradientProduct* product;
-    std::int64_t first, width;
+    const CellGradients* cell;
+    std::int64_t first, last;
+    bool wanted[kOuterParts];
+
+    std::int64_t depth() const;
+    std::int64_t stride(std::int64_t lanes) const;
+    std::int64_t scratch_size(std::int64_t lanes) const;
   };
 
-  GradientProduct& add(float* gradient, std::int64_t width, std::int64_t depth, std::int64_t rotate,
-                       std::int64_t gate_rows);
-  std::int64_t cut(std::int64_t lanes, int threads);
-  static void run_piece(const KernelTable& kernels, const Piece& piece, std::int64_t stride, float* out,
-                        float* pack_a, float* pack_b, Interrupt* interrupt, bool owner);
+  void cut(const CellGradients& cell, std::int64_t lanes, int threads);
+  void add_pieces(const Piece& whole, std::int64_t vectors, std::int64_t lanes);
+  static void run_piece(const KernelTable& kernels, const Piece& piece, float* scratch, Interrupt* interrupt,
+                        bool owner);
 
-  std::vector<GradientProduct> products_;
+  std::vector<CellGradients> cells_;
   std::size_t used_ = 0;
   std::vector<Piece> pieces_;
 };

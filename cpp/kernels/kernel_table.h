@@ -25,7 +25,8 @@ namespace fastgru {
 constexpr int kGates = 3;
 constexpr int kSlots = 4;
 constexpr int kBlockRows = 256;   // rows of one block of a weight gradient's sum
-constexpr int kOuterVectors = 8;  // vectors of gates a weight gradient's tile takes at most
+constexpr int kOuterVectors = 3;  // vectors of gates a weight gradient's tile takes at most
+constexpr int kOuterParts = 3;    // weight gradients that share the tape's rows
 
 // Which panels of the hidden units a call computes, and in which order. Going through them backwards at every
 // other step finds the last step's weights still in the cache (H=512, batch 1: 1.5 times faster); the bits
@@ -114,26 +115,36 @@ struct InputGemmArgs {
   int64_t gx_stride;
 };
 
-// Some (t, b) rows of both operands of a weight gradient, at fixed strides.
+// Some (t, b) rows of the tape, and what stands beside them in a weight gradient: inputs, previous states.
+// All at fixed strides. Null: zeros.
 struct RowRun {
   const float* a;
-  const float* b;
-  int64_t a_stride, b_stride, rows;
+  int64_t a_stride, rows;
+  const float* b[kOuterParts];
+  int64_t b_stride[kOuterParts];
 };
 
-// out[j][i] += sum over rows of b[row][j] * a[row][first + i], i < width: the gradient transposed, vectors
-// along the gates. The sum is taken over blocks of at most kBlockRows rows, each from zero, and the block
-// sums are added in order.
+// out[j][i] += sum over rows of b[row][j] * a[row][i], first <= i < last, j < depth: a gradient transposed,
+// vectors along the gates. Vectors that reach over the ends of the range are written whole.
+struct OuterPart {
+  int64_t first, last;  // columns of a; none: the part is not wanted
+  int64_t depth;        // columns of b
+  float* out;           // row j begins at out + j * out_stride, with the call's first column
+  float* pack;          // scratch: kBlockRows * depth floats
+};
+
+// The sums are taken over blocks of at most kBlockRows rows, each from zero, and the block sums are added in
+// order.
 struct OuterArgs {
   const RowRun* runs;
   const int64_t* block_ends;  // runs of block k end at block_ends[k]
   int64_t first_block, last_block;
-  int64_t first, width;  // columns of a
-  int64_t depth;         // columns of b
-  float* out;            // rows of padded width
+  int64_t first, last;  // columns of a that this call takes; `first` is a multiple of the lanes
+  int64_t width;        // all columns of a
+  OuterPart parts[kOuterParts];
+  float* sums;  // sums[i] += sum over rows of a[row][i], from the call's first column on; padded
   int64_t out_stride;
   float* pack_a;  // scratch: kBlockRows * kOuterVectors * lanes floats
-  float* pack_b;  // scratch: kBlockRows * depth floats
 };
 
 // One step of Adam (Kingma and Ba 2015) over `count` parameters. The corrections for the step number are in

@@ -1,23 +1,13 @@
 // Weight gradients: sums of outer products over (t, b) rows. Included once per ISA, after gemm.inl.
 //
 // Vectors run along the columns of a (the gates, which lie side by side in the tape), so that an input of one
-// feature is as well off as one of a thousand. Both operands of a block are packed first: the tape's rows lie
+// feature is as well off as one of a thousand. The operands of a block are packed first: the tape's rows lie
 // 16 H bytes apart, and read where they stand they miss the L1 sets and the TLB at every row (H = 256: four
-// times slower).
+// times slower). All gradients that need a piece of the tape take it from the same packing; packed once per
+// gradient (twice for the weights, twice for the biases) it was a seventh of a training call.
 
 namespace fastgru {
 namespace {
-
-// Runs f(row number within the block, a row, b row) over the runs of one block; returns its number of rows.
-template <class F>
-FASTGRU_INLINE int64_t for_block_rows(const RowRun* run, const RowRun* end, F f) {
-  int64_t count = 0;
-  for (; run != end; ++run) {
-    for (int64_t i = 0; i < run->rows; ++i)
-      f(count++, run->a + i * run->a_stride, run->b + i * run->b_stride);
-  }
-  return count;
-}
 
 struct OuterTile {
   // out[r][p] += sum over rows of b[row][r] * a[row][p], both packed; out rows are out_stride apart.
@@ -52,62 +42,126 @@ struct OuterTile {
   template <int R>
   static void run(int64_t vectors, const float* a, const float* b, int64_t rows, float* out,
                   int64_t out_stride) {
-    if constexpr (R == 1) {
-      if (vectors == 8) return run_vectors<R, 8>(a, b, rows, out, out_stride);
-    }
-    if constexpr (R <= 2) {
-      if (vectors == 4) return run_vectors<R, 4>(a, b, rows, out, out_stride);
-    }
     if (vectors == 3) return run_vectors<R, 3>(a, b, rows, out, out_stride);
     if (vectors == 2) return run_vectors<R, 2>(a, b, rows, out, out_stride);
     run_vectors<R, 1>(a, b, rows, out, out_stride);
   }
 };
 
-// [row][some vectors], the last one filled up with zeros. `valid`: columns of a left from `column` on.
-inline void pack_vectors(const RowRun* first, const RowRun* end, int64_t column, int64_t some, int64_t valid,
-                         float* to) {
-  const int64_t full = valid < some * kLanes ? valid / kLanes : some;
-  for_block_rows(first, end, [&](int64_t, const float* a, const float*) {
-    for (int64_t p = 0; p < full; ++p, to += kLanes) store(to, load(a + column + p * kLanes));
-    if (full < some) {
-      store(to, load_n(a + column + full * kLanes, static_cast<int>(valid - full * kLanes)));
-      to += kLanes;
+// [row][P vectors], what lies beyond the `valid` columns filled up with zeros; adds the rows' sum to `sums`.
+struct PackVectors {
+  template <int P>
+  static void run(const RowRun* run, const RowRun* end, int64_t column, int64_t valid, float* to,
+                  float* sums) {
+    Vec acc[P];
+    FASTGRU_UNROLL
+    for (int p = 0; p < P; ++p) acc[p] = zero();
+    for (; run != end; ++run) {
+      const float* a = run->a + column;
+      for (int64_t i = 0; i < run->rows; ++i, a += run->a_stride, to += P * kLanes) {
+        FASTGRU_UNROLL
+        for (int p = 0; p < P; ++p) {
+          const Vec v = p + 1 < P ? load(a + p * kLanes) : load_upto(a + p * kLanes, valid - p * kLanes);
+          store(to + p * kLanes, v);
+          acc[p] = add(acc[p], v);
+        }
+      }
     }
+    FASTGRU_UNROLL
+    for (int p = 0; p < P; ++p) store(sums + p * kLanes, add(load(sums + p * kLanes), acc[p]));
+  }
+};
+
+struct PackTile {
+  template <int R>
+  static void run(const RowRun* run, const RowRun* end, int part, int64_t column, float* to) {
+    for (; run != end; ++run) {
+      const float* from = run->b[part];
+      for (int64_t i = 0; i < run->rows; ++i, to += R) {
+        FASTGRU_UNROLL
+        for (int c = 0; c < R; ++c) to[c] = from == nullptr ? 0.0f : from[column + c];
+        if (from != nullptr) from += run->b_stride[part];
+      }
+    }
+  }
+};
+
+// Runs of one block, and how many of its rows come before them.
+struct BlockRows {
+  const RowRun *first, *end;
+  int64_t rows, before;
+};
+
+inline int64_t count_rows(const RowRun* first, const RowRun* end) {
+  int64_t rows = 0;
+  for (; first != end; ++first) rows += first->rows;
+  return rows;
+}
+
+// Packs a part's operand, [tile of columns][row][column], without the rows at either end where it is zero.
+inline BlockRows pack_part(const BlockRows& block, int part, const OuterPart& p) {
+  BlockRows there = block;
+  if (p.first >= p.last) return {block.first, block.first, 0, 0};
+  while (there.first != there.end && there.first->b[part] == nullptr) ++there.first;
+  while (there.first != there.end && there.end[-1].b[part] == nullptr) --there.end;
+  there.before = count_rows(block.first, there.first);
+  there.rows = count_rows(there.first, there.end);
+  for_even_parts(p.depth, kTileRows, [&](int64_t j, int64_t columns) {
+    with_rows<PackTile>(columns, there.first, there.end, part, j, p.pack + j * there.rows);
+  });
+  return there;
+}
+
+// The packed group of vectors [v, v + some) into one part.
+inline void outer_part(const OuterArgs& g, const OuterPart& p, const BlockRows& there, int64_t v,
+                       int64_t some) {
+  const int64_t begin = v * kLanes, stride = some * kLanes;
+  if (there.rows == 0 || p.first >= begin + stride || p.last <= begin) return;
+  const float* a = g.pack_a + there.before * stride;
+  for_even_parts(p.depth, kTileRows, [&](int64_t j, int64_t columns) {
+    with_rows<OuterTile>(columns, some, a, p.pack + j * there.rows, there.rows,
+                         p.out + j * g.out_stride + begin - g.first, g.out_stride);
   });
 }
 
-// [tile of columns][row][column]
-inline void pack_tiles(const RowRun* first, const RowRun* end, int64_t rows, int64_t depth, float* to) {
-  for_even_parts(depth, kTileRows, [&](int64_t j, int64_t columns) {
-    float* tile = to + j * rows;
-    for_block_rows(first, end, [&](int64_t, const float*, const float* b) {
-      for (int64_t c = 0; c < columns; ++c) tile[c] = b[j + c];
-      tile += columns;
+// Where groups of vectors should not reach over: the first vector of a part's range, or the one behind it.
+inline int64_t next_border(const OuterArgs& g, int64_t v, int64_t last) {
+  int64_t border = last;
+  for (int part = 0; part < kOuterParts; ++part) {
+    const OuterPart& p = g.parts[part];
+    const int64_t ends[] = {p.first / kLanes, panel_count(p.last)};
+    for (const int64_t end : ends) {
+      if (p.first < p.last && end > v && end < border) border = end;
+    }
+  }
+  return border;
+}
+
+inline void outer_block(const OuterArgs& g, const BlockRows& block) {
+  BlockRows there[kOuterParts];
+  for (int part = 0; part < kOuterParts; ++part) there[part] = pack_part(block, part, g.parts[part]);
+  const int64_t last = panel_count(g.last);
+  for (int64_t v = g.first / kLanes; v < last;) {
+    const int64_t border = next_border(g, v, last);
+    for_even_parts(border - v, kOuterVectors, [&](int64_t offset, int64_t some) {
+      const int64_t column = (v + offset) * kLanes;
+      float* sums = g.sums + column - g.first;
+      with_rows<PackVectors, kOuterVectors>(some, block.first, block.end, column, g.width - column, g.pack_a,
+                                            sums);
+      for (int part = 0; part < kOuterParts; ++part) {
+        outer_part(g, g.parts[part], there[part], v + offset, some);
+      }
     });
-  });
+    v = border;
+  }
 }
 
 void outer(const OuterArgs& g) {
-  const int64_t vectors = panel_count(g.width);
   int64_t start = g.first_block == 0 ? 0 : g.block_ends[g.first_block - 1];
-  for (int64_t block = g.first_block; block < g.last_block; ++block) {
-    const RowRun* first = g.runs + start;
-    const RowRun* end = g.runs + g.block_ends[block];
-    start = g.block_ends[block];
-    int64_t rows = 0;
-    for (const RowRun* run = first; run != end; ++run) rows += run->rows;
-    pack_tiles(first, end, rows, g.depth, g.pack_b);
-    for (int64_t vector = 0; vector < vectors;) {
-      const int64_t some = panels_at_once(g.depth, vectors - vector);
-      const int64_t i = vector * kLanes;
-      pack_vectors(first, end, g.first + i, some, g.width - i, g.pack_a);
-      for_even_parts(g.depth, kTileRows, [&](int64_t j, int64_t columns) {
-        with_rows<OuterTile>(columns, some, g.pack_a, g.pack_b + j * rows, rows, g.out + j * g.out_stride + i,
-                             g.out_stride);
-      });
-      vector += some;
-    }
+  for (int64_t k = g.first_block; k < g.last_block; ++k) {
+    const RowRun *first = g.runs + start, *end = g.runs + g.block_ends[k];
+    outer_block(g, {first, end, count_rows(first, end), 0});
+    start = g.block_ends[k];
   }
 }
 

@@ -111,8 +111,29 @@ TEST_CASE("threads, hoisting, chunks and row blocks do not change a bit") {
         for (const int hoist : {0, 1}) {
           for (const std::int64_t block : {1, 3, 8, 19}) {
             RunOptions options;
-            options.num_threads = threads;
-            options.hints = {hoist, block + 2, block, 0};
+            options.hints = {hoist, block + 2, block, 0, threads};
+            check_same(run_with(problem, options), plain);
+          }
+        }
+      }
+    }
+  });
+}
+
+// Weight gradients are cut into pieces of columns: with all that stands beside the tape at once, or (wide
+// layers, whose results leave no room in the cache) one after the other.
+TEST_CASE("pieces of the weight gradients agree with float64, and threads do not change a bit of them") {
+  for_each_isa([](const std::string&) {
+    for (const bool reset_after : {true, false}) {
+      for (const bool h0 : {false, true}) {
+        EngineError worst;
+        for (const std::int64_t hidden : {100, 480}) {
+          const GruCase<float> problem(sized(hidden + 3, hidden, reset_after), 5, 9, true, h0);
+          check_case(problem, worst);
+          const Results<float> plain = run_with(problem, {});
+          for (const int threads : {2, 3, 8}) {
+            RunOptions options;
+            options.hints.threads = threads;
             check_same(run_with(problem, options), plain);
           }
         }
@@ -132,8 +153,7 @@ TEST_CASE("threads that share the hidden units do not change a bit") {
         for (const int slices : {2, 3, 8}) {
           for (const int hoist : {0, 1}) {
             RunOptions options;
-            options.num_threads = slices;
-            options.hints = {hoist, 7, 0, slices};
+            options.hints = {hoist, 7, 0, slices, slices};
             check_same(run_with(problem, options), plain);
           }
         }
