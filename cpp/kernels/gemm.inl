@@ -6,14 +6,6 @@
 namespace fastgru {
 namespace {
 
-#if defined(_MSC_VER)
-#define FASTGRU_INLINE __forceinline
-#define FASTGRU_UNROLL
-#else
-#define FASTGRU_INLINE inline __attribute__((always_inline))
-#define FASTGRU_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 inline int64_t padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 inline int64_t panel_count(int64_t n) { return (n + kLanes - 1) / kLanes; }
 

@@ -12,17 +12,21 @@ namespace {
 
 template <class F>
 FASTGRU_INLINE void map_vectors(const float* x, float* y, int64_t n, F f) {
-  for (int64_t i = 0; i < n; i += kLanes) store_upto(y + i, f(load_upto(x + i, n - i)), n - i);
+  for (int64_t i = 0; i < n; i += kLanes) {
+    Vec v[1] = {load_upto(x + i, n - i)};
+    f(v);
+    store_upto(y + i, v[0], n - i);
+  }
 }
 
 void map_exp(const float* x, float* y, int64_t n) {
-  map_vectors(x, y, n, [](Vec v) { return exp(v); });
+  map_vectors(x, y, n, [](Vec(&v)[1]) { exp(v); });
 }
 void map_sigmoid(const float* x, float* y, int64_t n) {
-  map_vectors(x, y, n, [](Vec v) { return sigmoid(v); });
+  map_vectors(x, y, n, [](Vec(&v)[1]) { sigmoid(v); });
 }
 void map_tanh(const float* x, float* y, int64_t n) {
-  map_vectors(x, y, n, [](Vec v) { return tanh(v); });
+  map_vectors(x, y, n, [](Vec(&v)[1]) { tanh(v); });
 }
 
 constexpr KernelTable make_table(const char* name) {

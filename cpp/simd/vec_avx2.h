@@ -13,6 +13,7 @@ struct Vec {
 
 constexpr int kLanes = 8;
 constexpr int kTileRows = 4;  // 4 rows x 3 gates = 12 accumulators, 3 weights, 1 broadcast
+constexpr int kEpilogueRows = 2;
 
 inline __m256i lane_mask(int n) {
   const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

@@ -13,6 +13,7 @@ struct Vec {
 
 constexpr int kLanes = 16;
 constexpr int kTileRows = 8;  // 8 rows x 3 gates = 24 accumulators, 3 weights, 1 broadcast
+constexpr int kEpilogueRows = 4;
 
 inline __mmask16 lane_mask(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kLanes = 4;
 constexpr int kTileRows = 4;
+constexpr int kEpilogueRows = 2;
 
 struct Vec {
   float v[kLanes];

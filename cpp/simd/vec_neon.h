@@ -14,6 +14,7 @@ struct Vec {
 
 constexpr int kLanes = 4;
 constexpr int kTileRows = 6;  // 6 rows x 3 gates = 18 accumulators, 3 weights, 6 broadcasts
+constexpr int kEpilogueRows = 3;
 
 inline Vec zero() { return {vdupq_n_f32(0.0f)}; }
 inline Vec set1(float x) { return {vdupq_n_f32(x)}; }
