@@ -23,7 +23,7 @@ constexpr double kFlopsPerThread = 2e7;
 // A row or two read all weights once a step: what is left of them in L1 counts.
 constexpr std::int64_t kL1Bytes = 32 * 1024;
 // Hoisted W x stays in L1/L2 until the recurrence reads it. Where W has to come from beyond L2, a chunk is
-// worth more room: it reads W once (batch 4, H=1024: 2.1 times faster than W x step by step), and at least 64
+// worth more room: it reads W once (batch 4, H=1024: 2.1 times faster than W x step by step), and at least 32
 // rows of it.
 constexpr std::int64_t kChunkBytes = 128 * 1024;
 constexpr std::int64_t kChunkRows = 32;
