@@ -55,10 +55,7 @@ Status BatchPass<S>::reserve(std::int64_t steps, std::int64_t rows) {
 template <class S>
 void BatchPass<S>::gather(const TrainingData& data, const Scaling& scaling, const std::int64_t* order,
                           std::int64_t first, std::int64_t rows, int threads) {
-  steps_ = data.x.steps;
   rows_ = rows;
-  gather_scaled(data.x, order, first, rows, scaling.x_mean, scaling.x_scale, x_.data(), threads);
-  gather_scaled(data.y, order, first, rows, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
   weighted_ = data.sample_weight != nullptr;
   has_lengths_ = data.lengths != nullptr;
   for (std::int64_t b = 0; b < rows; ++b) {
@@ -66,6 +63,14 @@ void BatchPass<S>::gather(const TrainingData& data, const Scaling& scaling, cons
     if (weighted_) sample_weight_[at] = data.sample_weight[order[first + b]];
     if (has_lengths_) lengths_[at] = data.lengths[order[first + b]];
   }
+  steps_ = data.x.steps;
+  if (has_lengths_) {  // no more steps than the longest row of the mini-batch has
+    steps_ = std::max<std::int64_t>(1, *std::max_element(lengths_.begin(), lengths_.begin() + rows));
+  }
+  const BlockRows inputs{order, first, rows, steps_, has_lengths_ ? lengths_.data() : nullptr};
+  gather_scaled(data.x, inputs, scaling.x_mean, scaling.x_scale, x_.data(), threads);
+  const BlockRows targets{order, first, rows, 1, nullptr};
+  gather_scaled(data.y, targets, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
 }
 
 template <class S>

@@ -1,6 +1,8 @@
 #include "nn/predictor.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "gru/checks.h"
 #include "nn/loss.h"
@@ -17,16 +19,6 @@ std::int64_t block_rows(const NetworkConfig& config, std::int64_t steps, std::in
   const std::int64_t row_bytes = steps * (config.gru.input_size + config.head_inputs()) * item_size;
   const std::int64_t enough = std::min(std::int64_t{32} * threads, kMost / row_bytes);
   return std::clamp<std::int64_t>(kNearCache / row_bytes, std::max<std::int64_t>(enough, 1), 8192);
-}
-
-// result = the rows of a block for this call, once the sizes are known to be countable.
-template <class S>
-Status plan_blocks(const NetworkConfig& config, const SampleArray& x, const RunOptions& options,
-                   std::int64_t& result) {
-  FASTGRU_RETURN_IF_ERROR(check_memory(config.gru, x.steps, 1, sizeof(S)));
-  const int threads = usable_threads(options.num_threads);
-  result = std::min(std::max<std::int64_t>(x.samples, 1), block_rows(config, x.steps, sizeof(S), threads));
-  return {};
 }
 
 }  // namespace
@@ -55,21 +47,65 @@ Status Predictor<S>::reserve(const NetworkConfig& config, std::int64_t steps, st
   return fits ? Status() : out_of_memory();
 }
 
+// Longer sequences first, so that the rows of a block end nearly together.
 template <class S>
-Status Predictor<S>::run_block(const NetworkVersion<S>& version, const SampleArray& x,
-                               const std::int64_t* lengths, std::int64_t first, std::int64_t rows,
+const std::int64_t* Predictor<S>::order_of(const std::int64_t* lengths, std::int64_t samples) {
+  if (lengths == nullptr || std::is_sorted(lengths, lengths + samples, std::greater<>())) return nullptr;
+  order_.resize(static_cast<std::size_t>(samples));
+  std::iota(order_.begin(), order_.end(), std::int64_t{0});
+  std::sort(order_.begin(), order_.end(), [lengths](std::int64_t a, std::int64_t b) {
+    return lengths[a] != lengths[b] ? lengths[a] > lengths[b] : a < b;
+  });
+  return order_.data();
+}
+
+template <class S>
+Status Predictor<S>::plan_block(const NetworkConfig& config, const SampleArray& x,
+                                const std::int64_t* lengths, BlockRows& block, const RunOptions& options) {
+  block.steps = x.steps;
+  if (lengths != nullptr) block.steps = std::max<std::int64_t>(1, lengths[block.sample(0)]);
+  FASTGRU_RETURN_IF_ERROR(check_memory(config.gru, block.steps, 1, sizeof(S)));
+  const int threads = usable_threads(options.num_threads);
+  block.rows = std::min(x.samples - block.first, block_rows(config, block.steps, sizeof(S), threads));
+  FASTGRU_RETURN_IF_ERROR(reserve(config, block.steps, block.rows));
+  if (lengths == nullptr) return {};
+  lengths_.resize(std::max(lengths_.size(), static_cast<std::size_t>(block.rows)));
+  for (std::int64_t b = 0; b < block.rows; ++b) {
+    lengths_[static_cast<std::size_t>(b)] = lengths[block.sample(b)];
+  }
+  block.lengths = lengths_.data();
+  return {};
+}
+
+template <class S>
+Status Predictor<S>::run_block(const NetworkVersion<S>& version, const SampleArray& x, const BlockRows& block,
                                const RunOptions& options) {
   if (options.interrupt != nullptr && options.interrupt->check()) return Status::interrupted();
   const NetworkConfig& config = version.params->layout().config();
   const Scaling& scaling = *version.scaling;
-  gather_scaled(x, nullptr, first, rows, scaling.x_mean, scaling.x_scale, x_.data(), options.num_threads);
+  gather_scaled(x, block, scaling.x_mean, scaling.x_scale, x_.data(), options.num_threads);
   ForwardArgs<S> args;
-  args.x = dense_view<const S>(x_.data(), x.steps, rows, x.features);
-  args.lengths = lengths == nullptr ? nullptr : lengths + first;
+  args.x = dense_view<const S>(x_.data(), block.steps, block.rows, x.features);
+  args.lengths = block.lengths;
   args.h_n = h_n_.data();
   FASTGRU_RETURN_IF_ERROR(forward(version.params->gru(), args, workspace_, options));
-  top_states(config.gru, h_n_.data(), rows, states_.data());
-  head_forward(version.params->head(), states_.data(), rows, outputs_.data());
+  top_states(config.gru, h_n_.data(), block.rows, states_.data());
+  head_forward(version.params->head(), states_.data(), block.rows, outputs_.data());
+  return {};
+}
+
+template <class S>
+template <class Use>
+Status Predictor<S>::for_blocks(const NetworkVersion<S>& version, const SampleArray& x,
+                                const std::int64_t* lengths, const RunOptions& options, Use use) {
+  const NetworkConfig& config = version.params->layout().config();
+  BlockRows block;
+  block.order = order_of(lengths, x.samples);
+  for (; block.first < x.samples; block.first += block.rows) {
+    FASTGRU_RETURN_IF_ERROR(plan_block(config, x, lengths, block, options));
+    FASTGRU_RETURN_IF_ERROR(run_block(version, x, block, options));
+    use(block);
+  }
   return {};
 }
 
@@ -78,15 +114,13 @@ Status Predictor<S>::predict(const NetworkVersion<S>& version, const SampleArray
                              const std::int64_t* lengths, S* out, const RunOptions& options) {
   const NetworkConfig& config = version.params->layout().config();
   FASTGRU_RETURN_IF_ERROR(validate_inputs(x, lengths, config));
-  std::int64_t block = 0;
-  FASTGRU_RETURN_IF_ERROR(plan_blocks<S>(config, x, options, block));
-  FASTGRU_RETURN_IF_ERROR(reserve(config, x.steps, block));
-  for (std::int64_t first = 0; first < x.samples; first += block) {
-    const std::int64_t rows = std::min(block, x.samples - first);
-    FASTGRU_RETURN_IF_ERROR(run_block(version, x, lengths, first, rows, options));
-    unscale_outputs(*version.scaling, outputs_.data(), rows, out + first * config.output_size);
-  }
-  return {};
+  const std::int64_t outputs = config.output_size;
+  return for_blocks(version, x, lengths, options, [&](const BlockRows& block) {
+    unscale_outputs(*version.scaling, outputs_.data(), block.rows, outputs_.data());
+    for (std::int64_t b = 0; b < block.rows; ++b) {
+      std::copy_n(outputs_.data() + b * outputs, outputs, out + block.sample(b) * outputs);
+    }
+  });
 }
 
 template <class S>
@@ -94,18 +128,17 @@ Status Predictor<S>::evaluate(const NetworkVersion<S>& version, const TrainingDa
                               const RunOptions& options, double& loss) {
   const NetworkConfig& config = version.params->layout().config();
   FASTGRU_RETURN_IF_ERROR(validate(data, config));
-  std::int64_t block = 0;
-  FASTGRU_RETURN_IF_ERROR(plan_blocks<S>(config, data.x, options, block));
-  FASTGRU_RETURN_IF_ERROR(reserve(config, data.x.steps, block));
   const Scaling& scaling = *version.scaling;
   double sum = 0;
-  for (std::int64_t first = 0; first < data.x.samples; first += block) {
-    const std::int64_t rows = std::min(block, data.x.samples - first);
-    FASTGRU_RETURN_IF_ERROR(run_block(version, data.x, data.lengths, first, rows, options));
-    gather_scaled(data.y, nullptr, first, rows, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
-    const double* weights = data.sample_weight == nullptr ? nullptr : data.sample_weight + first;
-    add_squared_error(outputs_.data(), targets_.data(), weights, rows, config.output_size, sum);
-  }
+  FASTGRU_RETURN_IF_ERROR(for_blocks(version, data.x, data.lengths, options, [&](const BlockRows& block) {
+    const BlockRows targets{block.order, block.first, block.rows, 1, nullptr};
+    gather_scaled(data.y, targets, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
+    for (std::int64_t b = 0; b < block.rows; ++b) {
+      const double* weight = data.sample_weight == nullptr ? nullptr : data.sample_weight + block.sample(b);
+      add_squared_error(outputs_.data() + b * config.output_size, targets_.data() + b * config.output_size,
+                        weight, 1, config.output_size, sum);
+    }
+  }));
   loss = sum / (static_cast<double>(data.x.samples * config.output_size) * mean_weight(data));
   return {};
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "gru/engine.h"
 #include "nn/version.h"
@@ -27,11 +28,21 @@ class Predictor {
 
  private:
   Status reserve(const NetworkConfig& config, std::int64_t steps, std::int64_t rows);
-  // Scaled outputs of the samples first ... first+rows-1, in outputs_.
-  Status run_block(const NetworkVersion<S>& version, const SampleArray& x, const std::int64_t* lengths,
-                   std::int64_t first, std::int64_t rows, const RunOptions& options);
+  // The order in which samples are taken; null: their own.
+  const std::int64_t* order_of(const std::int64_t* lengths, std::int64_t samples);
+  // How many rows and steps the block from block.first on has, and their lengths.
+  Status plan_block(const NetworkConfig& config, const SampleArray& x, const std::int64_t* lengths,
+                    BlockRows& block, const RunOptions& options);
+  // Scaled outputs of the block, in outputs_.
+  Status run_block(const NetworkVersion<S>& version, const SampleArray& x, const BlockRows& block,
+                   const RunOptions& options);
+  // use(block) after each block was run.
+  template <class Use>
+  Status for_blocks(const NetworkVersion<S>& version, const SampleArray& x, const std::int64_t* lengths,
+                    const RunOptions& options, Use use);
 
   Workspace<S> workspace_;
+  std::vector<std::int64_t> order_, lengths_;
   AlignedBuffer<S> x_, h_n_, states_, outputs_, targets_;
 };
 

@@ -42,32 +42,38 @@ struct Gather {
   static constexpr std::int64_t kRows = 32;  // per item: their cache lines stay in L1 over several steps
 
   const SampleArray& source;
-  const std::int64_t* order;
-  std::int64_t first, rows;
+  const BlockRows& block;
   const double* mean;
   const double* scale;
   S* out;
 
   void run(std::int64_t item) const {
-    const std::int64_t begin = item * kRows, end = std::min(rows, begin + kRows);
+    const std::int64_t begin = item * kRows, end = std::min(block.rows, begin + kRows);
     const Source* starts[kRows];
+    std::int64_t strides[kRows], lengths[kRows];
     for (std::int64_t b = begin; b < end; ++b) {
-      const std::int64_t sample = order == nullptr ? first + b : order[first + b];
-      starts[b - begin] = static_cast<const Source*>(source.data) + sample * source.sample_stride;
+      const std::int64_t sample = block.sample(b);
+      starts[b - begin] = source.start<Source>(sample);
+      strides[b - begin] = source.stride(sample);
+      lengths[b - begin] = block.length(b);
     }
     const std::int64_t features = source.features;
-    for (std::int64_t t = 0; t < source.steps; ++t) {
+    for (std::int64_t t = 0; t < block.steps; ++t) {
       for (std::int64_t b = begin; b < end; ++b) {
-        const Source* from = starts[b - begin] + t * source.step_stride;
-        scale_rows(from, 1, features, mean, scale, out + (t * rows + b) * features);
+        S* to = out + (t * block.rows + b) * features;
+        if (t < lengths[b - begin]) {
+          scale_rows(starts[b - begin] + t * strides[b - begin], 1, features, mean, scale, to);
+        } else {
+          std::fill_n(to, features, S(0));
+        }
       }
     }
   }
 
   void run_all(int threads) const {
     constexpr std::int64_t kWorthAThread = 1 << 18;
-    const std::int64_t items = (rows + kRows - 1) / kRows;
-    if (rows * source.steps * source.features < kWorthAThread) threads = 1;
+    const std::int64_t items = (block.rows + kRows - 1) / kRows;
+    if (block.rows * block.steps * source.features < kWorthAThread) threads = 1;
     parallel_for(items, threads, [this](std::int64_t item, int) { run(item); });
   }
 };
@@ -96,7 +102,7 @@ Status validate_inputs(const SampleArray& x, const std::int64_t* lengths, const 
         ", wanted (samples, steps, features) with at least one step and features = input_size = " +
         std::to_string(config.gru.input_size));
   }
-  if (x.data == nullptr && x.samples > 0) return Status::invalid("x has no data");
+  if (!x.has_data() && x.samples > 0) return Status::invalid("x has no data");
   return check_lengths(lengths, x.samples, x.steps);
 }
 
@@ -104,7 +110,7 @@ Status validate(const TrainingData& data, const NetworkConfig& config) {
   FASTGRU_RETURN_IF_ERROR(validate_inputs(data.x, data.lengths, config));
   if (data.x.samples == 0) return Status::invalid("x has no samples, wanted at least one");
   if (data.y.samples != data.x.samples || data.y.steps != 1 || data.y.features != config.output_size ||
-      data.y.data == nullptr) {
+      !data.y.has_data()) {
     return Status::invalid("y has shape (" + std::to_string(data.y.samples) + ", " +
                            std::to_string(data.y.features) + "), wanted (" + std::to_string(data.x.samples) +
                            ", " + std::to_string(config.output_size) + "): the samples of x and output_size");
@@ -121,15 +127,14 @@ double mean_weight(const TrainingData& data) {
 }
 
 template <class S>
-void gather_scaled(const SampleArray& source, const std::int64_t* order, std::int64_t first,
-                   std::int64_t rows, const std::vector<double>& mean, const std::vector<double>& scale,
-                   S* out, int threads) {
+void gather_scaled(const SampleArray& source, const BlockRows& block, const std::vector<double>& mean,
+                   const std::vector<double>& scale, S* out, int threads) {
   const double* m = mean.data();
   const double* s = scale.data();
   if (source.type == SampleType::float64) {
-    Gather<S, double>{source, order, first, rows, m, s, out}.run_all(threads);
+    Gather<S, double>{source, block, m, s, out}.run_all(threads);
   } else {
-    Gather<S, float>{source, order, first, rows, m, s, out}.run_all(threads);
+    Gather<S, float>{source, block, m, s, out}.run_all(threads);
   }
 }
 
@@ -145,10 +150,10 @@ void unscale_outputs(const Scaling& scaling, const S* outputs, std::int64_t rows
   }
 }
 
-template void gather_scaled(const SampleArray&, const std::int64_t*, std::int64_t, std::int64_t,
-                            const std::vector<double>&, const std::vector<double>&, float*, int);
-template void gather_scaled(const SampleArray&, const std::int64_t*, std::int64_t, std::int64_t,
-                            const std::vector<double>&, const std::vector<double>&, double*, int);
+template void gather_scaled(const SampleArray&, const BlockRows&, const std::vector<double>&,
+                            const std::vector<double>&, float*, int);
+template void gather_scaled(const SampleArray&, const BlockRows&, const std::vector<double>&,
+                            const std::vector<double>&, double*, int);
 template void unscale_outputs(const Scaling&, const float*, std::int64_t, float*);
 template void unscale_outputs(const Scaling&, const double*, std::int64_t, double*);
 

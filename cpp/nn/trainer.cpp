@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
 #include <string>
 #include <utility>
 
@@ -62,12 +61,9 @@ Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& ve
     params_source_ = version.params;
   }
   batch_losses_.clear();
-  order_.resize(static_cast<std::size_t>(samples));
-  if (options_.shuffle) {
-    const auto epoch = static_cast<std::uint64_t>(epoch_);
-    if (!shuffle_order(order_.data(), samples, options_.seed, epoch, interrupt)) return Status::interrupted();
-  } else {
-    std::iota(order_.begin(), order_.end(), std::int64_t{0});
+  if (!order_.set(samples, options_.batch_size, data.lengths, options_.shuffle, options_.seed,
+                  static_cast<std::uint64_t>(epoch_), interrupt)) {
+    return Status::interrupted();
   }
   batch_losses_.reserve(static_cast<std::size_t>((samples - 1) / options_.batch_size + 1));
   return {};

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "nn/batch_order.h"
 #include "nn/batch_pass.h"
 #include "nn/network.h"
 #include "nn/optimizer.h"
@@ -15,7 +16,7 @@ namespace fastgru {
 struct TrainerOptions {
   OptimizerOptions optimizer;
   std::int64_t batch_size = 32;
-  bool shuffle = true;
+  bool shuffle = true;  // see BatchOrder
   std::uint64_t seed =
       0;  // keys the order of the samples (with the epoch) and the dropout masks (with the step)
   int num_threads = 0;  // 0: the process-wide setting. The bits do not depend on it.
@@ -71,7 +72,7 @@ class Trainer {
   Weights<S> weights_;                                     // of params_, once assigned
   AlignedBuffer<S> params_, updated_, gradient_;           // layout().total() values each
   std::shared_ptr<const NetworkParams<S>> params_source_;  // the version that params_ came from or became
-  std::vector<std::int64_t> order_;
+  BatchOrder order_;
   std::vector<double> batch_losses_;
   std::int64_t epoch_ = 0;
 };

@@ -19,23 +19,45 @@
 namespace fastgru::bindings {
 namespace {
 
+// The lengths of a call: those of a list's sequences, or the caller's, for an array.
+Column<std::int64_t> lengths_of(const Sequences& x, py::handle lengths) {
+  if (x.lengths() != nullptr && !lengths.is_none()) {
+    raise_value_error("lengths must be None when x is a list: its sequences have their own");
+  }
+  return {read_lengths(lengths, x.total()), x.rows()};
+}
+
 // The samples of a call, kept alive.
 struct PyTrainingData {
-  Numbers x, y;
-  Operand<double> sample_weight;
-  Operand<std::int64_t> lengths;
+  Sequences x;
+  Numbers y;
+  std::vector<const void*> y_starts;
+  Column<double> sample_weight;
+  Column<std::int64_t> lengths;
   TrainingData view;
 
   PyTrainingData(const NetworkConfig& config, py::handle x_in, py::handle y_in, py::handle weight_in,
-                 py::handle lengths_in) {
-    x = read_numbers(x_in, "x", "(N, T, input_size)", false);
-    view.x = sequences_of(x, config.gru.input_size);
-    y = read_numbers(y_in, "y", "(N, output_size)", false);
-    view.y = targets_of(y, view.x.samples, config.output_size);
-    sample_weight = read_weights(weight_in, view.x.samples);
-    view.sample_weight = sample_weight.data;
-    lengths = read_lengths(lengths_in, view.x.samples);
-    view.lengths = lengths.data;
+                 py::handle lengths_in, py::handle rows_in)
+      : x(x_in, "x", config.gru.input_size, rows_in),
+        y(read_numbers(y_in, "y", "(N, output_size)", false)),
+        sample_weight(read_weights(weight_in, x.total()), x.rows()),
+        lengths(lengths_of(x, lengths_in)) {
+    view.x = x.view();
+    view.y = targets_of(y, x.total(), config.output_size);
+    if (!x.rows().all()) choose_targets();
+    view.sample_weight = sample_weight.data();
+    view.lengths = x.lengths() != nullptr ? x.lengths() : lengths.data();
+  }
+
+  void choose_targets() {
+    const std::int64_t count = x.rows().count(0);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t row = x.rows()[i];
+      y_starts.push_back(y.type == SampleType::float32 ? static_cast<const void*>(view.y.start<float>(row))
+                                                       : view.y.start<double>(row));
+    }
+    view.y.starts = y_starts.data();
+    view.y.samples = count;
   }
 };
 
@@ -94,17 +116,17 @@ class PyNetwork {
          read_column(y_mean, "y_mean", outputs), read_column(y_scale, "y_scale", outputs)}));
   }
 
-  py::object predict(py::handle x_in, py::handle lengths_in, int num_threads) const {
+  py::object predict(py::handle x_in, py::handle lengths_in, py::handle rows_in, int num_threads) const {
     if (num_threads < 0)
       raise_value_error("num_threads must be at least 0, got " + std::to_string(num_threads));
-    const Numbers x = read_numbers(x_in, "x", "(N, T, input_size)", false);
-    const SampleArray view = sequences_of(x, config().gru.input_size);
-    const Operand<std::int64_t> lengths = read_lengths(lengths_in, view.samples);
-    raise_if_error(validate_inputs(view, lengths.data, config()));  // before the result is allocated
-    py::object out = new_array<S>({view.samples, config().output_size});
+    const Sequences x(x_in, "x", config().gru.input_size, rows_in);
+    const Column<std::int64_t> given = lengths_of(x, lengths_in);
+    const std::int64_t* lengths = x.lengths() != nullptr ? x.lengths() : given.data();
+    raise_if_error(validate_inputs(x.view(), lengths, config()));  // before the result is allocated
+    py::object out = new_array<S>({x.view().samples, config().output_size});
     run_released(
         [&](const RunOptions& options) {
-          return network_->predict(view, lengths.data, data_of<S>(out), options);
+          return network_->predict(x.view(), lengths, data_of<S>(out), options);
         },
         num_threads);
     return out;
@@ -127,8 +149,9 @@ class PyTrainer {
     raise_if_error(Trainer<S>::make(network.core(), options, trainer_));
   }
 
-  double run_epoch(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths) {
-    const PyTrainingData data(config(), x, y, sample_weight, lengths);
+  double run_epoch(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths,
+                   py::handle rows) {
+    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows);
     const Exclusive exclusive(busy_, "trainer");
     double loss = 0;
     run_released(
@@ -136,8 +159,9 @@ class PyTrainer {
     return loss;
   }
 
-  double evaluate(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths) const {
-    const PyTrainingData data(config(), x, y, sample_weight, lengths);
+  double evaluate(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths,
+                  py::handle rows) const {
+    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows);
     double loss = 0;
     run_released(
         [&](const RunOptions& options) { return trainer_->evaluate(data.view, options.interrupt, loss); });
@@ -263,7 +287,7 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
       .def("set_scaling", &Net::set_scaling, py::arg("x_mean"), py::arg("x_scale"), py::arg("y_mean"),
            py::arg("y_scale"))
       .def("predict", &Net::predict, py::arg("x"), py::arg("lengths") = py::none(),
-           py::arg("num_threads") = 0)
+           py::arg("rows") = py::none(), py::arg("num_threads") = 0)
       .def("stream", &Net::stream, py::arg("batch_size") = 1);
 }
 
@@ -297,9 +321,9 @@ void bind_trainers(py::module_& module, const std::string& suffix) {
            py::arg("batch_size") = t.batch_size, py::arg("shuffle") = t.shuffle, py::arg("seed") = t.seed,
            py::arg("num_threads") = t.num_threads)
       .def("run_epoch", &Train::run_epoch, py::arg("x"), py::arg("y"), py::arg("sample_weight") = none,
-           py::arg("lengths") = none)
+           py::arg("lengths") = none, py::arg("rows") = none)
       .def("evaluate", &Train::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight") = none,
-           py::arg("lengths") = none)
+           py::arg("lengths") = none, py::arg("rows") = none)
       .def_property_readonly("batch_losses", &Train::batch_losses)
       .def_property_readonly("epoch", &Train::epoch)
       .def_property_readonly("step_count", &Train::step_count)

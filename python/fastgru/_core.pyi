@@ -101,7 +101,11 @@ class _Network(Generic[_S]):
         self, x_mean: ArrayLike, x_scale: ArrayLike, y_mean: ArrayLike, y_scale: ArrayLike
     ) -> None: ...
     def predict(
-        self, x: ArrayLike, lengths: ArrayLike | None = None, num_threads: int = 0
+        self,
+        x: ArrayLike | list[NDArray[Any]],
+        lengths: ArrayLike | None = None,
+        rows: ArrayLike | None = None,
+        num_threads: int = 0,
     ) -> NDArray[_S]: ...
 
 @type_check_only
@@ -115,17 +119,19 @@ class _Trainer(Generic[_S]):
     def step_count(self) -> int: ...
     def run_epoch(
         self,
-        x: ArrayLike,
+        x: ArrayLike | list[NDArray[Any]],
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
+        rows: ArrayLike | None = None,
     ) -> float: ...
     def evaluate(
         self,
-        x: ArrayLike,
+        x: ArrayLike | list[NDArray[Any]],
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
+        rows: ArrayLike | None = None,
     ) -> float: ...
     def get_state(self) -> dict[str, Any]: ...
     def set_state(self, state: Mapping[str, Any]) -> None: ...

@@ -81,10 +81,39 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         "X: .*must be a string or a real number",
     ),
     "X ragged": (fit([[1.0] * n for n in range(1, 13)]), ValueError, "X: its parts differ in length"),
-    "X ragged arrays": (
-        fit([np.ones((n, 2)) for n in range(1, 13)]),
+    "X list, other features": (
+        fit([np.ones((3, 2)), np.ones((3, 4))], [0, 1]),
         ValueError,
-        "X: its parts differ in length",
+        r"X\[1\] has shape \(3, 4\) and X\[0\] has \(3, 2\)",
+    ),
+    "X list, mixed ranks": (
+        fit([np.ones((3, 1)), np.ones(3)], [0, 1]),
+        ValueError,
+        r"X\[1\] has shape \(3,\)",
+    ),
+    "X list, empty sequence": (
+        fit([np.ones((3, 2)), np.ones((0, 2))], [0, 1]),
+        ValueError,
+        r"X\[1\] has shape \(0, 2\): .* at least one time step",
+    ),
+    "X list of 3-D": (fit([X3, X3], [0, 1]), ValueError, r"X\[0\] has shape \(12, 5, 2\): in a list, each"),
+    "X list with a number": (fit([np.ones((3, 2)), 3.0], [0, 1]), ValueError, r"X\[1\]"),
+    "X list NaN": (fit([*X3[:6], *put(X3[6:], np.nan)]), ValueError, r"Input X\[6\] contains NaN"),
+    "X list inf": (fit([*X3[:6], *put(X3[6:], -np.inf)]), ValueError, r"Input X\[6\] contains infinity"),
+    "X list beyond float32": (fit([*X3[:6], *put(X3[6:], HUGE)]), ValueError, r"Input X\[6\] .* too large"),
+    "X list complex": (fit([*X3[:11], X3[0] + 1j]), ValueError, "Complex data not supported"),
+    "X list text": (fit([*X3[:11], X3[0].astype(str)]), ValueError, r"X\[11\]: .*bytes/strings"),
+    "X list sparse": (fit([X3[0], scipy.sparse.csr_matrix(X3[0])], [0, 1]), TypeError, r"X\[1\]"),
+    "X list shorter than y": (fit(list(X3[:11])), ValueError, r"inconsistent numbers of samples: \[11, 12\]"),
+    "predict list, other features": (
+        predict([np.ones((3, 4))]),
+        ValueError,
+        "X has 4 features, but GRURegressor is expecting 2",
+    ),
+    "predict list after 2-D": (
+        predict(list(X2), X2),
+        ValueError,
+        "X has 3 dimensions, but GRURegressor was fitted with 2",
     ),
     "X sparse": (fit(scipy.sparse.csr_matrix(X2)), TypeError, "Sparse data was passed for X"),
     "X frame with text": (

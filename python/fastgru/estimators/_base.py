@@ -110,8 +110,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         """Check `y` and return what the head is trained on: (n_samples, n_head_outputs) of `self.dtype`."""
 
     @abstractmethod
-    def _target_scaling(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Standard:
-        """Return the scaling of encoded targets."""
+    def _target_scaling(self, samples: Samples) -> Standard:
+        """Return the scaling of the encoded targets."""
 
     @abstractmethod
     def _validation_score(
@@ -185,8 +185,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         threads = thread_count(self.n_jobs)
 
         def validate() -> float:
-            raw = network.predict(unseen.X, num_threads=threads)
-            return self._validation_score(unseen.y, raw, unseen.weight)
+            raw = network.predict(unseen.X, rows=unseen.rows, num_threads=threads)
+            return self._validation_score(unseen.chosen_y, raw, unseen.chosen_weight)
 
         self._loop(network, trainer, validate).run(samples.take(np.sort(train)), history)
 
@@ -197,7 +197,7 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         return FitLoop(network, trainer, self.max_iter, self.tol, self.n_iter_no_change, progress, validate)
 
     def _new_network(self, samples: Samples, seed: int) -> Network:
-        n_features = samples.X.shape[2]
+        n_features = samples.n_features
         architecture: Architecture = {
             "input_size": n_features,
             "hidden_size": int(self.hidden_size),
@@ -212,8 +212,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         network.set_parameters(initial_parameters(network, architecture, seed))
         inputs = identity(n_features)
         if self.standardize:
-            inputs = standard(samples.X, samples.weight, name="X")
-        outputs = self._target_scaling(samples.y, samples.weight)
+            inputs = standard(samples.X, samples.weight, name="X", rows=samples.rows)
+        outputs = self._target_scaling(samples)
         network.set_scaling(inputs.mean, inputs.scale, outputs.mean, outputs.scale)
         self._architecture = architecture
         return network

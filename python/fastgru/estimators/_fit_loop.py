@@ -113,7 +113,9 @@ class FitLoop:
             self.progress.close()
 
     def _epoch(self, samples: Samples) -> float:
-        return float(self.trainer.run_epoch(samples.X, samples.y, sample_weight=samples.weight))
+        return float(
+            self.trainer.run_epoch(samples.X, samples.y, sample_weight=samples.weight, rows=samples.rows)
+        )
 
     def _say_converged(self) -> None:
         what = "Training loss" if self.validate is None else "Validation score"

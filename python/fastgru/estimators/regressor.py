@@ -10,6 +10,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 
 from fastgru.estimators._base import BaseGRU
+from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
 from fastgru.estimators._validation import check_real_targets
 
@@ -50,7 +51,8 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
     max_iter : int, default=200
         Epochs at most: how often each sample is used.
     shuffle : bool, default=True
-        Put the samples in a new order each epoch.
+        Put the samples in a new order each epoch. Sequences of unlike length then share a mini-batch with
+        their like.
     random_state : int, RandomState instance or None, default=None
         Decides the initial weights, the order of samples, dropout and the validation split. An int gives the
         same bits at every fit, at any number of threads.
@@ -143,6 +145,14 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
     (80,)
     >>> est.score(X[300:], y[300:]) > 0.99
     True
+
+    Sequences of unlike length:
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(rng.integers(3, 30), 2)) for _ in range(200)]
+    >>> y = np.array([sequence[-1].sum() for sequence in X])
+    >>> GRURegressor(hidden_size=16, max_iter=50, random_state=0).fit(X, y).score(X, y) > 0.9
+    True
     """
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
@@ -151,9 +161,12 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            The sequences, of one variable or several. Finite real numbers; arrays of
-            float32 and float64 are read where they lie, whatever their strides.
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, of one variable or several. Finite real numbers; arrays of float32 and float64,
+            memory-mapped ones too, are read where they lie, whatever their strides. Sequences of unlike
+            length are a list (or a tuple, or an array of objects) of arrays (n_timesteps_i, n_features) or
+            (n_timesteps_i,); nothing is padded, and mini-batches are put together from sequences of about
+            the same length. A nested list of numbers is a table.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The targets, finite real numbers.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -191,7 +204,7 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
             The sequences, as in :meth:`fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The targets.
@@ -245,10 +258,10 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
             raise ValueError(f"y has {targets.shape[1]} outputs, but the fit before had {self.n_outputs_}")
         return targets
 
-    def _target_scaling(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Standard:
+    def _target_scaling(self, samples: Samples) -> Standard:
         if not self.standardize:
-            return identity(y.shape[1])
-        return standard(y, sample_weight, name="y", answers_in=self.dtype)
+            return identity(samples.y.shape[1])
+        return standard(samples.y, samples.weight, name="y", rows=samples.rows, answers_in=self.dtype)
 
     def _validation_score(
         self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None
