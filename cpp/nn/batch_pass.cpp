@@ -7,47 +7,26 @@
 #include "gru/dropout.h"
 #include "nn/head.h"
 #include "nn/loss.h"
-#include "nn/predictor.h"
 
 namespace fastgru {
-namespace {
-
-// The gradient of top_states(): zero for the layers below.
-template <class S>
-void spread_to_top(const GruConfig& config, const S* d_states, std::int64_t rows, S* d_h_n) {
-  const std::int64_t hidden = config.hidden_size, directions = config.directions();
-  const std::int64_t below = (config.num_layers - 1) * directions * rows * hidden;
-  std::fill_n(d_h_n, below, S(0));
-  for (std::int64_t direction = 0; direction < directions; ++direction) {
-    for (std::int64_t b = 0; b < rows; ++b) {
-      std::copy_n(d_states + (b * directions + direction) * hidden, hidden,
-                  d_h_n + below + (direction * rows + b) * hidden);
-    }
-  }
-}
-
-}  // namespace
-
-template <class S>
-std::int64_t BatchPass<S>::state_size() const {
-  return layout_.config().head_inputs();
-}
 
 template <class S>
 Status BatchPass<S>::reserve(std::int64_t steps, std::int64_t rows) {
-  const NetworkConfig& config = layout_.config();
-  FASTGRU_RETURN_IF_ERROR(check_memory(config.gru, steps, rows, sizeof(S)));
-  if (!product_fits({rows, config.output_size, sizeof(S)})) return out_of_memory();
-  const std::int64_t all_states = config.gru.num_layers * rows * state_size(),
-                     outputs = rows * config.output_size;
-  const bool fits = x_.reserve(steps * rows * config.gru.input_size) &&
-                    y_.reserve(steps * rows * state_size()) && h_n_.reserve(all_states) &&
-                    d_h_n_.reserve(all_states) && states_.reserve(rows * state_size()) &&
-                    d_states_.reserve(rows * state_size()) && outputs_.reserve(outputs) &&
-                    d_outputs_.reserve(outputs) && targets_.reserve(outputs);
+  const NetworkConfig& c = config();
+  FASTGRU_RETURN_IF_ERROR(check_memory(c.gru, steps, rows, sizeof(S)));
+  const std::int64_t heads = c.sequence ? steps * rows : rows, width = c.head_inputs();
+  if (!product_fits({heads, c.answers(), sizeof(S)})) return out_of_memory();
+  const std::int64_t all_states = c.gru.num_layers * rows * width, outputs = heads * c.answers();
+  const bool copied = !c.sequence || c.head_dropout > 0;  // else the head reads the states where they are
+  const bool fits = x_.reserve(steps * rows * c.gru.input_size) && y_.reserve(steps * rows * width) &&
+                    d_y_.reserve(c.reads_all_steps() ? steps * rows * width : 0) &&
+                    h_n_.reserve(all_states) && d_h_n_.reserve(all_states) &&
+                    pooled_.reserve(copied ? heads * width : 0) &&
+                    d_pooled_.reserve(c.sequence ? 0 : heads * width) && outputs_.reserve(outputs) &&
+                    d_outputs_.reserve(outputs) && targets_.reserve(heads * c.targets());
   if (!fits) return out_of_memory();
   const auto count = static_cast<std::size_t>(rows);
-  sample_weight_.resize(std::max(sample_weight_.size(), count));
+  weights_.resize(std::max(weights_.size(), static_cast<std::size_t>(heads)));
   lengths_.resize(std::max(lengths_.size(), count));
   return {};
 }
@@ -56,55 +35,92 @@ template <class S>
 void BatchPass<S>::gather(const TrainingData& data, const Scaling& scaling, const std::int64_t* order,
                           std::int64_t first, std::int64_t rows, int threads) {
   rows_ = rows;
-  weighted_ = data.sample_weight != nullptr;
-  has_lengths_ = data.lengths != nullptr;
-  for (std::int64_t b = 0; b < rows; ++b) {
-    const auto at = static_cast<std::size_t>(b);
-    if (weighted_) sample_weight_[at] = data.sample_weight[order[first + b]];
-    if (has_lengths_) lengths_[at] = data.lengths[order[first + b]];
-  }
   steps_ = data.x.steps;
+  has_lengths_ = data.lengths != nullptr;
   if (has_lengths_) {  // no more steps than the longest row of the mini-batch has
+    for (std::int64_t b = 0; b < rows; ++b) {
+      lengths_[static_cast<std::size_t>(b)] = data.lengths[order[first + b]];
+    }
     steps_ = std::max<std::int64_t>(1, *std::max_element(lengths_.begin(), lengths_.begin() + rows));
   }
-  const BlockRows inputs{order, first, rows, steps_, has_lengths_ ? lengths_.data() : nullptr};
-  gather_scaled(data.x, inputs, scaling.x_mean, scaling.x_scale, x_.data(), threads);
-  const BlockRows targets{order, first, rows, 1, nullptr};
-  gather_scaled(data.y, targets, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
+  BlockRows block{order, first, rows, steps_, lengths()};
+  gather_scaled(data.x, block, scaling.x_mean, scaling.x_scale, x_.data(), threads);
+  if (!config().sequence) block = {order, first, rows, 1, nullptr};
+  gather_scaled(data.y, block, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
+  gather_weights(data, order, first);
+}
+
+// Steps beyond a row's end weigh nothing.
+template <class S>
+void BatchPass<S>::gather_weights(const TrainingData& data, const std::int64_t* order, std::int64_t first) {
+  weighted_ =
+      data.sample_weight != nullptr || data.class_weight != nullptr || (config().sequence && has_lengths_);
+  const std::int64_t heads = head_rows();
+  count_ = heads;
+  if (!weighted_) return;
+  count_ = 0;
+  for (std::int64_t i = 0; i < heads; ++i) {
+    const std::int64_t b = i % rows_, t = i / rows_;
+    const bool counts = !config().sequence || !has_lengths_ || t < lengths_[static_cast<std::size_t>(b)];
+    double weight = counts ? 1.0 : 0.0;
+    if (data.sample_weight != nullptr) weight *= data.sample_weight[order[first + b]];
+    if (data.class_weight != nullptr) {
+      weight *= data.class_weight[static_cast<std::int64_t>(targets_.data()[i * config().targets()])];
+    }
+    weights_[static_cast<std::size_t>(i)] = weight;
+    count_ += counts ? 1 : 0;
+  }
+  count_ = std::max<std::int64_t>(1, count_);
 }
 
 template <class S>
 void BatchPass<S>::drop(S* states, std::uint64_t seed) const {
-  const double p = layout_.config().head_dropout;
+  const double p = config().head_dropout;
   if (p == 0.0) return;
-  dropout(states, states, rows_ * state_size(), 0, p, seed,
+  dropout(states, states, head_rows() * config().head_inputs(), 0, p, seed,
           static_cast<std::uint64_t>(RandomStream::dropout_head));
+}
+
+template <class S>
+const S* BatchPass<S>::head_inputs(std::uint64_t seed) {
+  if (config().sequence) {
+    if (config().head_dropout == 0.0) return y_.data();
+    std::copy_n(y_.data(), head_rows() * config().head_inputs(), pooled_.data());  // the tape refers to y
+  } else {
+    pool(config(), states(), pooled_.data());
+  }
+  drop(pooled_.data(), seed);
+  return pooled_.data();
 }
 
 template <class S>
 Status BatchPass<S>::run_forward(const Weights<S>& gru, const S* params, std::uint64_t seed,
                                  const RunOptions& options) {
   ForwardArgs<S> args;
-  args.x = dense_view<const S>(x_.data(), steps_, rows_, layout_.config().gru.input_size);
-  args.lengths = has_lengths_ ? lengths_.data() : nullptr;
-  args.y = dense_view(y_.data(), steps_, rows_, state_size());
+  args.x = dense_view<const S>(x_.data(), steps_, rows_, config().gru.input_size);
+  args.lengths = lengths();
+  args.y = dense_view(y_.data(), steps_, rows_, config().head_inputs());
   args.h_n = h_n_.data();
   FASTGRU_RETURN_IF_ERROR(forward_train(gru, args, seed, tape_, options));
-  top_states(layout_.config().gru, h_n_.data(), rows_, states_.data());
-  drop(states_.data(), seed);
-  head_forward(head_view(layout_, params), states_.data(), rows_, outputs_.data());
+  head_inputs_ = head_inputs(seed);
+  head_forward(head_view(layout_, params), head_inputs_, head_rows(), outputs_.data());
   return {};
 }
 
 template <class S>
 Status BatchPass<S>::run_backward(const Weights<S>& gru, const S* params, std::uint64_t seed,
                                   const RunOptions& options, S* gradient) {
-  head_backward(head_view(layout_, params), states_.data(), d_outputs_.data(), rows_, d_states_.data(),
+  S* d_inputs = config().sequence ? d_y_.data() : d_pooled_.data();
+  head_backward(head_view(layout_, params), head_inputs_, d_outputs_.data(), head_rows(), d_inputs,
                 gradient + layout_.head_weight(), gradient + layout_.head_bias());
-  drop(d_states_.data(), seed);
-  spread_to_top(layout_.config().gru, d_states_.data(), rows_, d_h_n_.data());
+  drop(d_inputs, seed);
+  if (!config().sequence) pool_gradient(config(), states(), d_inputs, d_h_n_.data(), d_y_.data());
   BackwardArgs<S> args;
-  args.dh_n = d_h_n_.data();
+  if (config().reads_all_steps()) {
+    args.dy = dense_view<const S>(d_y_.data(), steps_, rows_, config().head_inputs());
+  } else {
+    args.dh_n = d_h_n_.data();
+  }
   args.dparams = gradient;  // the GRU's parameters come first
   return backward(gru, tape_, args, options);
 }
@@ -114,15 +130,13 @@ Status BatchPass<S>::loss_and_gradient(const Weights<S>& gru, const S* params, d
                                        std::uint64_t seed, const RunOptions& options, double& loss,
                                        S* gradient) {
   FASTGRU_RETURN_IF_ERROR(run_forward(gru, params, seed, options));
-  const std::int64_t outputs = layout_.config().output_size;
-  const double* weights = weighted_ ? sample_weight_.data() : nullptr;
-  const double denominator = static_cast<double>(rows_ * outputs) * mean_weight;
+  const double* weights = weighted_ ? weights_.data() : nullptr;
+  const double denominator = static_cast<double>(count_ * loss_terms(config())) * mean_weight;
   double sum = 0;
-  add_squared_error(outputs_.data(), targets_.data(), weights, rows_, outputs, sum);
+  add_loss(config(), outputs_.data(), targets_.data(), weights, head_rows(), denominator, sum,
+           d_outputs_.data());
   loss = sum / denominator;
   if (!std::isfinite(loss)) return {};
-  squared_error_gradient(outputs_.data(), targets_.data(), weights, rows_, outputs, denominator,
-                         d_outputs_.data());
   return run_backward(gru, params, seed, options, gradient);
 }
 

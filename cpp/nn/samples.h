@@ -13,9 +13,10 @@ namespace fastgru {
 enum class SampleType { float32, float64 };
 
 // (samples, steps, features) whose features are contiguous; the other strides are free (in elements). Targets
-// have one step. A float64 array may feed a float32 network: it is standardised before it is rounded.
-// Either one array, or, with `starts`, each sample at a place of its own: a list of sequences, or some
-// samples of an array. Sequences of a list have as many steps as their lengths say; nothing is read beyond.
+// have one step, or, with an answer for every step, those of their x. A float64 array may feed a float32
+// network: it is standardised before it is rounded. Either one array, or, with `starts`, each sample at a
+// place of its own: a list of sequences, or some samples of an array. Sequences of a list have as many steps
+// as their lengths say; nothing is read beyond.
 struct SampleArray {
   const void* data = nullptr;
   SampleType type = SampleType::float32;
@@ -48,9 +49,10 @@ struct BlockRows {
 
 struct TrainingData {
   SampleArray x;                          // (N, T, I)
-  SampleArray y;                          // (N, 1, O)
+  SampleArray y;                          // (N, 1 or T, targets)
   const double* sample_weight = nullptr;  // (N), null: ones
   const std::int64_t* lengths = nullptr;  // (N), null: all T
+  const double* class_weight = nullptr;   // (classes), for Loss::cross_entropy; null: ones
 };
 
 // How raw units become the network's own: (value - mean) / scale, per feature and per output.
@@ -66,11 +68,12 @@ Status validate(const Scaling& scaling, const NetworkConfig& config);
 // N may be 0 here.
 Status validate_inputs(const SampleArray& x, const std::int64_t* lengths, const NetworkConfig& config);
 
-// At least one sample; weights finite, not negative and not all 0.
+// At least one sample; weights finite, not negative and not all 0; classes that there are.
 Status validate(const TrainingData& data, const NetworkConfig& config);
 
-// The mean of the weights, summed in the order of the samples; 1 without weights.
-double mean_weight(const TrainingData& data);
+// The mean weight of what is answered (rows, or steps of rows), summed in the order of the samples; 1 without
+// weights.
+double mean_weight(const TrainingData& data, const NetworkConfig& config);
 
 // to = (from - mean) / scale for `rows` dense rows. Computed in double, so that an offset far larger than the
 // signal costs nothing. The one place where inputs are standardised: training, predict and streams agree to
@@ -90,15 +93,9 @@ template <class S>
 void gather_scaled(const SampleArray& source, const BlockRows& block, const std::vector<double>& mean,
                    const std::vector<double>& scale, S* out, int threads);
 
-// (rows, outputs) in the network's own units to raw units.
-template <class S>
-void unscale_outputs(const Scaling& scaling, const S* outputs, std::int64_t rows, S* out);
-
 extern template void gather_scaled(const SampleArray&, const BlockRows&, const std::vector<double>&,
                                    const std::vector<double>&, float*, int);
 extern template void gather_scaled(const SampleArray&, const BlockRows&, const std::vector<double>&,
                                    const std::vector<double>&, double*, int);
-extern template void unscale_outputs(const Scaling&, const float*, std::int64_t, float*);
-extern template void unscale_outputs(const Scaling&, const double*, std::int64_t, double*);
 
 }  // namespace fastgru

@@ -61,6 +61,7 @@ Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& ve
     params_source_ = version.params;
   }
   batch_losses_.clear();
+  loss_sum_ = loss_count_ = 0;
   if (!order_.set(samples, options_.batch_size, data.lengths, options_.shuffle, options_.seed,
                   static_cast<std::uint64_t>(epoch_), interrupt)) {
     return Status::interrupted();
@@ -109,7 +110,7 @@ Status Trainer<S>::run_step(double mean_weight, const RunOptions& options, doubl
 template <class S>
 Status Trainer<S>::run_batches(const TrainingData& data, const Scaling& scaling, Interrupt* interrupt) {
   const RunOptions options = run_options(interrupt);
-  const double weight = mean_weight(data);
+  const double weight = mean_weight(data, network_->config());
   for (std::int64_t first = 0; first < data.x.samples; first += options_.batch_size) {
     if (interrupt != nullptr && interrupt->check()) return Status::interrupted();
     const std::int64_t rows = std::min(options_.batch_size, data.x.samples - first);
@@ -117,6 +118,8 @@ Status Trainer<S>::run_batches(const TrainingData& data, const Scaling& scaling,
     double loss = 0;
     FASTGRU_RETURN_IF_ERROR(run_step(weight, options, loss));
     batch_losses_.push_back(loss);
+    loss_sum_ += loss * static_cast<double>(pass_.count());
+    loss_count_ += static_cast<double>(pass_.count());
     FASTGRU_RETURN_IF_ERROR(weights_.assign(params_.data()));
   }
   return {};
@@ -139,12 +142,7 @@ Status Trainer<S>::run_epoch(const TrainingData& data, Interrupt* interrupt, dou
   const Status status = run_batches(data, *version.scaling, interrupt);
   if (!batch_losses_.empty()) FASTGRU_RETURN_IF_ERROR(publish());
   FASTGRU_RETURN_IF_ERROR(status);
-  double sum = 0;
-  for (std::size_t i = 0; i < batch_losses_.size(); ++i) {
-    const std::int64_t first = static_cast<std::int64_t>(i) * options_.batch_size;
-    sum += batch_losses_[i] * static_cast<double>(std::min(options_.batch_size, data.x.samples - first));
-  }
-  mean_loss = sum / static_cast<double>(data.x.samples);
+  mean_loss = loss_sum_ / loss_count_;
   ++epoch_;
   return {};
 }

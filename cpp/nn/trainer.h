@@ -32,10 +32,10 @@ class Trainer {
   static Status make(std::shared_ptr<Network<S>> network, const TrainerOptions& options,
                      std::unique_ptr<Trainer>& result);
 
-  // One pass over the data. mean_loss: the losses of the mini-batches, weighted by their rows. Starts from
-  // the network's current parameters and scaling. However it ends, the network then has the parameters of the
-  // last whole mini-batch: also when `interrupt` stops it, and when a loss, a gradient or a parameter is no
-  // longer finite, which is an error.
+  // One pass over the data. mean_loss: the losses of the mini-batches, weighted by BatchPass::count(). Starts
+  // from the network's current parameters and scaling. However it ends, the network then has the parameters
+  // of the last whole mini-batch: also when `interrupt` stops it, and when a loss, a gradient or a parameter
+  // is no longer finite, which is an error.
   Status run_epoch(const TrainingData& data, Interrupt* interrupt, double& mean_loss);
 
   // The loss of the network's current parameters, without dropout.
@@ -74,6 +74,7 @@ class Trainer {
   std::shared_ptr<const NetworkParams<S>> params_source_;  // the version that params_ came from or became
   BatchOrder order_;
   std::vector<double> batch_losses_;
+  double loss_sum_ = 0, loss_count_ = 0;  // of this epoch, over what was answered
   std::int64_t epoch_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,56 +11,14 @@
 #include "bindings/bindings.h"
 #include "bindings/exclusive.h"
 #include "bindings/network_stream.h"
-#include "bindings/samples.h"
 #include "bindings/status.h"
+#include "bindings/training_data.h"
 #include "nn/network.h"
 #include "nn/stream.h"
 #include "nn/trainer.h"
 
 namespace fastgru::bindings {
 namespace {
-
-// The lengths of a call: those of a list's sequences, or the caller's, for an array.
-Column<std::int64_t> lengths_of(const Sequences& x, py::handle lengths) {
-  if (x.lengths() != nullptr && !lengths.is_none()) {
-    raise_value_error("lengths must be None when x is a list: its sequences have their own");
-  }
-  return {read_lengths(lengths, x.total()), x.rows()};
-}
-
-// The samples of a call, kept alive.
-struct PyTrainingData {
-  Sequences x;
-  Numbers y;
-  std::vector<const void*> y_starts;
-  Column<double> sample_weight;
-  Column<std::int64_t> lengths;
-  TrainingData view;
-
-  PyTrainingData(const NetworkConfig& config, py::handle x_in, py::handle y_in, py::handle weight_in,
-                 py::handle lengths_in, py::handle rows_in)
-      : x(x_in, "x", config.gru.input_size, rows_in),
-        y(read_numbers(y_in, "y", "(N, output_size)", false)),
-        sample_weight(read_weights(weight_in, x.total()), x.rows()),
-        lengths(lengths_of(x, lengths_in)) {
-    view.x = x.view();
-    view.y = targets_of(y, x.total(), config.output_size);
-    if (!x.rows().all()) choose_targets();
-    view.sample_weight = sample_weight.data();
-    view.lengths = x.lengths() != nullptr ? x.lengths() : lengths.data();
-  }
-
-  void choose_targets() {
-    const std::int64_t count = x.rows().count(0);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t row = x.rows()[i];
-      y_starts.push_back(y.type == SampleType::float32 ? static_cast<const void*>(view.y.start<float>(row))
-                                                       : view.y.start<double>(row));
-    }
-    view.y.starts = y_starts.data();
-    view.y.samples = count;
-  }
-};
 
 template <class S>
 class PyNetwork {
@@ -116,17 +75,26 @@ class PyNetwork {
          read_column(y_mean, "y_mean", outputs), read_column(y_scale, "y_scale", outputs)}));
   }
 
-  py::object predict(py::handle x_in, py::handle lengths_in, py::handle rows_in, int num_threads) const {
+  py::object predict(py::handle x_in, py::handle lengths_in, py::handle rows_in, bool raw,
+                     int num_threads) const {
     if (num_threads < 0)
       raise_value_error("num_threads must be at least 0, got " + std::to_string(num_threads));
     const Sequences x(x_in, "x", config().gru.input_size, rows_in);
     const Column<std::int64_t> given = lengths_of(x, lengths_in);
     const std::int64_t* lengths = x.lengths() != nullptr ? x.lengths() : given.data();
     raise_if_error(validate_inputs(x.view(), lengths, config()));  // before the result is allocated
-    py::object out = new_array<S>({x.view().samples, config().output_size});
+    const std::int64_t samples = x.view().samples, width = config().answers();
+    py::object out;
+    if (!config().sequence) {
+      out = new_array<S>({samples, width});
+    } else if (lengths == nullptr) {
+      out = new_array<S>({samples, x.view().steps, width});
+    } else {
+      out = new_array<S>({std::accumulate(lengths, lengths + samples, std::int64_t{0}), width});
+    }
     run_released(
         [&](const RunOptions& options) {
-          return network_->predict(x.view(), lengths, data_of<S>(out), options);
+          return network_->predict(x.view(), lengths, raw, data_of<S>(out), options);
         },
         num_threads);
     return out;
@@ -149,9 +117,9 @@ class PyTrainer {
     raise_if_error(Trainer<S>::make(network.core(), options, trainer_));
   }
 
-  double run_epoch(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths,
-                   py::handle rows) {
-    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows);
+  double run_epoch(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths, py::handle rows,
+                   py::handle class_weight) {
+    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows, class_weight);
     const Exclusive exclusive(busy_, "trainer");
     double loss = 0;
     run_released(
@@ -159,9 +127,9 @@ class PyTrainer {
     return loss;
   }
 
-  double evaluate(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths,
-                  py::handle rows) const {
-    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows);
+  double evaluate(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths, py::handle rows,
+                  py::handle class_weight) const {
+    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows, class_weight);
     double loss = 0;
     run_released(
         [&](const RunOptions& options) { return trainer_->evaluate(data.view, options.interrupt, loss); });
@@ -255,6 +223,48 @@ Solver solver_of(const std::string& name) {
   raise_value_error("solver must be 'adam' or 'sgd', got '" + name + "'");
 }
 
+Loss loss_of(const std::string& name) {
+  const std::pair<const char*, Loss> known[] = {{"squared_error", Loss::squared_error},
+                                                {"absolute_error", Loss::absolute_error},
+                                                {"huber", Loss::huber},
+                                                {"quantile", Loss::quantile},
+                                                {"cross_entropy", Loss::cross_entropy},
+                                                {"binary_cross_entropy", Loss::binary_cross_entropy}};
+  for (const auto& [text, loss] : known) {
+    if (name == text) return loss;
+  }
+  raise_value_error(
+      "loss must be 'squared_error', 'absolute_error', 'huber', 'quantile', 'cross_entropy' or "
+      "'binary_cross_entropy', got '" +
+      name + "'");
+}
+
+Pooling pooling_of(const std::string& name) {
+  if (name == "last") return Pooling::last;
+  if (name == "mean") return Pooling::mean;
+  if (name == "max") return Pooling::max;
+  raise_value_error("pooling must be 'last', 'mean' or 'max', got '" + name + "'");
+}
+
+template <class S>
+std::unique_ptr<PyNetwork<S>> make_network(std::int64_t input_size, std::int64_t hidden_size,
+                                           std::int64_t num_layers, bool bias, double dropout,
+                                           bool bidirectional, bool reset_after, std::int64_t output_size,
+                                           double head_dropout, const std::string& loss, double huber_delta,
+                                           std::vector<double> quantiles, bool sequence,
+                                           const std::string& pooling) {
+  NetworkConfig config;
+  config.gru = {input_size, hidden_size, num_layers, bias, bidirectional, reset_after, dropout};
+  config.output_size = output_size;
+  config.head_dropout = head_dropout;
+  config.loss = loss_of(loss);
+  config.huber_delta = huber_delta;
+  config.quantiles = std::move(quantiles);
+  config.sequence = sequence;
+  config.pooling = pooling_of(pooling);
+  return std::make_unique<PyNetwork<S>>(config);
+}
+
 template <class S>
 void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
   using Stream = PyNetworkStream<S>;
@@ -270,16 +280,11 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
   using Net = PyNetwork<S>;
   py::class_<Net>(module, ("Network" + suffix).c_str(),
                   "A GRU with a dense head on its last state, in raw units.")
-      .def(py::init([](std::int64_t input_size, std::int64_t hidden_size, std::int64_t num_layers, bool bias,
-                       double dropout, bool bidirectional, bool reset_after, std::int64_t output_size,
-                       double head_dropout) {
-             const GruConfig gru{input_size,    hidden_size, num_layers, bias,
-                                 bidirectional, reset_after, dropout};
-             return std::make_unique<Net>(NetworkConfig{gru, output_size, head_dropout});
-           }),
-           py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers"), py::arg("bias"),
-           py::arg("dropout"), py::arg("bidirectional"), py::arg("reset_after"), py::arg("output_size"),
-           py::arg("head_dropout"))
+      .def(py::init(&make_network<S>), py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers"),
+           py::arg("bias"), py::arg("dropout"), py::arg("bidirectional"), py::arg("reset_after"),
+           py::arg("output_size"), py::arg("head_dropout"), py::kw_only(), py::arg("loss") = "squared_error",
+           py::arg("huber_delta") = 1.0, py::arg("quantiles") = std::vector<double>(),
+           py::arg("sequence") = false, py::arg("pooling") = "last")
       .def_property_readonly("parameter_layout", &Net::parameter_layout)
       .def_property_readonly("parameters", &Net::parameters)
       .def("set_parameters", &Net::set_parameters, py::arg("flat"))
@@ -287,7 +292,7 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
       .def("set_scaling", &Net::set_scaling, py::arg("x_mean"), py::arg("x_scale"), py::arg("y_mean"),
            py::arg("y_scale"))
       .def("predict", &Net::predict, py::arg("x"), py::arg("lengths") = py::none(),
-           py::arg("rows") = py::none(), py::arg("num_threads") = 0)
+           py::arg("rows") = py::none(), py::arg("raw") = false, py::arg("num_threads") = 0)
       .def("stream", &Net::stream, py::arg("batch_size") = 1);
 }
 
@@ -321,9 +326,9 @@ void bind_trainers(py::module_& module, const std::string& suffix) {
            py::arg("batch_size") = t.batch_size, py::arg("shuffle") = t.shuffle, py::arg("seed") = t.seed,
            py::arg("num_threads") = t.num_threads)
       .def("run_epoch", &Train::run_epoch, py::arg("x"), py::arg("y"), py::arg("sample_weight") = none,
-           py::arg("lengths") = none, py::arg("rows") = none)
+           py::arg("lengths") = none, py::arg("rows") = none, py::arg("class_weight") = none)
       .def("evaluate", &Train::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight") = none,
-           py::arg("lengths") = none, py::arg("rows") = none)
+           py::arg("lengths") = none, py::arg("rows") = none, py::arg("class_weight") = none)
       .def_property_readonly("batch_losses", &Train::batch_losses)
       .def_property_readonly("epoch", &Train::epoch)
       .def_property_readonly("step_count", &Train::step_count)

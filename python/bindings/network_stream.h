@@ -20,7 +20,7 @@ class PyNetworkStream {
   explicit PyNetworkStream(std::unique_ptr<NetworkStream<S>> stream) : stream_(std::move(stream)) {}
 
   py::object step(py::handle x, py::handle out) {
-    const std::int64_t inputs = config().gru.input_size, outputs = config().output_size;
+    const std::int64_t inputs = config().gru.input_size, outputs = config().answers();
     Numbers input = read_numbers(x, "x", "(batch_size, input_size)", true);
     const bool single = rows() == 1 && input.has_shape({inputs});
     if (!single && !input.has_shape({rows(), inputs})) raise_shape(input);
@@ -50,6 +50,10 @@ class PyNetworkStream {
     if (!state.has_shape({gru.num_layers, rows(), gru.hidden_size})) {
       raise_value_error("state must have shape " + shape_text(gru.num_layers, rows(), gru.hidden_size) +
                         ", got " + shape_of(state.owner));
+    }
+    if (stream_->pools()) {
+      raise_value_error(
+          "state cannot be set where the states so far are pooled: the answer depends on all of them");
     }
     const Exclusive exclusive(busy_, "stream");
     stream_->set_state(state.data);

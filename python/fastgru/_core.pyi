@@ -1,6 +1,6 @@
 """The compiled extension. tests/python/test_stubs.py holds this file against the built module."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Generic, TypeVar, type_check_only
 
@@ -87,6 +87,12 @@ class _Network(Generic[_S]):
         reset_after: bool,
         output_size: int,
         head_dropout: float,
+        *,
+        loss: str = "squared_error",
+        huber_delta: float = 1.0,
+        quantiles: Sequence[float] = ...,
+        sequence: bool = False,
+        pooling: str = "last",
     ) -> None: ...
     @property
     def parameter_layout(self) -> list[tuple[str, tuple[int, ...]]]: ...
@@ -105,6 +111,7 @@ class _Network(Generic[_S]):
         x: ArrayLike | list[NDArray[Any]],
         lengths: ArrayLike | None = None,
         rows: ArrayLike | None = None,
+        raw: bool = False,
         num_threads: int = 0,
     ) -> NDArray[_S]: ...
 
@@ -120,18 +127,20 @@ class _Trainer(Generic[_S]):
     def run_epoch(
         self,
         x: ArrayLike | list[NDArray[Any]],
-        y: ArrayLike,
+        y: ArrayLike | list[NDArray[Any]],
         sample_weight: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
         rows: ArrayLike | None = None,
+        class_weight: ArrayLike | None = None,
     ) -> float: ...
     def evaluate(
         self,
         x: ArrayLike | list[NDArray[Any]],
-        y: ArrayLike,
+        y: ArrayLike | list[NDArray[Any]],
         sample_weight: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
         rows: ArrayLike | None = None,
+        class_weight: ArrayLike | None = None,
     ) -> float: ...
     def get_state(self) -> dict[str, Any]: ...
     def set_state(self, state: Mapping[str, Any]) -> None: ...

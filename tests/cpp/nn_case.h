@@ -54,7 +54,13 @@ struct NetworkCase {
     const double scale = 0.9 / std::sqrt(static_cast<double>(c.gru.hidden_size));
     params = random_vector<S>(random, NetworkLayout(c).total(), scale);
     x = random_vector<S>(random, n * t * c.gru.input_size, 3.0);
-    y = random_vector<S>(random, n * c.output_size, 2.0);
+    y = random_vector<S>(random, n * answered_steps() * c.targets(), 2.0);
+    for (S& target : y) {
+      if (c.loss == Loss::binary_cross_entropy) target = target > 0 ? S(1) : S(0);
+      if (c.loss == Loss::cross_entropy) {
+        target = static_cast<S>(static_cast<std::int64_t>(std::abs(target) * 10) % c.output_size);
+      }
+    }
     for (std::int64_t i = 0; i < n; ++i) {
       weight.push_back(1.0 + random.uniform());
       lengths.push_back((i * 2 + 1) % (t + 1));  // not sorted, 0 and t among them
@@ -63,6 +69,10 @@ struct NetworkCase {
     scaling.y_mean = random_vector<double>(random, c.output_size);
     scaling.x_scale = positive(random, c.gru.input_size);
     scaling.y_scale = positive(random, c.output_size);
+    if (c.classifies()) {
+      scaling.y_mean.assign(scaling.y_mean.size(), 0.0);
+      scaling.y_scale.assign(scaling.y_scale.size(), 1.0);
+    }
     network = fresh_network();
   }
 
@@ -82,16 +92,18 @@ struct NetworkCase {
 
   TrainingData data(bool weighted, bool with_lengths) const {
     return {sample_array(x, samples, steps, config.gru.input_size),
-            sample_array(y, samples, 1, config.output_size), weighted ? weight.data() : nullptr,
-            with_lengths ? lengths.data() : nullptr};
+            sample_array(y, samples, answered_steps(), config.targets()), weighted ? weight.data() : nullptr,
+            with_lengths ? lengths.data() : nullptr, nullptr};
   }
 
+  std::int64_t answered_steps() const { return config.sequence ? steps : 1; }
+
   std::vector<S> predict(int num_threads, bool with_lengths = true) const {
-    std::vector<S> out(y.size());
+    std::vector<S> out(static_cast<std::size_t>(samples * answered_steps() * config.answers()));
     RunOptions options;
     options.num_threads = num_threads;
     const TrainingData d = data(false, with_lengths);
-    REQUIRE(network->predict(d.x, d.lengths, out.data(), options).ok());
+    REQUIRE(network->predict(d.x, d.lengths, false, out.data(), options).ok());
     return out;
   }
 };

@@ -51,7 +51,7 @@ TEST_CASE_TEMPLATE("a list and a padded array are trained on and answered alike,
     double loss = 0;
     REQUIRE(trainer->evaluate(data, nullptr, loss).ok());
     std::vector<S> answers(82);
-    REQUIRE(network->predict(data.x, data.lengths, answers.data(), RunOptions()).ok());
+    REQUIRE(network->predict(data.x, data.lengths, false, answers.data(), RunOptions()).ok());
     return std::make_tuple(testing::parameters(*network), answers, loss);
   };
   CHECK(train(list.data) == train(problem.data(true, true)));

@@ -17,6 +17,7 @@ from fastgru import _core
 from fastgru.estimators._fit_loop import FitLoop, History
 from fastgru.estimators._network import (
     Architecture,
+    Head,
     Network,
     Trainer,
     initial_parameters,
@@ -40,8 +41,8 @@ from fastgru.estimators._validation import (
 class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
     """A GRU with a dense head on its last state, trained in C++.
 
-    A concrete estimator says what y means: `_encode_targets`, `_target_scaling`, `_validation_score`, and
-    decodes `_raw_predict`.
+    A concrete estimator says what y means: `_encode_targets`, `_head`, `_target_scaling`,
+    `_validation_score`, and decodes `_raw_predict`.
     """
 
     _parameter_constraints: dict[str, list[Any]] = PARAMETER_CONSTRAINTS
@@ -110,6 +111,10 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         """Check `y` and return what the head is trained on: (n_samples, n_head_outputs) of `self.dtype`."""
 
     @abstractmethod
+    def _head(self, samples: Samples) -> Head:
+        """Return what a new network is trained for, once the targets are encoded."""
+
+    @abstractmethod
     def _target_scaling(self, samples: Samples) -> Standard:
         """Return the scaling of the encoded targets."""
 
@@ -117,7 +122,7 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
     def _validation_score(
         self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None
     ) -> float:
-        """Return the score (higher is better) of the network's answers `raw` for encoded targets `y`."""
+        """Return the score (higher is better) of the network's raw answers for encoded targets `y`."""
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -128,6 +133,10 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_network")
 
+    def _all_weights(self, sample_weight: Any, targets: NDArray[Any], X: Any) -> NDArray[np.float64] | None:
+        """Return what each sample counts, of mean 1, or None."""
+        return check_weights(sample_weight, X)
+
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -137,7 +146,7 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         array = check_sequences(self, X, dtype=self.dtype)
         targets = self._encode_targets(y, reset=not going_on)
         check_consistent_length(array, targets)
-        weight = check_weights(sample_weight, array)
+        weight = self._all_weights(sample_weight, targets, array)
         check_features(self, X, array, reset=not going_on)
         if not going_on:  # from here on the old network fits neither the data's shape nor a failed training
             self.__dict__.pop("_network", None)
@@ -185,7 +194,7 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         threads = thread_count(self.n_jobs)
 
         def validate() -> float:
-            raw = network.predict(unseen.X, rows=unseen.rows, num_threads=threads)
+            raw = network.predict(unseen.X, rows=unseen.rows, raw=True, num_threads=threads)
             return self._validation_score(unseen.chosen_y, raw, unseen.chosen_weight)
 
         self._loop(network, trainer, validate).run(samples.take(np.sort(train)), history)
@@ -205,8 +214,10 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
             "bidirectional": bool(self.bidirectional),
             "reset_after": bool(self.reset_after),
             "dropout": float(self.dropout),
-            "output_size": samples.y.shape[1],
             "dtype": self.dtype,
+            "sequence": False,
+            "pooling": "last",
+            **self._head(samples),
         }
         network = make_network(architecture)
         network.set_parameters(initial_parameters(network, architecture, seed))
@@ -255,16 +266,18 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self.validation_scores_ = history.validation_scores
         self.best_validation_score_ = history.best_score
 
-    def _raw_predict(self, X: Any) -> NDArray[np.float64]:
-        """Return the network's answers, (n_samples, n_head_outputs), unscaled."""
+    def _raw_predict(self, X: Any, *, raw: bool = False) -> NDArray[np.float64]:
+        """Return the network's answers, (n_samples, n_answers); `raw`: scores instead of probabilities."""
         check_is_fitted(self)
         array = check_sequences(self, X, dtype=self._architecture["dtype"])
         check_features(self, X, array, reset=False)
-        raw = self._network.predict(as_sequences(array), num_threads=thread_count(self.n_jobs))
-        if not np.isfinite(raw).all():
-            row = int(np.flatnonzero(~np.isfinite(raw).all(axis=1))[0])
-            raise ValueError(f"X[{row}] lies so far from the data of fit that its answer leaves {raw.dtype}")
-        return np.asarray(raw, dtype=np.float64)
+        answers = self._network.predict(as_sequences(array), raw=raw, num_threads=thread_count(self.n_jobs))
+        if not np.isfinite(answers).all():
+            row = int(np.flatnonzero(~np.isfinite(answers).all(axis=1))[0])
+            raise ValueError(
+                f"X[{row}] lies so far from the data of fit that its answer leaves {answers.dtype}"
+            )
+        return np.asarray(answers, dtype=np.float64)
 
     def stream(self, batch_size: int = 1) -> _core.NetworkStreamF32 | _core.NetworkStreamF64:
         """Return a stream that takes one time step at a time and gives the estimator's answer after each.

@@ -15,6 +15,15 @@ Network: TypeAlias = _core.NetworkF32 | _core.NetworkF64
 Trainer: TypeAlias = _core.TrainerF32 | _core.TrainerF64
 
 
+class Head(TypedDict):
+    """What the dense layer is trained for; `output_size` are targets, or classes."""
+
+    output_size: int
+    loss: str
+    huber_delta: float
+    quantiles: list[float]
+
+
 class Architecture(TypedDict):
     """What a network is made from; plain values, so that it can stand in a model file."""
 
@@ -26,6 +35,21 @@ class Architecture(TypedDict):
     dropout: float
     output_size: int
     dtype: str
+    loss: str
+    huber_delta: float
+    quantiles: list[float]
+    sequence: bool
+    pooling: str
+
+
+# What networks were before their files said so (format version 1).
+FIRST_VERSION = {
+    "loss": "squared_error",
+    "huber_delta": 1.0,
+    "quantiles": [],
+    "sequence": False,
+    "pooling": "last",
+}
 
 
 def make_network(architecture: Architecture) -> Network:
@@ -56,6 +80,11 @@ def make_network(architecture: Architecture) -> Network:
         reset_after=architecture["reset_after"],
         output_size=architecture["output_size"],
         head_dropout=architecture["dropout"],
+        loss=architecture["loss"],
+        huber_delta=architecture["huber_delta"],
+        quantiles=architecture["quantiles"],
+        sequence=architecture["sequence"],
+        pooling=architecture["pooling"],
     )
 
 
@@ -118,4 +147,5 @@ def parameter_count(architecture: Architecture) -> int:
     directions = 2 if architecture["bidirectional"] else 1
     cell = 3 * hidden * (hidden + 2)
     inputs = 3 * hidden * (architecture["input_size"] + (layers - 1) * directions * hidden)
-    return directions * (layers * cell + inputs) + architecture["output_size"] * (directions * hidden + 1)
+    answers = architecture["output_size"] * max(1, len(architecture["quantiles"]))
+    return directions * (layers * cell + inputs) + answers * (directions * hidden + 1)

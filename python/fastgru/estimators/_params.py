@@ -42,5 +42,10 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     ],
 }
 
+CLASSIFIER_CONSTRAINTS: dict[str, list[Any]] = {
+    **PARAMETER_CONSTRAINTS,
+    "class_weight": [dict, list, StrOptions({"balanced"}), None],
+}
+
 # What the network is made from: these cannot change between calls that continue one training.
 FIXED_WHILE_CONTINUING = ("hidden_size", "num_layers", "bidirectional", "reset_after", "dropout", "dtype")

@@ -12,7 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _model_file
 from fastgru.estimators._fit_loop import History
-from fastgru.estimators._network import Architecture, Network, make_network, named_parameters, parameter_count
+from fastgru.estimators._network import (
+    FIRST_VERSION,
+    Architecture,
+    Network,
+    make_network,
+    named_parameters,
+    parameter_count,
+)
 
 _Self = TypeVar("_Self", bound="ModelFileMixin")
 
@@ -43,6 +50,13 @@ class ModelFileMixin:
         super().__setstate__(state)  # type: ignore[misc]  # BaseEstimator's
         if saved is not None:
             self._network = _restored_network(self._architecture, saved[0], saved[1])
+
+    def _fitted_config(self) -> dict[str, Any]:
+        """Return what else of the fitted state a file must hold, as JSON has it."""
+        return {}
+
+    def _restore_fitted(self, fitted: dict[str, Any]) -> None:
+        """Take back what `_fitted_config` gave."""
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted estimator to a safetensors file; ``fastgru.load`` reads it back.
@@ -77,6 +91,7 @@ class ModelFileMixin:
                 "early_stopped": history.validation_scores is not None,
                 "seed": self._seed,
                 "feature_names_in": [str(name) for name in getattr(self, "feature_names_in_", ())],
+                **self._fitted_config(),
             },
         }
         tensors: dict[str, NDArray[Any]] = {**named_parameters(self._network)}
@@ -123,6 +138,7 @@ class ModelFileMixin:
             best_score=_number_or_none(fitted, "best_validation_score"),
             n_iter=_whole(fitted, "n_iter", 0, 2**63 - 1),
         )
+        self._restore_fitted(fitted)
 
 
 def _restored_network(
@@ -139,6 +155,14 @@ def _plain(name: str, value: Any) -> Any:
     """Return a constructor parameter as JSON has it."""
     if name == "random_state" and not isinstance(value, Integral):
         return None
+    if isinstance(value, dict):  # JSON's keys are texts: pairs keep what the keys are
+        return {"pairs": [[_plain(name, part) for part in pair] for pair in value.items()]}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(name, part) for part in value]
+    return _plain_scalar(name, value)
+
+
+def _plain_scalar(name: str, value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (bool, np.bool_)):
@@ -150,11 +174,20 @@ def _plain(name: str, value: Any) -> Any:
     raise ValueError(f"{name}={value!r} cannot be written to a model file")
 
 
+def _unpaired(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unpaired(name, part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) != {"pairs"} or not isinstance(value["pairs"], list):
+        raise ValueError(f"{name} must be a list of pairs, got {value!r}")
+    return dict(value["pairs"])
+
+
 def _parsed(params: dict[str, Any]) -> dict[str, Any]:
-    """Undo `_plain`: only one parameter may be infinite."""
-    if params.get("n_iter_no_change") == "inf":
-        return {**params, "n_iter_no_change": np.inf}
-    return dict(params)
+    """Undo `_plain`: only one parameter may be infinite, and dicts are pairs."""
+    infinite = {"n_iter_no_change": np.inf} if params.get("n_iter_no_change") == "inf" else {}
+    return {**{name: _unpaired(name, value) for name, value in params.items()}, **infinite}
 
 
 def _finite_or_none(value: float | None) -> float | None:
@@ -178,6 +211,7 @@ def _whole(values: dict[str, Any], name: str, least: int, most: int) -> int:
 
 
 def _checked_architecture(values: dict[str, Any]) -> Architecture:
+    values = {**FIRST_VERSION, **values}
     if set(values) != set(Architecture.__annotations__):
         wanted = sorted(Architecture.__annotations__)
         raise ValueError(f"network has the fields {sorted(values)}, expected {wanted}")
@@ -191,7 +225,22 @@ def _checked_architecture(values: dict[str, Any]) -> Architecture:
         raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
     if values["dtype"] not in ("float32", "float64"):
         raise ValueError(f"dtype must be float32 or float64, got {values['dtype']!r}")
+    _check_head(values)
     return cast(Architecture, values)
+
+
+def _check_head(values: dict[str, Any]) -> None:
+    """Check the kinds of values; what they may be is the core's to say."""
+    for name in ("loss", "pooling"):
+        if not isinstance(values[name], str):
+            raise ValueError(f"{name} must be a text, got {values[name]!r}")
+    if not isinstance(values["sequence"], bool):
+        raise ValueError(f"sequence must be true or false, got {values['sequence']!r}")
+    if _number_or_none(values, "huber_delta") is None:
+        raise ValueError("huber_delta must be a number")
+    quantiles = values["quantiles"]
+    if not isinstance(quantiles, list) or not all(isinstance(each, float) for each in quantiles):
+        raise ValueError(f"quantiles must be a list of numbers, got {quantiles!r}")
 
 
 def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]]) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 
 from fastgru.estimators._base import BaseGRU
+from fastgru.estimators._network import Head
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
 from fastgru.estimators._validation import check_real_targets
@@ -257,6 +258,14 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
         if not reset and targets.shape[1] != self.n_outputs_:
             raise ValueError(f"y has {targets.shape[1]} outputs, but the fit before had {self.n_outputs_}")
         return targets
+
+    def _head(self, samples: Samples) -> Head:
+        return {
+            "output_size": samples.y.shape[1],
+            "loss": "squared_error",
+            "huber_delta": 1.0,
+            "quantiles": [],
+        }
 
     def _target_scaling(self, samples: Samples) -> Standard:
         if not self.standardize:
