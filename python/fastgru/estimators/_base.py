@@ -24,11 +24,12 @@ from fastgru.estimators._network import (
     make_network,
     make_trainer,
 )
-from fastgru.estimators._params import FIXED_WHILE_CONTINUING, PARAMETER_CONSTRAINTS
+from fastgru.estimators._params import PARAMETER_CONSTRAINTS
 from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
+from fastgru.estimators._steps import StepLayout, end_to_end
 from fastgru.estimators._validation import (
     as_sequences,
     check_features,
@@ -39,10 +40,11 @@ from fastgru.estimators._validation import (
 
 
 class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
-    """A GRU with a dense head on its last state, trained in C++.
+    """A GRU with a dense head, trained in C++.
 
     A concrete estimator says what y means: `_encode_targets`, `_head`, `_target_scaling`,
-    `_validation_score`, and decodes `_raw_predict`.
+    `_validation_score`, and decodes `_answers`. Targets and answers are one row each per sample; with
+    ``output="sequence"`` one per time step, those of one sequence after those of the other.
     """
 
     _parameter_constraints: dict[str, list[Any]] = PARAMETER_CONSTRAINTS
@@ -53,6 +55,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         num_layers: int = 1,
         *,
         bidirectional: bool = False,
+        output: str = "last",
+        pooling: str = "last",
         dropout: float = 0.0,
         reset_after: bool = True,
         solver: str = "adam",
@@ -81,6 +85,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.bidirectional = bidirectional
+        self.output = output
+        self.pooling = pooling
         self.dropout = dropout
         self.reset_after = reset_after
         self.solver = solver
@@ -108,7 +114,7 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
 
     @abstractmethod
     def _encode_targets(self, y: Any, *, reset: bool) -> NDArray[Any]:
-        """Check `y` and return what the head is trained on: (n_samples, n_head_outputs) of `self.dtype`."""
+        """Check `y` and return what the head is trained on: (n_answers, n_targets)."""
 
     @abstractmethod
     def _head(self, samples: Samples) -> Head:
@@ -122,7 +128,10 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
     def _validation_score(
         self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None
     ) -> float:
-        """Return the score (higher is better) of the network's raw answers for encoded targets `y`."""
+        """Return the score (higher is better) of the network's raw answers for encoded targets `y`.
+
+        One row per answer, each with its weight.
+        """
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -132,6 +141,10 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_network")
+
+    def _step_class_weight(self, targets: NDArray[Any]) -> NDArray[np.float64] | None:
+        """Return what each class counts where every step has its own."""
+        return None
 
     def _all_weights(self, sample_weight: Any, targets: NDArray[Any], X: Any) -> NDArray[np.float64] | None:
         """Return what each sample counts, of mean 1, or None."""
@@ -143,14 +156,7 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         going_on = hasattr(self, "_network") and (self.warm_start or incremental)
         if going_on:
             self._check_same_network()
-        array = check_sequences(self, X, dtype=self.dtype)
-        targets = self._encode_targets(y, reset=not going_on)
-        check_consistent_length(array, targets)
-        weight = self._all_weights(sample_weight, targets, array)
-        check_features(self, X, array, reset=not going_on)
-        if not going_on:  # from here on the old network fits neither the data's shape nor a failed training
-            self.__dict__.pop("_network", None)
-        samples = Samples(as_sequences(array), targets, weight).without_zero_weights()
+        samples = self._check_samples(X, y, sample_weight, reset=not going_on)
 
         if going_on:
             network, seed, history = self._network, self._seed, self._history
@@ -178,6 +184,25 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         if interrupted is not None:
             raise interrupted
 
+    def _check_samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
+        """Check and encode what ``fit`` was given; with `reset` the estimator is fitted no more."""
+        array = check_sequences(self, X, dtype=self.dtype)
+        class_weight = None
+        if self.output == "sequence" and y is not None:
+            check_consistent_length(array, y)
+            layout = StepLayout.of(array)
+            flat = self._encode_targets(layout.join(y), reset=reset)
+            class_weight = self._step_class_weight(flat)
+            targets = layout.split(flat)
+        else:
+            targets = self._encode_targets(y, reset=reset)
+        check_consistent_length(array, targets)
+        weight = self._all_weights(sample_weight, targets, array)
+        check_features(self, X, array, reset=reset)
+        if reset:  # from here on the old network fits neither the data's shape nor a failed training
+            self.__dict__.pop("_network", None)
+        return Samples(as_sequences(array), targets, weight, None, class_weight).without_zero_weights()
+
     def _run_with_validation(
         self, network: Network, trainer: Trainer, samples: Samples, history: History, seed: int
     ) -> None:
@@ -192,10 +217,13 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
             )
         unseen = samples.take(np.sort(held_out))
         threads = thread_count(self.n_jobs)
+        wanted, weight = end_to_end(unseen.chosen_y), unseen.chosen_weight
+        if self.output == "sequence":
+            weight = StepLayout.of(unseen.chosen_y).repeat(weight)
 
         def validate() -> float:
             raw = network.predict(unseen.X, rows=unseen.rows, raw=True, num_threads=threads)
-            return self._validation_score(unseen.chosen_y, raw, unseen.chosen_weight)
+            return self._validation_score(wanted, raw.reshape(len(wanted), -1), weight)
 
         self._loop(network, trainer, validate).run(samples.take(np.sort(train)), history)
 
@@ -205,18 +233,24 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         progress = make_progress(self.verbose, type(self).__name__, self.max_iter)
         return FitLoop(network, trainer, self.max_iter, self.tol, self.n_iter_no_change, progress, validate)
 
-    def _new_network(self, samples: Samples, seed: int) -> Network:
-        n_features = samples.n_features
-        architecture: Architecture = {
-            "input_size": n_features,
+    def _settings(self) -> dict[str, Any]:
+        """Return what the network is made from and the constructor decides alone."""
+        return {
             "hidden_size": int(self.hidden_size),
             "num_layers": int(self.num_layers),
             "bidirectional": bool(self.bidirectional),
             "reset_after": bool(self.reset_after),
             "dropout": float(self.dropout),
+            "sequence": self.output == "sequence",
+            "pooling": self.pooling,
             "dtype": self.dtype,
-            "sequence": False,
-            "pooling": "last",
+        }
+
+    def _new_network(self, samples: Samples, seed: int) -> Network:
+        n_features = samples.n_features
+        architecture: Architecture = {
+            "input_size": n_features,
+            **self._settings(),  # type: ignore[typeddict-item]
             **self._head(samples),
         }
         network = make_network(architecture)
@@ -248,13 +282,19 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         )
 
     def _check_same_network(self) -> None:
-        for name in FIXED_WHILE_CONTINUING:
-            was, now = self._architecture[name], getattr(self, name)  # type: ignore[literal-required]
-            if was != now:
-                raise ValueError(
-                    f"{name}={now!r}, but the network that training goes on with has {name}={was!r}: set it "
-                    "back, or call fit with warm_start=False to begin anew"
-                )
+        before = {name: self._architecture[name] for name in self._settings()}  # type: ignore[literal-required]
+        for name, now in self._settings().items():
+            if before[name] == now:
+                continue
+            shown, was = name, before[name]
+            if name == "sequence":
+                shown, now_shown, was = "output", self.output, "sequence" if was else "last"
+            else:
+                now_shown = now
+            raise ValueError(
+                f"{shown}={now_shown!r}, but the network that training goes on with has {shown}={was!r}: set "
+                "it back, or call fit with warm_start=False to begin anew"
+            )
 
     def _publish(self) -> None:
         """Set the public fitted attributes from the private ones."""
@@ -266,18 +306,25 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self.validation_scores_ = history.validation_scores
         self.best_validation_score_ = history.best_score
 
-    def _raw_predict(self, X: Any, *, raw: bool = False) -> NDArray[np.float64]:
-        """Return the network's answers, (n_samples, n_answers); `raw`: scores instead of probabilities."""
+    def _answers(self, X: Any, *, raw: bool = False) -> tuple[NDArray[np.float64], StepLayout | None]:
+        """Return the network's answers, a row each, and how they belong to sequences (None: a row each).
+
+        `raw`: scores instead of probabilities.
+        """
         check_is_fitted(self)
         array = check_sequences(self, X, dtype=self._architecture["dtype"])
         check_features(self, X, array, reset=False)
         answers = self._network.predict(as_sequences(array), raw=raw, num_threads=thread_count(self.n_jobs))
+        layout = StepLayout.of(array) if self._architecture["sequence"] else None
+        answers = answers.reshape(-1, answers.shape[-1])
         if not np.isfinite(answers).all():
             row = int(np.flatnonzero(~np.isfinite(answers).all(axis=1))[0])
+            if layout is not None:
+                row = int(np.searchsorted(np.cumsum(layout.lengths), row, side="right"))
             raise ValueError(
                 f"X[{row}] lies so far from the data of fit that its answer leaves {answers.dtype}"
             )
-        return np.asarray(answers, dtype=np.float64)
+        return np.asarray(answers, dtype=np.float64), layout
 
     def stream(self, batch_size: int = 1) -> _core.NetworkStreamF32 | _core.NetworkStreamF64:
         """Return a stream that takes one time step at a time and gives the estimator's answer after each.

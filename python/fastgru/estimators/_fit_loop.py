@@ -114,7 +114,13 @@ class FitLoop:
 
     def _epoch(self, samples: Samples) -> float:
         return float(
-            self.trainer.run_epoch(samples.X, samples.y, sample_weight=samples.weight, rows=samples.rows)
+            self.trainer.run_epoch(
+                samples.X,
+                samples.y,
+                sample_weight=samples.weight,
+                rows=samples.rows,
+                class_weight=samples.class_weight,
+            )
         )
 
     def _say_converged(self) -> None:

@@ -12,6 +12,8 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_size": [Interval(Integral, 1, None, closed="left")],
     "num_layers": [Interval(Integral, 1, None, closed="left")],
     "bidirectional": ["boolean"],
+    "output": [StrOptions({"last", "sequence"})],
+    "pooling": [StrOptions({"last", "mean", "max"})],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "reset_after": ["boolean"],
     "solver": [StrOptions({"adam", "sgd"})],
@@ -42,10 +44,14 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     ],
 }
 
+REGRESSOR_CONSTRAINTS: dict[str, list[Any]] = {
+    **PARAMETER_CONSTRAINTS,
+    "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
+    "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
+    "huber_delta": [Interval(Real, 0, None, closed="neither")],
+}
+
 CLASSIFIER_CONSTRAINTS: dict[str, list[Any]] = {
     **PARAMETER_CONSTRAINTS,
     "class_weight": [dict, list, StrOptions({"balanced"}), None],
 }
-
-# What the network is made from: these cannot change between calls that continue one training.
-FIXED_WHILE_CONTINUING = ("hidden_size", "num_layers", "bidirectional", "reset_after", "dropout", "dtype")

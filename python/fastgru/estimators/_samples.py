@@ -15,14 +15,16 @@ from fastgru.estimators._sequence_list import SequenceList
 class Samples:
     """Checked sequences with their targets and weights, and which of them count (`rows`; None: all).
 
-    `X` is (n_samples, n_timesteps, n_features) or a list of (n_timesteps_i, n_features). Choosing rows copies
+    `X` is (n_samples, n_timesteps, n_features) or a list of (n_timesteps_i, n_features); `y` is (n_samples,
+    n_targets), or the like of X where every step has its targets. Choosing rows copies
     nothing: the core reads them from the whole `X` and `y`.
     """
 
     X: NDArray[Any] | SequenceList
-    y: NDArray[Any]
+    y: NDArray[Any] | SequenceList
     weight: NDArray[np.float64] | None
     rows: NDArray[np.int64] | None = None
+    class_weight: NDArray[np.float64] | None = None  # what each class counts, of answers at every step
 
     def __len__(self) -> int:
         return len(self.y) if self.rows is None else len(self.rows)
@@ -33,9 +35,16 @@ class Samples:
         return int(self.X[0].shape[-1])
 
     @property
-    def chosen_y(self) -> NDArray[Any]:
+    def n_targets(self) -> int:
+        """Columns of y, per sample or per time step."""
+        return int(self.y[0].shape[-1])
+
+    @property
+    def chosen_y(self) -> NDArray[Any] | SequenceList:
         """The targets of the rows that count."""
-        return self.y if self.rows is None else self.y[self.rows]
+        if self.rows is None:
+            return self.y
+        return [self.y[row] for row in self.rows] if isinstance(self.y, list) else self.y[self.rows]
 
     @property
     def chosen_weight(self) -> NDArray[np.float64] | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import log_expit, log_softmax
 from sklearn.base import _fit_context
 
 from fastgru.estimators._classification import Classification
@@ -32,6 +30,12 @@ class GRUClassifier(Classification):
         GRU layers on top of each other.
     bidirectional : bool, default=False
         Read each sample backwards, too. Such an estimator cannot :meth:`stream`.
+    output : {"last", "sequence"}, default="last"
+        One answer per sequence, or one per time step (many-to-many): y and predictions are then arrays
+        (n_samples, n_timesteps) or (n_samples, n_timesteps, n_labels), or lists of arrays like X.
+    pooling : {"last", "mean", "max"}, default="last"
+        What the dense layer reads with ``output="last"``: the last state, or the mean or the largest value of
+        each unit over the time steps.
     dropout : float in [0, 1), default=0.0
         In training, the share of every layer's outputs set to zero, between layers and before the dense
         layer.
@@ -142,6 +146,16 @@ class GRUClassifier(Classification):
     True
     >>> est.predict_proba(X[200:]).shape
     (100, 2)
+
+    A label for every step of sequences of unlike length:
+
+    >>> X = [rng.normal(size=rng.integers(5, 15)) for _ in range(100)]
+    >>> y = [np.where(sequence.cumsum() > 0, "above", "below") for sequence in X]
+    >>> est = GRUClassifier(hidden_size=16, max_iter=40, output="sequence", random_state=0).fit(X, y)
+    >>> len(est.predict(X[:7])), est.predict(X[:7])[0].shape == X[0].shape
+    (7, True)
+    >>> est.score(X, y) > 0.9
+    True
     """
 
     def __init__(
@@ -151,6 +165,8 @@ class GRUClassifier(Classification):
         *,
         class_weight: dict[Any, float] | list[dict[int, float]] | str | None = None,
         bidirectional: bool = False,
+        output: str = "last",
+        pooling: str = "last",
         dropout: float = 0.0,
         reset_after: bool = True,
         solver: str = "adam",
@@ -180,6 +196,8 @@ class GRUClassifier(Classification):
             hidden_size=hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,
+            output=output,
+            pooling=pooling,
             dropout=dropout,
             reset_after=reset_after,
             solver=solver,
@@ -220,7 +238,8 @@ class GRUClassifier(Classification):
             (n_timesteps_i,); nothing is padded, and mini-batches are put together from sequences of about
             the same length. A nested list of numbers is a table.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            One label per sample, numbers or texts; or a table of 0 and 1, a column per label.
+            One label per sample, numbers or texts; or a table of 0 and 1, a column per label. With
+            ``output="sequence"`` one label per time step.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each sample counts in the standardization and the loss, not negative; samples of weight
             zero are left out. Only ratios matter.
@@ -302,7 +321,7 @@ class GRUClassifier(Classification):
         self._fit(X, y, sample_weight, incremental=True)
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Any) -> Any:
         """Return the most probable class of each sequence; with several labels, those above one half.
 
         Parameters
@@ -313,7 +332,8 @@ class GRUClassifier(Classification):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Labels, or a table of 0 and 1.
+            Labels, or a table of 0 and 1. With ``output="sequence"`` one per time step: an array (n_samples,
+            n_timesteps), or a list of arrays if X is one; so it is with the other methods.
 
         Raises
         ------
@@ -322,9 +342,10 @@ class GRUClassifier(Classification):
         ValueError, TypeError
             As in :meth:`fit`, and where the features are not those of ``fit``.
         """
-        return self._decode(self._raw_predict(X, raw=True))
+        scores, layout = self._answers(X, raw=True)
+        return self._shaped(self._decode(scores), layout)
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+    def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class, or of each label on its own.
 
         Parameters
@@ -343,56 +364,7 @@ class GRUClassifier(Classification):
         NotFittedError, ValueError, TypeError
             As in :meth:`predict`.
         """
-        answers = self._raw_predict(X)
-        if self.multilabel_ or len(self.classes_) > 2:
-            return answers
-        return np.hstack([1.0 - answers, answers]) if len(self.classes_) == 2 else np.ones_like(answers)
-
-    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return the logarithm of :meth:`predict_proba`, without its loss of tiny probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
-            The sequences, as in :meth:`predict`.
-
-        Returns
-        -------
-        log_p : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-
-        Raises
-        ------
-        NotFittedError, ValueError, TypeError
-            As in :meth:`predict`.
-        """
-        scores = self._raw_predict(X, raw=True)
-        if self.multilabel_:
-            return np.asarray(log_expit(scores))
-        if len(self.classes_) > 2:
-            return np.asarray(log_softmax(scores, axis=1))
-        if len(self.classes_) == 1:
-            return np.zeros_like(scores)
-        return np.hstack([log_expit(-scores), log_expit(scores)])
-
-    def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """Return the scores behind the probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
-            The sequences, as in :meth:`predict`.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            With two classes one score, above 0 where ``classes_[1]`` is predicted; else one per class, or per
-            label.
-
-        Raises
-        ------
-        NotFittedError, ValueError, TypeError
-            As in :meth:`predict`.
-        """
-        scores = self._raw_predict(X, raw=True)
-        return scores if self.multilabel_ or len(self.classes_) > 2 else scores[:, 0]
+        p, layout = self._answers(X)
+        if not self.multilabel_ and p.shape[1] == 1:
+            p = np.hstack([1.0 - p, p]) if len(self.classes_) == 2 else np.ones_like(p)
+        return self._shaped(p, layout)
