@@ -5,7 +5,9 @@
 
 #include "gru/checks.h"
 #include "gru/dropout.h"
+#include "nn/gather.h"
 #include "nn/head.h"
+#include "nn/inputs.h"
 #include "nn/loss.h"
 
 namespace fastgru {
@@ -18,16 +20,18 @@ Status BatchPass<S>::reserve(std::int64_t steps, std::int64_t rows) {
   if (!product_fits({heads, c.answers(), sizeof(S)})) return out_of_memory();
   const std::int64_t all_states = c.gru.num_layers * rows * width, outputs = heads * c.answers();
   const bool copied = !c.sequence || c.head_dropout > 0;  // else the head reads the states where they are
-  const bool fits = x_.reserve(steps * rows * c.gru.input_size) && y_.reserve(steps * rows * width) &&
-                    d_y_.reserve(c.reads_all_steps() ? steps * rows * width : 0) &&
-                    h_n_.reserve(all_states) && d_h_n_.reserve(all_states) &&
-                    pooled_.reserve(copied ? heads * width : 0) &&
-                    d_pooled_.reserve(c.sequence ? 0 : heads * width) && outputs_.reserve(outputs) &&
-                    d_outputs_.reserve(outputs) && targets_.reserve(heads * c.targets());
+  const std::int64_t inputs = steps * rows * c.gru.input_size;
+  const bool fits =
+      d_x_.reserve(has_tokens() ? inputs : 0) && x_.reserve(inputs) && y_.reserve(steps * rows * width) &&
+      d_y_.reserve(c.reads_all_steps() ? steps * rows * width : 0) && h_n_.reserve(all_states) &&
+      d_h_n_.reserve(all_states) && pooled_.reserve(copied ? heads * width : 0) &&
+      d_pooled_.reserve(c.sequence ? 0 : heads * width) && outputs_.reserve(outputs) &&
+      d_outputs_.reserve(outputs) && targets_.reserve(heads * c.targets());
   if (!fits) return out_of_memory();
   const auto count = static_cast<std::size_t>(rows);
   weights_.resize(std::max(weights_.size(), static_cast<std::size_t>(heads)));
   lengths_.resize(std::max(lengths_.size(), count));
+  if (has_tokens()) tokens_.resize(std::max(tokens_.size(), static_cast<std::size_t>(steps * rows)));
   return {};
 }
 
@@ -44,7 +48,15 @@ void BatchPass<S>::gather(const TrainingData& data, const Scaling& scaling, cons
     steps_ = std::max<std::int64_t>(1, *std::max_element(lengths_.begin(), lengths_.begin() + rows));
   }
   BlockRows block{order, first, rows, steps_, lengths()};
-  gather_scaled(data.x, block, scaling.x_mean, scaling.x_scale, x_.data(), threads);
+  const InputEncoder<S> encoder{config(), scaling, nullptr};
+  if (has_tokens()) {
+    const auto known = [&encoder](const auto* from, std::int64_t* to) {
+      *to = encoder.token(static_cast<std::int64_t>(*from));
+    };
+    gather_steps(data.x, block, 1, known, tokens_.data(), 1);
+  } else {
+    gather_inputs(data.x, block, encoder, x_.data(), threads);
+  }
   if (!config().sequence) block = {order, first, rows, 1, nullptr};
   gather_scaled(data.y, block, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
   gather_weights(data, order, first);
@@ -94,8 +106,29 @@ const S* BatchPass<S>::head_inputs(std::uint64_t seed) {
 }
 
 template <class S>
+void BatchPass<S>::look_up(const S* embedding) {
+  const std::int64_t size = config().gru.input_size;
+  for (std::int64_t i = 0; i < steps_ * rows_; ++i) {
+    std::copy_n(embedding + tokens_[static_cast<std::size_t>(i)] * size, size, x_.data() + i * size);
+  }
+}
+
+template <class S>
+void BatchPass<S>::add_token_gradients(S* gradient) const {
+  const std::int64_t size = config().gru.input_size;
+  std::fill_n(gradient, config().vocabulary_size * size, S(0));
+  for (std::int64_t i = 0; i < steps_ * rows_; ++i) {
+    const std::int64_t token = tokens_[static_cast<std::size_t>(i)];
+    if (token == 0) continue;  // beyond the row's end
+    S* to = gradient + token * size;
+    for (std::int64_t k = 0; k < size; ++k) to[k] += d_x_.data()[i * size + k];
+  }
+}
+
+template <class S>
 Status BatchPass<S>::run_forward(const Weights<S>& gru, const S* params, std::uint64_t seed,
                                  const RunOptions& options) {
+  if (has_tokens()) look_up(params + layout_.embedding());
   ForwardArgs<S> args;
   args.x = dense_view<const S>(x_.data(), steps_, rows_, config().gru.input_size);
   args.lengths = lengths();
@@ -122,7 +155,10 @@ Status BatchPass<S>::run_backward(const Weights<S>& gru, const S* params, std::u
     args.dh_n = d_h_n_.data();
   }
   args.dparams = gradient;  // the GRU's parameters come first
-  return backward(gru, tape_, args, options);
+  if (has_tokens()) args.dx = dense_view(d_x_.data(), steps_, rows_, config().gru.input_size);
+  FASTGRU_RETURN_IF_ERROR(backward(gru, tape_, args, options));
+  if (has_tokens()) add_token_gradients(gradient + layout_.embedding());
+  return {};
 }
 
 template <class S>

@@ -21,7 +21,8 @@ class BatchPass {
   // Room for mini-batches of `steps` steps and up to `rows` rows.
   Status reserve(std::int64_t steps, std::int64_t rows);
 
-  // Standardised copies of the samples order[first] ... order[first + rows - 1].
+  // Standardised copies of the samples order[first] ... order[first + rows - 1]. Serves one
+  // loss_and_gradient().
   void gather(const TrainingData& data, const Scaling& scaling, const std::int64_t* order, std::int64_t first,
               std::int64_t rows, int threads);
 
@@ -50,16 +51,20 @@ class BatchPass {
   Status run_backward(const Weights<S>& gru, const S* params, std::uint64_t seed, const RunOptions& options,
                       S* gradient);
   void drop(S* states, std::uint64_t seed) const;
+  bool has_tokens() const { return config().vocabulary_size > 0; }
+  void look_up(const S* embedding);
+  // The embedding's gradient from that of the GRU's inputs, in d_x_.
+  void add_token_gradients(S* gradient) const;
 
   const NetworkLayout& layout_;
   std::int64_t steps_ = 0, rows_ = 0, count_ = 0;
   bool weighted_ = false, has_lengths_ = false;
-  std::vector<double> weights_;  // of each head row
-  std::vector<std::int64_t> lengths_;
+  std::vector<double> weights_;                 // of each head row
+  std::vector<std::int64_t> lengths_, tokens_;  // tokens_ (steps, rows), 0 beyond a row's length
   Tape<S> tape_;
-  AlignedBuffer<S> x_, y_, d_y_, h_n_, d_h_n_;      // the GRU's
-  AlignedBuffer<S> pooled_, d_pooled_;              // the head's inputs
-  AlignedBuffer<S> outputs_, d_outputs_, targets_;  // of head_rows()
+  AlignedBuffer<S> x_, d_x_, y_, d_y_, h_n_, d_h_n_;  // the GRU's
+  AlignedBuffer<S> pooled_, d_pooled_;                // the head's inputs
+  AlignedBuffer<S> outputs_, d_outputs_, targets_;    // of head_rows()
   const S* head_inputs_ = nullptr;
 };
 

@@ -35,6 +35,22 @@ Status check_loss(const NetworkConfig& config) {
   return {};
 }
 
+Status check_inputs(const NetworkConfig& config) {
+  if (config.missing_mask && (config.vocabulary_size > 0 || config.gru.input_size % 2 != 0)) {
+    return Status::invalid("missing_mask wants an even input_size, half of it masks, and no tokens; got " +
+                           std::to_string(config.gru.input_size) + " and vocabulary_size " +
+                           std::to_string(config.vocabulary_size));
+  }
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 1024;
+  if (config.vocabulary_size != 0 &&
+      (config.vocabulary_size < 2 || config.vocabulary_size > kMost / config.gru.input_size)) {
+    return Status::invalid(
+        "vocabulary_size must be 0 (no tokens) or at least 2 (padding and unknown), and countable, got " +
+        std::to_string(config.vocabulary_size));
+  }
+  return {};
+}
+
 }  // namespace
 
 Status validate(const NetworkConfig& config) {
@@ -46,6 +62,7 @@ Status validate(const NetworkConfig& config) {
     return Status::invalid("head_dropout must be in [0, 1), got " + std::to_string(config.head_dropout));
   }
   FASTGRU_RETURN_IF_ERROR(check_loss(config));
+  FASTGRU_RETURN_IF_ERROR(check_inputs(config));
   // validate(GruConfig) leaves the GRU's count below this bound as well, so that the sum can be counted in
   // bytes.
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 1024 / kMaxQuantiles;
@@ -65,6 +82,10 @@ NetworkLayout::NetworkLayout(const NetworkConfig& config) : config_(config) {
   total_ = head_bias_ + config.answers();
   slots_.push_back({"head.weight", config.answers(), config.head_inputs(), head_weight_});
   slots_.push_back({"head.bias", config.answers(), 0, head_bias_});
+  if (config.vocabulary_size == 0) return;
+  embedding_ = total_;
+  total_ += config.vocabulary_size * config.gru.input_size;
+  slots_.push_back({"embedding.weight", config.vocabulary_size, config.gru.input_size, embedding_});
 }
 
 }  // namespace fastgru

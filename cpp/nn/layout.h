@@ -26,7 +26,14 @@ struct NetworkConfig {
   std::vector<double> quantiles;  // rising, for Loss::quantile
   bool sequence = false;          // an answer for every step
   Pooling pooling = Pooling::last;
+  bool missing_mask = false;         // NaN is a value that is missing; gru.input_size is twice features()
+  std::int64_t vocabulary_size = 0;  // above 0: x holds tokens, of which gru.input_size numbers are learnt
 
+  // Values of x per step; see inputs.h.
+  std::int64_t features() const {
+    if (vocabulary_size > 0) return 1;
+    return missing_mask ? gru.input_size / 2 : gru.input_size;
+  }
   // What the head reads and what it gives per row (or per row and step).
   std::int64_t head_inputs() const { return gru.directions() * gru.hidden_size; }
   std::int64_t answers() const {
@@ -44,7 +51,8 @@ constexpr std::int64_t kMaxQuantiles = 128;
 // Refuses what validate(GruConfig) refuses, and the like for the head.
 Status validate(const NetworkConfig& config);
 
-// Order: the GRU's tensors as "gru.…", then "head.weight" (answers, head_inputs) and "head.bias" (answers).
+// Order: the GRU's tensors as "gru.…", then "head.weight" (answers, head_inputs) and "head.bias" (answers),
+// and, for tokens, "embedding.weight" (vocabulary_size, input_size).
 class NetworkLayout {
  public:
   explicit NetworkLayout(const NetworkConfig& config);  // config must have passed validate()
@@ -53,12 +61,13 @@ class NetworkLayout {
   const std::vector<ParamSlot>& slots() const { return slots_; }
   std::int64_t head_weight() const { return head_weight_; }
   std::int64_t head_bias() const { return head_bias_; }
+  std::int64_t embedding() const { return embedding_; }  // with tokens only
   std::int64_t total() const { return total_; }
 
  private:
   NetworkConfig config_;
   std::vector<ParamSlot> slots_;
-  std::int64_t head_weight_ = 0, head_bias_ = 0, total_ = 0;
+  std::int64_t head_weight_ = 0, head_bias_ = 0, embedding_ = 0, total_ = 0;
 };
 
 }  // namespace fastgru

@@ -74,10 +74,9 @@ Status Predictor<S>::run_block(const NetworkVersion<S>& version, const SampleArr
                                const RunOptions& options) {
   if (options.interrupt != nullptr && options.interrupt->check()) return Status::interrupted();
   const NetworkConfig& config = version.params->layout().config();
-  const Scaling& scaling = *version.scaling;
-  gather_scaled(x, block, scaling.x_mean, scaling.x_scale, x_.data(), options.num_threads);
+  gather_inputs(x, block, version.encoder(), x_.data(), options.num_threads);
   ForwardArgs<S> args;
-  args.x = dense_view<const S>(x_.data(), block.steps, block.rows, x.features);
+  args.x = dense_view<const S>(x_.data(), block.steps, block.rows, config.gru.input_size);
   args.lengths = block.lengths;
   args.h_n = h_n_.data();
   if (config.reads_all_steps()) {

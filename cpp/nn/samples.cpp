@@ -5,7 +5,7 @@
 #include <string>
 
 #include "gru/checks.h"
-#include "runtime/threads.h"
+#include "nn/gather.h"
 
 namespace fastgru {
 namespace {
@@ -68,59 +68,17 @@ Status check_classes(const TrainingData& data, const NetworkConfig& config) {
   return status;
 }
 
-// One gather, for parallel_for: what it captures is one pointer, so that no memory is allocated for it.
-template <class S, class Source>
-struct Gather {
-  static constexpr std::int64_t kRows = 32;  // per item: their cache lines stay in L1 over several steps
-
-  const SampleArray& source;
-  const BlockRows& block;
-  const double* mean;
-  const double* scale;
-  S* out;
-
-  void run(std::int64_t item) const {
-    const std::int64_t begin = item * kRows, end = std::min(block.rows, begin + kRows);
-    const Source* starts[kRows];
-    std::int64_t strides[kRows], lengths[kRows];
-    for (std::int64_t b = begin; b < end; ++b) {
-      const std::int64_t sample = block.sample(b);
-      starts[b - begin] = source.start<Source>(sample);
-      strides[b - begin] = source.stride(sample);
-      lengths[b - begin] = block.length(b);
-    }
-    const std::int64_t features = source.features;
-    for (std::int64_t t = 0; t < block.steps; ++t) {
-      for (std::int64_t b = begin; b < end; ++b) {
-        S* to = out + (t * block.rows + b) * features;
-        if (t < lengths[b - begin]) {
-          scale_rows(starts[b - begin] + t * strides[b - begin], 1, features, mean, scale, to);
-        } else {
-          std::fill_n(to, features, S(0));
-        }
-      }
-    }
-  }
-
-  void run_all(int threads) const {
-    constexpr std::int64_t kWorthAThread = 1 << 18;
-    const std::int64_t items = (block.rows + kRows - 1) / kRows;
-    if (block.rows * block.steps * source.features < kWorthAThread) threads = 1;
-    parallel_for(items, threads, [this](std::int64_t item, int) { run(item); });
-  }
-};
-
 }  // namespace
 
 Scaling Scaling::identity(const NetworkConfig& config) {
-  const auto inputs = static_cast<std::size_t>(config.gru.input_size);
+  const auto inputs = static_cast<std::size_t>(config.features());
   const auto outputs = static_cast<std::size_t>(config.output_size);
   return {std::vector<double>(inputs, 0.0), std::vector<double>(inputs, 1.0),
           std::vector<double>(outputs, 0.0), std::vector<double>(outputs, 1.0)};
 }
 
 Status validate(const Scaling& scaling, const NetworkConfig& config) {
-  const std::int64_t inputs = config.gru.input_size, outputs = config.output_size;
+  const std::int64_t inputs = config.features(), outputs = config.output_size;
   FASTGRU_RETURN_IF_ERROR(check_values("x_mean", scaling.x_mean, inputs, false));
   FASTGRU_RETURN_IF_ERROR(check_values("x_scale", scaling.x_scale, inputs, true));
   FASTGRU_RETURN_IF_ERROR(check_values("y_mean", scaling.y_mean, outputs, false));
@@ -133,11 +91,15 @@ Status validate(const Scaling& scaling, const NetworkConfig& config) {
 }
 
 Status validate_inputs(const SampleArray& x, const std::int64_t* lengths, const NetworkConfig& config) {
-  if (x.features != config.gru.input_size || x.steps < 1 || x.samples < 0) {
+  if ((x.type == SampleType::int64) != (config.vocabulary_size > 0)) {
+    return Status::invalid(config.vocabulary_size > 0 ? "x must hold tokens, of type int64"
+                                                      : "x must hold numbers, of type float32 or float64");
+  }
+  if (x.features != config.features() || x.steps < 1 || x.samples < 0) {
     return Status::invalid(
         "x has shape " + shape_text(x.samples, x.steps, x.features) +
         ", wanted (samples, steps, features) with at least one step and features = input_size = " +
-        std::to_string(config.gru.input_size));
+        std::to_string(config.features()));
   }
   if (!x.has_data() && x.samples > 0) return Status::invalid("x has no data");
   return check_lengths(lengths, x.samples, x.steps);
@@ -183,13 +145,11 @@ double mean_weight(const TrainingData& data, const NetworkConfig& config) {
 template <class S>
 void gather_scaled(const SampleArray& source, const BlockRows& block, const std::vector<double>& mean,
                    const std::vector<double>& scale, S* out, int threads) {
+  const std::int64_t features = source.features;
   const double* m = mean.data();
   const double* s = scale.data();
-  if (source.type == SampleType::float64) {
-    Gather<S, double>{source, block, m, s, out}.run_all(threads);
-  } else {
-    Gather<S, float>{source, block, m, s, out}.run_all(threads);
-  }
+  const auto encode = [=](const auto* from, S* to) { scale_rows(from, 1, features, m, s, to); };
+  gather_steps(source, block, features, encode, out, threads);
 }
 
 template void gather_scaled(const SampleArray&, const BlockRows&, const std::vector<double>&,

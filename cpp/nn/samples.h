@@ -10,7 +10,7 @@
 
 namespace fastgru {
 
-enum class SampleType { float32, float64 };
+enum class SampleType { float32, float64, int64 };  // int64: tokens
 
 // (samples, steps, features) whose features are contiguous; the other strides are free (in elements). Targets
 // have one step, or, with an answer for every step, those of their x. A float64 array may feed a float32
@@ -37,11 +37,13 @@ struct SampleArray {
 };
 
 // Which samples go where in a block: row b of it holds sample order[first + b] (first + b without an order)
-// for its first lengths[b] steps (all without lengths) and zeros after them.
+// for lengths[b] steps (all without lengths), from its step skip[b] on (the first without), and zeros after
+// them.
 struct BlockRows {
   const std::int64_t* order = nullptr;
   std::int64_t first = 0, rows = 0, steps = 0;
   const std::int64_t* lengths = nullptr;
+  const std::int64_t* skip = nullptr;
 
   std::int64_t sample(std::int64_t b) const { return order == nullptr ? first + b : order[first + b]; }
   std::int64_t length(std::int64_t b) const { return lengths == nullptr ? steps : lengths[b]; }
@@ -75,9 +77,7 @@ Status validate(const TrainingData& data, const NetworkConfig& config);
 // weights.
 double mean_weight(const TrainingData& data, const NetworkConfig& config);
 
-// to = (from - mean) / scale for `rows` dense rows. Computed in double, so that an offset far larger than the
-// signal costs nothing. The one place where inputs are standardised: training, predict and streams agree to
-// the bit.
+// to = (from - mean) / scale for `rows` dense rows, computed in double.
 template <class X, class S>
 void scale_rows(const X* from, std::int64_t rows, std::int64_t features, const double* mean,
                 const double* scale, S* to) {

@@ -71,20 +71,24 @@ void NetworkStream<S>::pool_states() noexcept {
 template <class S>
 template <class X>
 void NetworkStream<S>::step(const X* x, S* y) noexcept {
-  const Scaling& scaling = *version_.scaling;
-  scale_rows(x, rows(), config().gru.input_size, scaling.x_mean.data(), scaling.x_scale.data(), x_.data());
+  const InputEncoder<S> encode = version_.encoder();
+  for (std::int64_t b = 0; b < rows(); ++b) {
+    encode(x + b * config().features(), x_.data() + b * config().gru.input_size);
+  }
   gru_.step(x_.data(), h_.data());
   if (pools()) pool_states();
   ++steps_;
   head_forward(version_.params->head(), h_.data(), rows(), out_.data());
-  answers_of(config(), scaling, out_.data(), rows(), false, y);
+  answers_of(config(), *version_.scaling, out_.data(), rows(), false, y);
 }
 
 template class NetworkStream<float>;
 template class NetworkStream<double>;
 template void NetworkStream<float>::step(const float*, float*) noexcept;
 template void NetworkStream<float>::step(const double*, float*) noexcept;
+template void NetworkStream<float>::step(const std::int64_t*, float*) noexcept;
 template void NetworkStream<double>::step(const float*, double*) noexcept;
 template void NetworkStream<double>::step(const double*, double*) noexcept;
+template void NetworkStream<double>::step(const std::int64_t*, double*) noexcept;
 
 }  // namespace fastgru

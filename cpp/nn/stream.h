@@ -20,8 +20,8 @@ class NetworkStream {
   const NetworkConfig& config() const { return version_.params->layout().config(); }
   std::int64_t rows() const { return gru_.rows(); }
 
-  // x (rows, I) raw units, of any float type; y (rows, answers), as predict() answers. No allocation, no
-  // lock, no exception.
+  // x (rows, features) raw units, of any float type, or tokens; y (rows, answers), as predict() answers. No
+  // allocation, no lock, no exception.
   template <class X>
   void step(const X* x, S* y) noexcept;
 

@@ -69,7 +69,7 @@ class PyNetwork {
   }
 
   void set_scaling(py::handle x_mean, py::handle x_scale, py::handle y_mean, py::handle y_scale) {
-    const std::int64_t inputs = config().gru.input_size, outputs = config().output_size;
+    const std::int64_t inputs = config().features(), outputs = config().output_size;
     raise_if_error(network_->set_scaling(
         {read_column(x_mean, "x_mean", inputs), read_column(x_scale, "x_scale", inputs),
          read_column(y_mean, "y_mean", outputs), read_column(y_scale, "y_scale", outputs)}));
@@ -79,7 +79,7 @@ class PyNetwork {
                      int num_threads) const {
     if (num_threads < 0)
       raise_value_error("num_threads must be at least 0, got " + std::to_string(num_threads));
-    const Sequences x(x_in, "x", config().gru.input_size, rows_in);
+    const Sequences x(x_in, "x", config().features(), rows_in, config().vocabulary_size > 0);
     const Column<std::int64_t> given = lengths_of(x, lengths_in);
     const std::int64_t* lengths = x.lengths() != nullptr ? x.lengths() : given.data();
     raise_if_error(validate_inputs(x.view(), lengths, config()));  // before the result is allocated
@@ -252,7 +252,8 @@ std::unique_ptr<PyNetwork<S>> make_network(std::int64_t input_size, std::int64_t
                                            bool bidirectional, bool reset_after, std::int64_t output_size,
                                            double head_dropout, const std::string& loss, double huber_delta,
                                            std::vector<double> quantiles, bool sequence,
-                                           const std::string& pooling) {
+                                           const std::string& pooling, bool missing_mask,
+                                           std::int64_t vocabulary_size) {
   NetworkConfig config;
   config.gru = {input_size, hidden_size, num_layers, bias, bidirectional, reset_after, dropout};
   config.output_size = output_size;
@@ -262,6 +263,8 @@ std::unique_ptr<PyNetwork<S>> make_network(std::int64_t input_size, std::int64_t
   config.quantiles = std::move(quantiles);
   config.sequence = sequence;
   config.pooling = pooling_of(pooling);
+  config.missing_mask = missing_mask;
+  config.vocabulary_size = vocabulary_size;
   return std::make_unique<PyNetwork<S>>(config);
 }
 
@@ -284,7 +287,8 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
            py::arg("bias"), py::arg("dropout"), py::arg("bidirectional"), py::arg("reset_after"),
            py::arg("output_size"), py::arg("head_dropout"), py::kw_only(), py::arg("loss") = "squared_error",
            py::arg("huber_delta") = 1.0, py::arg("quantiles") = std::vector<double>(),
-           py::arg("sequence") = false, py::arg("pooling") = "last")
+           py::arg("sequence") = false, py::arg("pooling") = "last", py::arg("missing_mask") = false,
+           py::arg("vocabulary_size") = 0)
       .def_property_readonly("parameter_layout", &Net::parameter_layout)
       .def_property_readonly("parameters", &Net::parameters)
       .def("set_parameters", &Net::set_parameters, py::arg("flat"))

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -28,7 +29,9 @@ struct Numbers {
 
 template <class T>
 Numbers numbers_of(Operand<T> operand) {
-  constexpr SampleType kType = sizeof(T) == 4 ? SampleType::float32 : SampleType::float64;
+  constexpr SampleType kType = std::is_same_v<T, std::int64_t> ? SampleType::int64
+                               : sizeof(T) == 4                ? SampleType::float32
+                                                               : SampleType::float64;
   return {std::move(operand.owner), operand.data, kType, operand.ndim, operand.shape, operand.stride};
 }
 
@@ -47,6 +50,20 @@ inline Numbers read_numbers(py::handle value, const char* name, const char* want
   }
   return numbers_of(dense ? read_dense<double>(array, name, wanted)
                           : read_operand<double>(array, name, wanted));
+}
+
+inline Operand<std::int64_t> read_tokens(py::handle value, const char* name) {
+  const py::object array = as_ndarray(value, name);
+  if (!has_dtype<std::int64_t>(array)) {
+    raise_type_error(std::string(name) + " must hold tokens of dtype int64, got dtype " + dtype_text(array));
+  }
+  return read_operand<std::int64_t>(array, name, "(N, T, 1)");
+}
+
+inline const void* sample_start(const SampleArray& array, std::int64_t sample) {
+  if (array.type == SampleType::float32) return array.start<float>(sample);
+  if (array.type == SampleType::float64) return array.start<double>(sample);
+  return array.start<std::int64_t>(sample);
 }
 
 // Which samples of a call's arrays count, in which order; all of them without `chosen`.
@@ -80,8 +97,9 @@ struct Rows {
 // read where they lie; kept alive.
 class Sequences {
  public:
-  // `wanted` is the shape that messages ask for, for which `name` stands.
-  Sequences(py::handle value, const char* name, std::int64_t features, py::handle rows) {
+  // Integers of type int64 (tokens) are taken as such; `features` must then be 1.
+  Sequences(py::handle value, const char* name, std::int64_t features, py::handle rows, bool tokens = false) {
+    if (tokens) view_.type = SampleType::int64;
     if (py::isinstance<py::list>(value) && is_list_of_arrays(value)) {
       read_list(py::reinterpret_borrow<py::list>(value), name, features);
     } else {
@@ -100,13 +118,16 @@ class Sequences {
   const std::int64_t* lengths() const { return lengths_.empty() ? nullptr : lengths_.data(); }
 
  private:
+  bool tokens() const { return view_.type == SampleType::int64; }
+
   static bool is_list_of_arrays(py::handle value) {
     const auto list = py::reinterpret_borrow<py::list>(value);
     return !list.empty() && py::isinstance<py::array>(list[0]) && proxy(list[0])->nd > 0;
   }
 
   void read_array(py::handle value, const char* name, std::int64_t features) {
-    Numbers x = read_numbers(value, name, "(N, T, input_size)", false);
+    Numbers x = tokens() ? numbers_of(read_tokens(value, name))
+                         : read_numbers(value, name, "(N, T, input_size)", false);
     if (x.ndim != 3 || x.shape[2] != features) {
       raise_value_error(std::string(name) + " must have shape (N, T, " + std::to_string(features) +
                         "), got " + shape_of(x.owner));
@@ -117,23 +138,32 @@ class Sequences {
   }
 
   void read_list(const py::list& list, const char* name, std::int64_t features) {
+    if (tokens()) return read_parts<std::int64_t>(list, name, features);
     const bool narrow = std::all_of(list.begin(), list.end(), [](py::handle item) {
       return py::isinstance<py::array>(item) && has_dtype<float>(item);
     });
     view_.type = narrow ? SampleType::float32 : SampleType::float64;
+    narrow ? read_parts<float>(list, name, features) : read_parts<double>(list, name, features);
+  }
+
+  template <class T>
+  void read_parts(const py::list& list, const char* name, std::int64_t features) {
     view_.features = features;
     view_.samples = total_ = static_cast<std::int64_t>(list.size());
     owners_.reserve(list.size());
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      narrow ? add<float>(list[i], name, i) : add<double>(list[i], name, i);
-    }
+    for (std::size_t i = 0; i < list.size(); ++i) add<T>(list[i], name, i);
     point();
   }
 
   template <class T>
   void add(py::handle item, const char* name, std::size_t i) {
     const std::string text = std::string(name) + "[" + std::to_string(i) + "]";
-    const Operand<T> one = read_operand<T>(item, text.c_str(), "(T, input_size)");
+    Operand<T> one;
+    if constexpr (std::is_same_v<T, std::int64_t>) {
+      one = read_tokens(item, text.c_str());
+    } else {
+      one = read_operand<T>(item, text.c_str(), "(T, input_size)");
+    }
     if (one.ndim != 2 || one.shape[1] != view_.features) {
       raise_value_error(text + " must have shape (T, " + std::to_string(view_.features) + "), got " +
                         shape_of(one.owner));
@@ -155,8 +185,7 @@ class Sequences {
     std::vector<const void*> starts(static_cast<std::size_t>(rows_.count(0)));
     for (std::size_t i = 0; i < starts.size(); ++i) {
       const std::int64_t row = rows_[static_cast<std::int64_t>(i)];
-      starts[i] = view_.type == SampleType::float32 ? static_cast<const void*>(view_.start<float>(row))
-                                                    : view_.start<double>(row);
+      starts[i] = sample_start(view_, row);
     }
     starts_ = std::move(starts);
     if (!strides_.empty()) strides_ = rows_.take(strides_.data());

@@ -57,9 +57,7 @@ class PyTargets {
 
   void choose(const Rows& rows) {
     for (std::int64_t i = 0; i < rows.count(0); ++i) {
-      starts_.push_back(view_.type == SampleType::float32
-                            ? static_cast<const void*>(view_.start<float>(rows[i]))
-                            : view_.start<double>(rows[i]));
+      starts_.push_back(sample_start(view_, rows[i]));
     }
     view_.starts = starts_.data();
     view_.samples = rows.count(0);
@@ -82,7 +80,7 @@ struct PyTrainingData {
 
   PyTrainingData(const NetworkConfig& config, py::handle x_in, py::handle y_in, py::handle weight_in,
                  py::handle lengths_in, py::handle rows_in, py::handle class_weight_in)
-      : x(x_in, "x", config.gru.input_size, rows_in),
+      : x(x_in, "x", config.features(), rows_in, config.vocabulary_size > 0),
         y(config, x, y_in, rows_in),
         sample_weight(read_weights(weight_in, x.total()), x.rows()),
         lengths(lengths_of(x, lengths_in)) {

@@ -93,6 +93,8 @@ class _Network(Generic[_S]):
         quantiles: Sequence[float] = ...,
         sequence: bool = False,
         pooling: str = "last",
+        missing_mask: bool = False,
+        vocabulary_size: int = 0,
     ) -> None: ...
     @property
     def parameter_layout(self) -> list[tuple[str, tuple[int, ...]]]: ...

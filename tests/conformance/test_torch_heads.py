@@ -153,3 +153,43 @@ def test_losses_follow_torch(loss: str, head: str, dtype: str) -> None:
         losses += trainer.batch_losses
     assert len(losses) == 20 and np.mean(wanted[-5:]) < np.mean(wanted[:5])  # it is training that is compared
     np.testing.assert_allclose(losses, wanted, rtol=1e-4 if dtype == "float32" else 1e-9, atol=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_embeddings_follow_torch(dtype: str) -> None:
+    torch.manual_seed(6)
+    kind = getattr(torch, dtype)
+    modules = torch.nn.ModuleDict(
+        {
+            "gru": torch.nn.GRU(INPUTS, HIDDEN, batch_first=True),
+            "head": torch.nn.Linear(HIDDEN, 1),
+            "embedding": torch.nn.Embedding(7, INPUTS),
+        }
+    ).to(kind)
+    make_network = _core.NetworkF32 if dtype == "float32" else _core.NetworkF64
+    network: Any = make_network(INPUTS, HIDDEN, 1, True, 0.0, False, True, 1, 0.0, vocabulary_size=7)
+    state = modules.state_dict()
+    assert [(name, tuple(value.shape)) for name, value in state.items()] == network.parameter_layout
+    network.set_parameters(np.concatenate([value.numpy().ravel() for value in state.values()]))
+    generator = np.random.default_rng(3)
+    tokens = generator.integers(1, 7, (N, T))
+    y = (tokens == 3).sum(axis=1, keepdims=True) - (tokens == 5).sum(axis=1, keepdims=True) / 2.0
+    make_trainer = _core.TrainerF32 if dtype == "float32" else _core.TrainerF64
+    trainer: Any = make_trainer(network, batch_size=BATCH, shuffle=False, learning_rate=1e-2)
+    losses: list[float] = []
+    for _ in range(EPOCHS):
+        trainer.run_epoch(tokens[..., None], y)
+        losses += trainer.batch_losses
+    optimizer = torch.optim.Adam(modules.parameters(), 1e-2)
+    wanted = []
+    for first in list(range(0, N, BATCH)) * EPOCHS:
+        rows = slice(first, first + BATCH)
+        _, h_n = modules["gru"](modules["embedding"](torch.tensor(tokens[rows])))
+        loss = ((modules["head"](h_n[-1]) - torch.tensor(y[rows], dtype=kind)) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(modules.parameters(), 1.0)
+        optimizer.step()
+        wanted.append(float(loss.detach()))
+    assert wanted[-1] < wanted[0]
+    np.testing.assert_allclose(losses, wanted, rtol=1e-4 if dtype == "float32" else 1e-9, atol=0)

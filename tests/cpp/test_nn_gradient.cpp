@@ -113,6 +113,27 @@ TEST_CASE("every loss and every head has the gradient of its loss") {
   }
 }
 
+TEST_CASE("embeddings and masks of missing values: the gradients too") {
+  for (const bool tokens : {false, true}) {
+    for (const bool with_lengths : {false, true}) {
+      NetworkConfig config = testing::network_config(4, 3, 2, true, 2);
+      config.missing_mask = !tokens;
+      config.vocabulary_size = tokens ? 6 : 0;
+      config.sequence = true;
+      const NetworkCase<double> problem(config, 5, 4);
+      BatchLoss batch{problem, with_lengths, with_lengths};
+      CAPTURE(tokens);
+      CAPTURE(with_lengths);
+      CHECK(worst_relative_error(batch, problem.params) < 1e-7);
+      if (!tokens) continue;
+      // Padding is never read: what is learnt of it is nothing.
+      const double* padding = batch.gradient.data() + batch.layout.embedding();
+      CHECK(std::all_of(padding, padding + 4, [](double g) { return g == 0; }));
+      CHECK(std::any_of(padding + 4, padding + 8, [](double g) { return g != 0; }));
+    }
+  }
+}
+
 TEST_CASE("one quantile, one label, many quantiles: the gradients too") {
   for (const std::vector<double>& quantiles :
        {std::vector<double>{0.3}, {0.2, 0.7}, {0.05, 0.2, 0.3, 0.6, 0.9}}) {

@@ -140,6 +140,45 @@ TEST_CASE_TEMPLATE("a stream answers what predict answers, whatever the head", S
   }
 }
 
+TEST_CASE_TEMPLATE("tokens are rows of the embedding, missing values zeros with a mask", S, float, double) {
+  for (const bool tokens : {false, true}) {
+    NetworkConfig config = network_config(4, 9, 1, false, 2), plain = config;
+    config.vocabulary_size = tokens ? 6 : 0;
+    config.missing_mask = !tokens;
+    const NetworkCase<S> problem(config, 3, 5);
+    NetworkCase<S> wanted(plain, 3, 5);
+    std::copy_n(problem.params.begin(), wanted.params.size(), wanted.params.begin());
+    wanted.scaling = {{0, 0, 0, 0}, {1, 1, 1, 1}, problem.scaling.y_mean, problem.scaling.y_scale};
+    wanted.network = wanted.fresh_network();
+    const S* embedding = problem.params.data() + (tokens ? problem.network->layout().embedding() : 0);
+    for (std::size_t i = 0; i < 15; ++i) {
+      const std::int64_t id = problem.tokens[i] >= 1 && problem.tokens[i] < 6 ? problem.tokens[i] : 1;
+      for (std::size_t k = 0; k < 4; ++k) {
+        S& x = wanted.x[4 * i + k];
+        if (tokens) {
+          x = embedding[static_cast<std::size_t>(id) * 4 + k];
+          continue;
+        }
+        const std::size_t f = k % 2;
+        const double value = static_cast<double>(problem.x[2 * i + f]);
+        x = static_cast<S>((value - problem.scaling.x_mean[f]) / problem.scaling.x_scale[f]);
+        if (std::isnan(value)) x = 0;
+        if (k >= 2) x = std::isnan(value) ? S(0) : S(1);
+      }
+    }
+    CHECK(problem.predict(1) == wanted.predict(1));
+    std::unique_ptr<NetworkStream<S>> stream;
+    REQUIRE(NetworkStream<S>::make(problem.network->version(), 1, stream).ok());
+    std::vector<S> y(2);
+    for (std::size_t t = 0; t < 5; ++t) {
+      if (tokens) stream->step(problem.tokens.data() + t, y.data());
+      if (!tokens) stream->step(problem.x.data() + 2 * t, y.data());
+    }
+    const std::vector<S> all = problem.predict(1, false);
+    CHECK(std::equal(y.begin(), y.end(), all.begin()));
+  }
+}
+
 TEST_CASE_TEMPLATE("answers for every step stand in the order of the samples", S, float, double) {
   NetworkConfig config = network_config(2, 11, 1, true, 2);
   config.sequence = true;
@@ -257,6 +296,10 @@ TEST_CASE("bad networks and scalings are refused by name") {
   bad_loss("quantiles must rise", [](Config& c) { c.loss = Loss::quantile, c.quantiles = {0.5, 1.0}; });
   bad_loss("output_size must be at least 2",
            [](Config& c) { c.loss = Loss::cross_entropy, c.output_size = 1; });
+  bad_loss("missing_mask wants", [](Config& c) { c.gru.input_size = 3, c.missing_mask = true; });
+  bad_loss("missing_mask wants", [](Config& c) { c.vocabulary_size = 9, c.missing_mask = true; });
+  bad_loss("vocabulary_size must be", [](Config& c) { c.vocabulary_size = 1; });
+  bad_loss("vocabulary_size must be", [](Config& c) { c.vocabulary_size = std::int64_t{1} << 60; });
   bad_loss("pooling must be 'last'", [](Config& c) { c.sequence = true, c.pooling = Pooling::max; });
 
   const NetworkCase<float> problem(network_config(2, 3, 1, false, 1), 4, 3);

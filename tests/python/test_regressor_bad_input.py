@@ -262,6 +262,8 @@ BAD_PARAMETERS: dict[str, list[Any]] = {
     "loss": ["mse", None],
     "quantile": [0.0, 1.0, "half"],
     "huber_delta": [0.0, -1.0, np.inf],
+    "embedding_dim": [0, 2.5, "8"],
+    "vocabulary_size": [1, 2.5, "8"],
     "output": ["all", None],
     "pooling": ["sum", None],
     "dropout": [-0.1, 1.0, 1.5, "0.1", np.nan],

@@ -29,7 +29,9 @@ from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
+from fastgru.estimators._sequence_list import SequenceList
 from fastgru.estimators._steps import StepLayout, end_to_end
+from fastgru.estimators._tokens import check_tokens, vocabulary_size
 from fastgru.estimators._validation import (
     as_sequences,
     check_features,
@@ -55,6 +57,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         num_layers: int = 1,
         *,
         bidirectional: bool = False,
+        embedding_dim: int | None = None,
+        vocabulary_size: int | None = None,
         output: str = "last",
         pooling: str = "last",
         dropout: float = 0.0,
@@ -85,6 +89,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.bidirectional = bidirectional
+        self.embedding_dim = embedding_dim
+        self.vocabulary_size = vocabulary_size
         self.output = output
         self.pooling = pooling
         self.dropout = dropout
@@ -184,9 +190,17 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         if interrupted is not None:
             raise interrupted
 
+    def _check_X(self, X: Any, *, tokens: bool, dtype: str) -> NDArray[Any] | SequenceList:
+        """Return `X` as the core takes it."""
+        if tokens:
+            fitted = self.__dict__.get("_architecture")
+            every_step = fitted["sequence"] if fitted is not None and self.__sklearn_is_fitted__() else False
+            return check_tokens(self, X, every_step=every_step or self.output == "sequence")
+        return check_sequences(self, X, dtype=dtype)
+
     def _check_samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
         """Check and encode what ``fit`` was given; with `reset` the estimator is fitted no more."""
-        array = check_sequences(self, X, dtype=self.dtype)
+        array = self._check_X(X, tokens=self.embedding_dim is not None, dtype=self.dtype)
         class_weight = None
         if self.output == "sequence" and y is not None:
             check_consistent_length(array, y)
@@ -247,16 +261,20 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         }
 
     def _new_network(self, samples: Samples, seed: int) -> Network:
-        n_features = samples.n_features
+        n_features, size = samples.n_features, 0
+        if self.embedding_dim is not None:
+            size = vocabulary_size(samples.X, self.vocabulary_size)
         architecture: Architecture = {
-            "input_size": n_features,
+            "input_size": n_features if self.embedding_dim is None else int(self.embedding_dim),
+            "missing_mask": False,
+            "vocabulary_size": size,
             **self._settings(),  # type: ignore[typeddict-item]
             **self._head(samples),
         }
         network = make_network(architecture)
         network.set_parameters(initial_parameters(network, architecture, seed))
         inputs = identity(n_features)
-        if self.standardize:
+        if self.standardize and not size:
             inputs = standard(samples.X, samples.weight, name="X", rows=samples.rows)
         outputs = self._target_scaling(samples)
         network.set_scaling(inputs.mean, inputs.scale, outputs.mean, outputs.scale)
@@ -283,6 +301,14 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
 
     def _check_same_network(self) -> None:
         before = {name: self._architecture[name] for name in self._settings()}  # type: ignore[literal-required]
+        tokens = self._architecture["vocabulary_size"]
+        embedded = self._architecture["input_size"] if tokens else None
+        if self.embedding_dim != embedded or (self.vocabulary_size or tokens) != tokens:
+            raise ValueError(
+                f"embedding_dim={self.embedding_dim!r} and vocabulary_size={self.vocabulary_size!r}, but the "
+                f"network that training goes on with has {embedded!r} and {tokens or None!r}: set them back, "
+                "or call fit with warm_start=False to begin anew"
+            )
         for name, now in self._settings().items():
             if before[name] == now:
                 continue
@@ -312,7 +338,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         `raw`: scores instead of probabilities.
         """
         check_is_fitted(self)
-        array = check_sequences(self, X, dtype=self._architecture["dtype"])
+        tokens = self._architecture["vocabulary_size"] > 0
+        array = self._check_X(X, tokens=tokens, dtype=self._architecture["dtype"])
         check_features(self, X, array, reset=False)
         answers = self._network.predict(as_sequences(array), raw=raw, num_threads=thread_count(self.n_jobs))
         layout = StepLayout.of(array) if self._architecture["sequence"] else None

@@ -40,6 +40,8 @@ class Architecture(TypedDict):
     quantiles: list[float]
     sequence: bool
     pooling: str
+    missing_mask: bool
+    vocabulary_size: int
 
 
 # What networks were before their files said so (format version 1).
@@ -49,6 +51,8 @@ FIRST_VERSION = {
     "quantiles": [],
     "sequence": False,
     "pooling": "last",
+    "missing_mask": False,
+    "vocabulary_size": 0,
 }
 
 
@@ -85,6 +89,8 @@ def make_network(architecture: Architecture) -> Network:
         quantiles=architecture["quantiles"],
         sequence=architecture["sequence"],
         pooling=architecture["pooling"],
+        missing_mask=architecture["missing_mask"],
+        vocabulary_size=architecture["vocabulary_size"],
     )
 
 
@@ -115,7 +121,8 @@ def initial_parameters(network: Network, architecture: Architecture, seed: int) 
     matrix per gate: they keep the length of the state over many steps, so that gradients neither die nor
     grow. Biases are zero: standardized data is centred, and a gate at one half lets through a state and a
     gradient alike. The head is Glorot uniform, too, with a zero bias: the first answer is near the targets'
-    mean.
+    mean. An embedding is of spread 1, like standardized data; padding and the unknown token start at zero, so
+    that a token that was never met says nothing.
     """
     generator = np.random.Generator(np.random.Philox(key=seed))
     hidden = architecture["hidden_size"]
@@ -125,6 +132,9 @@ def initial_parameters(network: Network, architecture: Architecture, seed: int) 
         for name, shape in network.parameter_layout:
             if len(shape) == 1:
                 value = np.zeros(shape)
+            elif name == "embedding.weight":
+                value = generator.standard_normal(shape)
+                value[:2] = 0.0
             elif "weight_hh" in name:
                 value = np.concatenate([_orthogonal(generator, hidden) for _ in range(3)])
             else:
@@ -148,4 +158,12 @@ def parameter_count(architecture: Architecture) -> int:
     cell = 3 * hidden * (hidden + 2)
     inputs = 3 * hidden * (architecture["input_size"] + (layers - 1) * directions * hidden)
     answers = architecture["output_size"] * max(1, len(architecture["quantiles"]))
-    return directions * (layers * cell + inputs) + answers * (directions * hidden + 1)
+    embedding = int(architecture["vocabulary_size"]) * int(architecture["input_size"])
+    return directions * (layers * cell + inputs) + answers * (directions * hidden + 1) + embedding
+
+
+def feature_count(architecture: Architecture) -> int:
+    """Return how many values a time step of X has."""
+    if architecture["vocabulary_size"]:
+        return 1
+    return architecture["input_size"] // (2 if architecture["missing_mask"] else 1)

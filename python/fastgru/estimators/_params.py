@@ -12,6 +12,8 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_size": [Interval(Integral, 1, None, closed="left")],
     "num_layers": [Interval(Integral, 1, None, closed="left")],
     "bidirectional": ["boolean"],
+    "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+    "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],
     "output": [StrOptions({"last", "sequence"})],
     "pooling": [StrOptions({"last", "mean", "max"})],
     "dropout": [Interval(Real, 0, 1, closed="left")],

@@ -16,6 +16,7 @@ from fastgru.estimators._network import (
     FIRST_VERSION,
     Architecture,
     Network,
+    feature_count,
     make_network,
     named_parameters,
     parameter_count,
@@ -123,7 +124,7 @@ class ModelFileMixin:
         self._seed = _whole(fitted, "seed", 0, 2**64 - 1)
         self._trainer_state = {"solver": None, "state": {}}
         self.n_features_in_ = _whole(fitted, "n_features_in", 1, 2**63 - 1)
-        if self._architecture["input_size"] != (1 if self._n_dims == 2 else self.n_features_in_):
+        if feature_count(self._architecture) != (1 if self._n_dims == 2 else self.n_features_in_):
             raise ValueError("n_features_in does not fit the network's input_size")
         names = fitted["feature_names_in"]
         if names:
@@ -217,7 +218,8 @@ def _checked_architecture(values: dict[str, Any]) -> Architecture:
         raise ValueError(f"network has the fields {sorted(values)}, expected {wanted}")
     for name in ("input_size", "hidden_size", "num_layers", "output_size"):
         _whole(values, name, 1, 2**40)
-    for name in ("bidirectional", "reset_after"):
+    _whole(values, "vocabulary_size", 0, 2**40)
+    for name in ("bidirectional", "reset_after", "missing_mask"):
         if not isinstance(values[name], bool):
             raise ValueError(f"{name} must be true or false, got {values[name]!r}")
     dropout = _number_or_none(values, "dropout")
@@ -245,7 +247,7 @@ def _check_head(values: dict[str, Any]) -> None:
 
 def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]]) -> NDArray[Any]:
     """Return the flat weights; a claimed size is held against the file's before anything is made of it."""
-    held = [tensor for name, tensor in tensors.items() if name.startswith(("gru.", "head."))]
+    held = [tensor for name, tensor in tensors.items() if name.startswith(("gru.", "head.", "embedding."))]
     expected, found = parameter_count(architecture), sum(tensor.size for tensor in held)
     if expected != found:
         raise ValueError(f"the network has {expected} parameters, the file holds {found}")
@@ -260,7 +262,7 @@ def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]
             raise ValueError(f"{name} has dtype {tensors[name].dtype}, expected {architecture['dtype']}")
         if not np.isfinite(tensors[name]).all():
             raise ValueError(f"{name} holds values that are not finite")
-    sizes = (architecture["input_size"],) * 2 + (architecture["output_size"],) * 2
+    sizes = (feature_count(architecture),) * 2 + (architecture["output_size"],) * 2
     for name, size in zip(_SCALING, sizes, strict=True):
         if tensors[name].shape != (size,) or not np.isfinite(tensors[name]).all():
             raise ValueError(f"{name} must be {size} finite numbers, got shape {tensors[name].shape}")

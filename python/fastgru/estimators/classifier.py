@@ -30,6 +30,12 @@ class GRUClassifier(Classification):
         GRU layers on top of each other.
     bidirectional : bool, default=False
         Read each sample backwards, too. Such an estimator cannot :meth:`stream`.
+    embedding_dim : int or None, default=None
+        X holds tokens, integers from 1 on, for each of which so many numbers are learnt; None: numbers.
+        Id 0 is padding: where rows of an array begin or end with it, it is left out. Id 1 is the unknown
+        token, as which every id is read that the first ``fit`` could not know.
+    vocabulary_size : int or None, default=None
+        With `embedding_dim`: ids are below it. None: those of the first ``fit``.
     output : {"last", "sequence"}, default="last"
         One answer per sequence, or one per time step (many-to-many): y and predictions are then arrays
         (n_samples, n_timesteps) or (n_samples, n_timesteps, n_labels), or lists of arrays like X.
@@ -147,6 +153,16 @@ class GRUClassifier(Classification):
     >>> est.predict_proba(X[200:]).shape
     (100, 2)
 
+    Texts as tokens (1: unknown, 0: padding):
+
+    >>> words = {"good": 2, "bad": 3, "not": 4, "film": 5}
+    >>> texts = ["good film", "bad film", "not bad", "not good film", "film not bad", "not good"]
+    >>> X = [np.array([words.get(word, 1) for word in text.split()]) for text in texts]
+    >>> est = GRUClassifier(embedding_dim=8, hidden_size=16, random_state=0)
+    >>> est = est.fit(X, ["pos", "neg", "pos", "neg", "pos", "neg"])
+    >>> est.predict([[4, 3, 5], [5, 2, 0]])
+    array(['pos', 'pos'], dtype='<U3')
+
     A label for every step of sequences of unlike length:
 
     >>> X = [rng.normal(size=rng.integers(5, 15)) for _ in range(100)]
@@ -165,6 +181,8 @@ class GRUClassifier(Classification):
         *,
         class_weight: dict[Any, float] | list[dict[int, float]] | str | None = None,
         bidirectional: bool = False,
+        embedding_dim: int | None = None,
+        vocabulary_size: int | None = None,
         output: str = "last",
         pooling: str = "last",
         dropout: float = 0.0,
@@ -196,6 +214,8 @@ class GRUClassifier(Classification):
             hidden_size=hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,
+            embedding_dim=embedding_dim,
+            vocabulary_size=vocabulary_size,
             output=output,
             pooling=pooling,
             dropout=dropout,
@@ -236,7 +256,8 @@ class GRUClassifier(Classification):
             memory-mapped ones too, are read where they lie, whatever their strides. Sequences of unlike
             length are a list (or a tuple, or an array of objects) of arrays (n_timesteps_i, n_features) or
             (n_timesteps_i,); nothing is padded, and mini-batches are put together from sequences of about
-            the same length. A nested list of numbers is a table.
+            the same length. A nested list of numbers is a table. With `embedding_dim`: tokens, (n_samples,
+            n_tokens) or a list of (n_tokens_i,).
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             One label per sample, numbers or texts; or a table of 0 and 1, a column per label. With
             ``output="sequence"`` one label per time step.

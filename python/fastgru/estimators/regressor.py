@@ -38,6 +38,12 @@ class GRURegressor(Regression):
         For ``loss="huber"``, in standard deviations of y.
     bidirectional : bool, default=False
         Read each sample backwards, too. Such an estimator cannot :meth:`stream`.
+    embedding_dim : int or None, default=None
+        X holds tokens, integers from 1 on, for each of which so many numbers are learnt; None: numbers.
+        Id 0 is padding: where rows of an array begin or end with it, it is left out. Id 1 is the unknown
+        token, as which every id is read that the first ``fit`` could not know.
+    vocabulary_size : int or None, default=None
+        With `embedding_dim`: ids are below it. None: those of the first ``fit``.
     output : {"last", "sequence"}, default="last"
         One answer per sequence, or one per time step (many-to-many): y and predictions are then arrays
         (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), or lists of arrays like X.
@@ -181,6 +187,8 @@ class GRURegressor(Regression):
         quantile: float | ArrayLike = 0.5,
         huber_delta: float = 1.0,
         bidirectional: bool = False,
+        embedding_dim: int | None = None,
+        vocabulary_size: int | None = None,
         output: str = "last",
         pooling: str = "last",
         dropout: float = 0.0,
@@ -212,6 +220,8 @@ class GRURegressor(Regression):
             hidden_size=hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,
+            embedding_dim=embedding_dim,
+            vocabulary_size=vocabulary_size,
             output=output,
             pooling=pooling,
             dropout=dropout,
@@ -254,7 +264,8 @@ class GRURegressor(Regression):
             memory-mapped ones too, are read where they lie, whatever their strides. Sequences of unlike
             length are a list (or a tuple, or an array of objects) of arrays (n_timesteps_i, n_features) or
             (n_timesteps_i,); nothing is padded, and mini-batches are put together from sequences of about
-            the same length. A nested list of numbers is a table.
+            the same length. A nested list of numbers is a table. With `embedding_dim`: tokens, (n_samples,
+            n_tokens) or a list of (n_tokens_i,).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The targets, finite real numbers. With ``output="sequence"`` one for each time step.
         sample_weight : array-like of shape (n_samples,), default=None
