@@ -61,6 +61,9 @@ Status validate(const NetworkConfig& config) {
   if (!(config.head_dropout >= 0.0 && config.head_dropout < 1.0)) {
     return Status::invalid("head_dropout must be in [0, 1), got " + std::to_string(config.head_dropout));
   }
+  if (!(config.input_dropout >= 0.0 && config.input_dropout < 1.0)) {
+    return Status::invalid("input_dropout must be in [0, 1), got " + std::to_string(config.input_dropout));
+  }
   FASTGRU_RETURN_IF_ERROR(check_loss(config));
   FASTGRU_RETURN_IF_ERROR(check_inputs(config));
   // validate(GruConfig) leaves the GRU's count below this bound as well, so that the sum can be counted in

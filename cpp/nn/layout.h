@@ -21,6 +21,7 @@ struct NetworkConfig {
   GruConfig gru;
   std::int64_t output_size = 1;  // columns of y; cross_entropy: classes
   double head_dropout = 0.0;     // on the head's input, in training only
+  double input_dropout = 0.0;    // on the first layer's input, in training only
   Loss loss = Loss::squared_error;
   double huber_delta = 1.0;       // in units of the scaled y
   std::vector<double> quantiles;  // rising, for Loss::quantile

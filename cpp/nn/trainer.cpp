@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gru/checks.h"
+#include "gru/dropout.h"
 #include "nn/shuffle.h"
 
 namespace fastgru {
@@ -15,6 +16,13 @@ Status validate(const TrainerOptions& options) {
   FASTGRU_RETURN_IF_ERROR(validate(options.optimizer));
   if (options.batch_size < 1) {
     return Status::invalid("batch_size must be at least 1, got " + std::to_string(options.batch_size));
+  }
+  if (options.bptt < 0) {
+    return Status::invalid("bptt must be at least 0 (0: no limit), got " + std::to_string(options.bptt));
+  }
+  if (!(options.recurrent_dropout >= 0.0 && options.recurrent_dropout < 1.0)) {
+    return Status::invalid("recurrent_dropout must be in [0, 1), got " +
+                           std::to_string(options.recurrent_dropout));
   }
   if (options.num_threads < 0) {
     return Status::invalid("num_threads must be at least 0 (0: the process-wide setting), got " +
@@ -28,14 +36,15 @@ Trainer<S>::Trainer(std::shared_ptr<Network<S>> network, const TrainerOptions& o
     : network_(std::move(network)),
       options_(options),
       optimizer_(network_->layout(), options.optimizer),
-      pass_(network_->layout()),
+      pass_(network_->layout(), options.bptt),
       weights_(network_->config().gru) {}
 
 template <class S>
 Status Trainer<S>::allocate() {
   FASTGRU_RETURN_IF_ERROR(optimizer_.allocate());
   const std::int64_t total = network_->layout().total();
-  const bool fits = params_.reserve(total) && updated_.reserve(total) && gradient_.reserve(total);
+  const bool fits = params_.reserve(total) && updated_.reserve(total) && gradient_.reserve(total) &&
+                    dropped_.reserve(options_.recurrent_dropout > 0 ? total : 0);
   return fits ? Status() : out_of_memory();
 }
 
@@ -43,6 +52,11 @@ template <class S>
 Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOptions& options,
                         std::unique_ptr<Trainer>& result) {
   FASTGRU_RETURN_IF_ERROR(validate(options));
+  const NetworkConfig& config = network->config();
+  if (options.bptt > 0 && (config.gru.bidirectional || config.pooling != Pooling::last)) {
+    return Status::invalid(
+        "bptt is not possible with two directions or pooled states, which need the whole sequence at once");
+  }
   std::unique_ptr<Trainer> trainer(new Trainer(std::move(network), options));
   FASTGRU_RETURN_IF_ERROR(trainer->allocate());
   result = std::move(trainer);
@@ -56,8 +70,6 @@ Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& ve
   FASTGRU_RETURN_IF_ERROR(pass_.reserve(data.x.steps, std::min(samples, options_.batch_size)));
   if (version.params != params_source_) {  // somebody else set them
     std::copy_n(version.params->flat(), network_->layout().total(), params_.data());
-    params_source_.reset();
-    FASTGRU_RETURN_IF_ERROR(weights_.assign(params_.data()));
     params_source_ = version.params;
   }
   batch_losses_.clear();
@@ -91,13 +103,33 @@ Status Trainer<S>::diverged(const char* what, double value) const {
   return Status::invalid(text);
 }
 
+template <class S>
+void Trainer<S>::drop_recurrent(S* flat, std::uint64_t seed) const {
+  if (options_.recurrent_dropout == 0.0) return;
+  for (const ParamSlot& slot : network_->layout().slots()) {
+    if (slot.name.find("weight_hh") == std::string::npos) continue;
+    dropout(flat + slot.offset, flat + slot.offset, slot.size(), slot.offset, options_.recurrent_dropout,
+            seed, static_cast<std::uint64_t>(RandomStream::dropout_recurrent));
+  }
+}
+
+template <class S>
+Status Trainer<S>::assign_weights(std::uint64_t seed) {
+  if (options_.recurrent_dropout == 0.0) return weights_.assign(params_.data());
+  std::copy_n(params_.data(), network_->layout().total(), dropped_.data());
+  drop_recurrent(dropped_.data(), seed);
+  return weights_.assign(dropped_.data());
+}
+
 // Loss, gradient and update for the mini-batch that was gathered. Unless it succeeds, params_ is as before.
 template <class S>
 Status Trainer<S>::run_step(double mean_weight, const RunOptions& options, double& loss) {
   const std::uint64_t seed = step_seed(options_.seed, static_cast<std::uint64_t>(optimizer_.step_count()));
+  FASTGRU_RETURN_IF_ERROR(assign_weights(seed));
   FASTGRU_RETURN_IF_ERROR(
       pass_.loss_and_gradient(weights_, params_.data(), mean_weight, seed, options, loss, gradient_.data()));
   if (!std::isfinite(loss)) return diverged("the loss", loss);
+  drop_recurrent(gradient_.data(), seed);
   const double norm = optimizer_.norm(gradient_.data(), options.num_threads);
   if (!std::isfinite(norm)) return diverged("the gradient's norm", norm);
   if (!optimizer_.step(params_.data(), gradient_.data(), norm, updated_.data(), options.num_threads)) {
@@ -120,7 +152,6 @@ Status Trainer<S>::run_batches(const TrainingData& data, const Scaling& scaling,
     batch_losses_.push_back(loss);
     loss_sum_ += loss * static_cast<double>(pass_.count());
     loss_count_ += static_cast<double>(pass_.count());
-    FASTGRU_RETURN_IF_ERROR(weights_.assign(params_.data()));
   }
   return {};
 }

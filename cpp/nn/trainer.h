@@ -19,7 +19,9 @@ struct TrainerOptions {
   bool shuffle = true;  // see BatchOrder
   std::uint64_t seed =
       0;  // keys the order of the samples (with the epoch) and the dropout masks (with the step)
-  int num_threads = 0;  // 0: the process-wide setting. The bits do not depend on it.
+  std::int64_t bptt = 0;           // see BatchPass; 0: no limit
+  double recurrent_dropout = 0.0;  // share of the recurrent weights left out of a step (DropConnect)
+  int num_threads = 0;             // 0: the process-wide setting. The bits do not depend on it.
 };
 
 Status validate(const TrainerOptions& options);
@@ -61,6 +63,10 @@ class Trainer {
   RunOptions run_options(Interrupt* interrupt) const;
   Status prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt);
   Status run_batches(const TrainingData& data, const Scaling& scaling, Interrupt* interrupt);
+  // Packs params_ for a step, some recurrent weights left out.
+  Status assign_weights(std::uint64_t seed);
+  // values of the recurrent weights as this step's masks leave them.
+  void drop_recurrent(S* flat, std::uint64_t seed) const;
   Status run_step(double mean_weight, const RunOptions& options, double& loss);
   Status diverged(const char* what, double value) const;
   Status publish();
@@ -69,9 +75,9 @@ class Trainer {
   TrainerOptions options_;
   Optimizer<S> optimizer_;
   BatchPass<S> pass_;
-  Weights<S> weights_;                                     // of params_, once assigned
-  AlignedBuffer<S> params_, updated_, gradient_;           // layout().total() values each
-  std::shared_ptr<const NetworkParams<S>> params_source_;  // the version that params_ came from or became
+  Weights<S> weights_;                                      // of params_, once assigned
+  AlignedBuffer<S> params_, updated_, gradient_, dropped_;  // layout().total() values each
+  std::shared_ptr<const NetworkParams<S>> params_source_;   // the version that params_ came from or became
   BatchOrder order_;
   std::vector<double> batch_losses_;
   double loss_sum_ = 0, loss_count_ = 0;  // of this epoch, over what was answered

@@ -100,6 +100,20 @@ class PyNetwork {
     return out;
   }
 
+  // What the GRU reads of x: (T, N, input_size), zeros beyond the end of a list's sequences.
+  py::object inputs(py::handle x_in) const {
+    const Sequences x(x_in, "x", config().features(), py::none(), config().vocabulary_size > 0);
+    raise_if_error(validate_inputs(x.view(), x.lengths(), config()));
+    const BlockRows block{nullptr, 0, x.view().samples, x.view().steps, x.lengths(), nullptr};
+    py::object out = new_array<S>({block.steps, block.rows, config().gru.input_size});
+    const NetworkVersion<S> version = network_->version();
+    run_released([&](const RunOptions& options) {
+      gather_inputs(x.view(), block, version.encoder(), data_of<S>(out), options.num_threads);
+      return Status();
+    });
+    return out;
+  }
+
   std::unique_ptr<PyNetworkStream<S>> stream(std::int64_t batch_size) const {
     std::unique_ptr<NetworkStream<S>> stream;
     raise_if_error(NetworkStream<S>::make(network_->version(), batch_size, stream));
@@ -253,7 +267,7 @@ std::unique_ptr<PyNetwork<S>> make_network(std::int64_t input_size, std::int64_t
                                            double head_dropout, const std::string& loss, double huber_delta,
                                            std::vector<double> quantiles, bool sequence,
                                            const std::string& pooling, bool missing_mask,
-                                           std::int64_t vocabulary_size) {
+                                           std::int64_t vocabulary_size, double input_dropout) {
   NetworkConfig config;
   config.gru = {input_size, hidden_size, num_layers, bias, bidirectional, reset_after, dropout};
   config.output_size = output_size;
@@ -265,6 +279,7 @@ std::unique_ptr<PyNetwork<S>> make_network(std::int64_t input_size, std::int64_t
   config.pooling = pooling_of(pooling);
   config.missing_mask = missing_mask;
   config.vocabulary_size = vocabulary_size;
+  config.input_dropout = input_dropout;
   return std::make_unique<PyNetwork<S>>(config);
 }
 
@@ -288,7 +303,7 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
            py::arg("output_size"), py::arg("head_dropout"), py::kw_only(), py::arg("loss") = "squared_error",
            py::arg("huber_delta") = 1.0, py::arg("quantiles") = std::vector<double>(),
            py::arg("sequence") = false, py::arg("pooling") = "last", py::arg("missing_mask") = false,
-           py::arg("vocabulary_size") = 0)
+           py::arg("vocabulary_size") = 0, py::arg("input_dropout") = 0.0)
       .def_property_readonly("parameter_layout", &Net::parameter_layout)
       .def_property_readonly("parameters", &Net::parameters)
       .def("set_parameters", &Net::set_parameters, py::arg("flat"))
@@ -297,6 +312,7 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
            py::arg("y_scale"))
       .def("predict", &Net::predict, py::arg("x"), py::arg("lengths") = py::none(),
            py::arg("rows") = py::none(), py::arg("raw") = false, py::arg("num_threads") = 0)
+      .def("inputs", &Net::inputs, py::arg("x"))
       .def("stream", &Net::stream, py::arg("batch_size") = 1);
 }
 
@@ -305,7 +321,7 @@ std::unique_ptr<PyTrainer<S>> make_trainer(const PyNetwork<S>& network, const st
                                            double learning_rate, double beta_1, double beta_2, double epsilon,
                                            double momentum, bool nesterov, double alpha, double clip_norm,
                                            std::int64_t batch_size, bool shuffle, std::uint64_t seed,
-                                           int num_threads) {
+                                           int num_threads, std::int64_t bptt, double recurrent_dropout) {
   TrainerOptions options;
   options.optimizer = {solver_of(solver), learning_rate, beta_1, beta_2,   epsilon,
                        momentum,          nesterov,      alpha,  clip_norm};
@@ -313,6 +329,8 @@ std::unique_ptr<PyTrainer<S>> make_trainer(const PyNetwork<S>& network, const st
   options.shuffle = shuffle;
   options.seed = seed;
   options.num_threads = num_threads;
+  options.bptt = bptt;
+  options.recurrent_dropout = recurrent_dropout;
   return std::make_unique<PyTrainer<S>>(network, options);
 }
 
@@ -328,7 +346,8 @@ void bind_trainers(py::module_& module, const std::string& suffix) {
            py::arg("beta_2") = o.beta_2, py::arg("epsilon") = o.epsilon, py::arg("momentum") = o.momentum,
            py::arg("nesterov") = o.nesterov, py::arg("alpha") = o.alpha, py::arg("clip_norm") = o.clip_norm,
            py::arg("batch_size") = t.batch_size, py::arg("shuffle") = t.shuffle, py::arg("seed") = t.seed,
-           py::arg("num_threads") = t.num_threads)
+           py::arg("num_threads") = t.num_threads, py::arg("bptt") = t.bptt,
+           py::arg("recurrent_dropout") = t.recurrent_dropout)
       .def("run_epoch", &Train::run_epoch, py::arg("x"), py::arg("y"), py::arg("sample_weight") = none,
            py::arg("lengths") = none, py::arg("rows") = none, py::arg("class_weight") = none)
       .def("evaluate", &Train::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight") = none,

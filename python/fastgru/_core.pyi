@@ -95,6 +95,7 @@ class _Network(Generic[_S]):
         pooling: str = "last",
         missing_mask: bool = False,
         vocabulary_size: int = 0,
+        input_dropout: float = 0.0,
     ) -> None: ...
     @property
     def parameter_layout(self) -> list[tuple[str, tuple[int, ...]]]: ...
@@ -108,6 +109,7 @@ class _Network(Generic[_S]):
     def set_scaling(
         self, x_mean: ArrayLike, x_scale: ArrayLike, y_mean: ArrayLike, y_scale: ArrayLike
     ) -> None: ...
+    def inputs(self, x: ArrayLike | list[NDArray[Any]]) -> NDArray[_S]: ...
     def predict(
         self,
         x: ArrayLike | list[NDArray[Any]],
@@ -208,6 +210,8 @@ class TrainerF32(_Trainer[np.float32]):
         shuffle: bool = True,
         seed: int = 0,
         num_threads: int = 0,
+        bptt: int = 0,
+        recurrent_dropout: float = 0.0,
     ) -> None: ...
 
 class TrainerF64(_Trainer[np.float64]):
@@ -228,4 +232,6 @@ class TrainerF64(_Trainer[np.float64]):
         shuffle: bool = True,
         seed: int = 0,
         num_threads: int = 0,
+        bptt: int = 0,
+        recurrent_dropout: float = 0.0,
     ) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -189,6 +190,56 @@ def test_embeddings_follow_torch(dtype: str) -> None:
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(modules.parameters(), 1.0)
+        optimizer.step()
+        wanted.append(float(loss.detach()))
+    assert wanted[-1] < wanted[0]
+    np.testing.assert_allclose(losses, wanted, rtol=1e-4 if dtype == "float32" else 1e-9, atol=0)
+
+
+def torch_truncated(model: Any, x: Any, sequence: bool, bptt: int) -> Any:
+    """The head's outputs at the end, or at every step; states cross a boundary without their history."""
+    state, outputs = None, []
+    steps = x.shape[1]
+    skipped = 0 if sequence else (steps - bptt)
+    bounds = [*range(0, steps, bptt), steps] if sequence else [0, skipped, steps]
+    for first, last in itertools.pairwise(bounds):
+        state = None if state is None else state.detach()
+        states, state = model["gru"](x[:, first:last], state)
+        outputs.append(model["head"](states))
+    return torch.cat(outputs, dim=1) if sequence else outputs[-1][:, -1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sequence", [False, True])
+def test_truncated_backpropagation_follows_torch(sequence: bool, dtype: str) -> None:
+    torch.manual_seed(7)
+    kind, bptt = getattr(torch, dtype), 4
+    parts = {
+        "gru": torch.nn.GRU(INPUTS, HIDDEN, 2, batch_first=True),
+        "head": torch.nn.Linear(HIDDEN, OUTPUTS),
+    }
+    model = torch.nn.ModuleDict(parts).to(kind)
+    make_network = _core.NetworkF32 if dtype == "float32" else _core.NetworkF64
+    network: Any = make_network(INPUTS, HIDDEN, 2, True, 0.0, False, True, OUTPUTS, 0.0, sequence=sequence)
+    network.set_parameters(np.concatenate([value.numpy().ravel() for value in model.state_dict().values()]))
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(N, T, INPUTS))
+    y = make_targets("squared_error", x, sequence)
+    make_trainer = _core.TrainerF32 if dtype == "float32" else _core.TrainerF64
+    trainer: Any = make_trainer(network, batch_size=BATCH, shuffle=False, learning_rate=1e-2, bptt=bptt)
+    losses: list[float] = []
+    for _ in range(EPOCHS):
+        trainer.run_epoch(x, y)
+        losses += trainer.batch_losses
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    wanted = []
+    for first in list(range(0, N, BATCH)) * EPOCHS:
+        rows = slice(first, first + BATCH)
+        out = torch_truncated(model, torch.tensor(x[rows], dtype=kind), sequence, bptt)
+        loss = ((out - torch.tensor(y[rows], dtype=kind)) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         wanted.append(float(loss.detach()))
     assert wanted[-1] < wanted[0]

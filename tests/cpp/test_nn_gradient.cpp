@@ -120,6 +120,7 @@ TEST_CASE("embeddings and masks of missing values: the gradients too") {
       config.missing_mask = !tokens;
       config.vocabulary_size = tokens ? 6 : 0;
       config.sequence = true;
+      config.input_dropout = 0.3;
       const NetworkCase<double> problem(config, 5, 4);
       BatchLoss batch{problem, with_lengths, with_lengths};
       CAPTURE(tokens);
@@ -130,6 +131,59 @@ TEST_CASE("embeddings and masks of missing values: the gradients too") {
       const double* padding = batch.gradient.data() + batch.layout.embedding();
       CHECK(std::all_of(padding, padding + 4, [](double g) { return g == 0; }));
       CHECK(std::any_of(padding + 4, padding + 8, [](double g) { return g != 0; }));
+    }
+  }
+}
+
+// The gradient that one step of plain descent went down, and the loss it started from.
+std::pair<std::vector<double>, double> descent(const NetworkCase<double>& problem,
+                                               const std::vector<double>& params, TrainerOptions options) {
+  options.optimizer.solver = Solver::sgd;
+  options.optimizer.momentum = 0;
+  options.optimizer.clip_norm = 0;
+  options.optimizer.learning_rate = 1;
+  options.batch_size = problem.samples;
+  const auto network = problem.fresh_network();
+  REQUIRE(network->set_parameters(params.data()).ok());
+  const auto trainer = testing::make_trainer(network, options);
+  const double loss = testing::run_epoch(*trainer, problem.data(true, true));
+  std::vector<double> gradient = testing::parameters(*network);
+  for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = params[i] - gradient[i];
+  return {gradient, loss};
+}
+
+TEST_CASE("recurrent weights that a step leaves out have no gradient, the others that of the loss") {
+  const NetworkCase<double> problem(testing::network_config(2, 3, 2, true, 2), 5, 4);
+  TrainerOptions options;
+  options.recurrent_dropout = 0.4;
+  std::vector<double> params = problem.params;
+  const std::vector<double> gradient = descent(problem, params, options).first;
+  std::size_t zeros = 0;
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    const double value = params[i];
+    params[i] = value + 1e-5;
+    const double above = descent(problem, params, options).second;
+    params[i] = value - 1e-5;
+    const double below = descent(problem, params, options).second;
+    params[i] = value;
+    CHECK(std::abs((above - below) / 2e-5 - gradient[i]) < 1e-8);
+    zeros += gradient[i] == 0 ? 1 : 0;
+  }
+  CHECK(zeros > 20);  // of the 4 * 27 recurrent weights
+}
+
+TEST_CASE("truncation leaves the loss alone, and nothing changes where it does not bite") {
+  for (const bool sequence : {false, true}) {
+    NetworkConfig config = testing::network_config(2, 3, 2, false, 2);
+    config.sequence = sequence;
+    const NetworkCase<double> problem(config, 7, 11);
+    TrainerOptions options;
+    const auto [whole, loss] = descent(problem, problem.params, options);
+    for (const std::int64_t bptt : {1, 3, 4, 10, 11, 50}) {
+      options.bptt = bptt;
+      const auto [gradient, cut_loss] = descent(problem, problem.params, options);
+      CHECK(cut_loss == doctest::Approx(loss).epsilon(1e-13));
+      CHECK((gradient == whole) == (bptt >= 11));
     }
   }
 }

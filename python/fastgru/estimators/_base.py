@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
-from sklearn.utils import Tags, check_consistent_length, check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _core
-from fastgru.estimators._fit_loop import FitLoop, History
+from fastgru.estimators._data import DataMixin
+from fastgru.estimators._fit_loop import FitLoop, History, Schedule
+from fastgru.estimators._gates import Gates, gates_of
 from fastgru.estimators._network import (
     Architecture,
     Head,
@@ -29,19 +31,12 @@ from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
-from fastgru.estimators._sequence_list import SequenceList
 from fastgru.estimators._steps import StepLayout, end_to_end
-from fastgru.estimators._tokens import check_tokens, vocabulary_size
-from fastgru.estimators._validation import (
-    as_sequences,
-    check_features,
-    check_sequences,
-    check_weights,
-    thread_count,
-)
+from fastgru.estimators._tokens import vocabulary_size
+from fastgru.estimators._validation import check_weights, thread_count
 
 
-class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
+class BaseGRU(DataMixin, ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
     """A GRU with a dense head, trained in C++.
 
     A concrete estimator says what y means: `_encode_targets`, `_head`, `_target_scaling`,
@@ -62,10 +57,13 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         output: str = "last",
         pooling: str = "last",
         dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         solver: str = "adam",
         alpha: float = 0.0,
         batch_size: int = 32,
+        learning_rate: str = "constant",
         learning_rate_init: float = 5e-3,
         max_iter: int = 200,
         shuffle: bool = True,
@@ -82,7 +80,10 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         clip_norm: float | None = 1.0,
+        bptt: int | None = None,
         standardize: bool = True,
+        missing: str = "error",
+        callbacks: Callable[..., Any] | list[Callable[..., Any]] | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -94,10 +95,13 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self.output = output
         self.pooling = pooling
         self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.recurrent_dropout = recurrent_dropout
         self.reset_after = reset_after
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
+        self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
         self.shuffle = shuffle
@@ -114,7 +118,10 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.clip_norm = clip_norm
+        self.bptt = bptt
         self.standardize = standardize
+        self.missing = missing
+        self.callbacks = callbacks
         self.dtype = dtype
         self.n_jobs = n_jobs
 
@@ -143,6 +150,7 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = True
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self.missing == "mask"
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -190,33 +198,6 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         if interrupted is not None:
             raise interrupted
 
-    def _check_X(self, X: Any, *, tokens: bool, dtype: str) -> NDArray[Any] | SequenceList:
-        """Return `X` as the core takes it."""
-        if tokens:
-            fitted = self.__dict__.get("_architecture")
-            every_step = fitted["sequence"] if fitted is not None and self.__sklearn_is_fitted__() else False
-            return check_tokens(self, X, every_step=every_step or self.output == "sequence")
-        return check_sequences(self, X, dtype=dtype)
-
-    def _check_samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
-        """Check and encode what ``fit`` was given; with `reset` the estimator is fitted no more."""
-        array = self._check_X(X, tokens=self.embedding_dim is not None, dtype=self.dtype)
-        class_weight = None
-        if self.output == "sequence" and y is not None:
-            check_consistent_length(array, y)
-            layout = StepLayout.of(array)
-            flat = self._encode_targets(layout.join(y), reset=reset)
-            class_weight = self._step_class_weight(flat)
-            targets = layout.split(flat)
-        else:
-            targets = self._encode_targets(y, reset=reset)
-        check_consistent_length(array, targets)
-        weight = self._all_weights(sample_weight, targets, array)
-        check_features(self, X, array, reset=reset)
-        if reset:  # from here on the old network fits neither the data's shape nor a failed training
-            self.__dict__.pop("_network", None)
-        return Samples(as_sequences(array), targets, weight, None, class_weight).without_zero_weights()
-
     def _run_with_validation(
         self, network: Network, trainer: Trainer, samples: Samples, history: History, seed: int
     ) -> None:
@@ -245,7 +226,21 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self, network: Network, trainer: Trainer, validate: Callable[[], float] | None = None
     ) -> FitLoop:
         progress = make_progress(self.verbose, type(self).__name__, self.max_iter)
-        return FitLoop(network, trainer, self.max_iter, self.tol, self.n_iter_no_change, progress, validate)
+        callbacks = [self.callbacks] if callable(self.callbacks) else list(self.callbacks or [])
+        for i, callback in enumerate(callbacks):
+            if not callable(callback):
+                raise ValueError(f"callbacks[{i}] must be callable, got {callback!r}")
+        return FitLoop(
+            network,
+            trainer,
+            self.max_iter,
+            self.tol,
+            self.n_iter_no_change,
+            progress,
+            validate,
+            Schedule(self.learning_rate, self.learning_rate_init, self.max_iter),
+            callbacks,
+        )
 
     def _settings(self) -> dict[str, Any]:
         """Return what the network is made from and the constructor decides alone."""
@@ -255,18 +250,24 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
             "bidirectional": bool(self.bidirectional),
             "reset_after": bool(self.reset_after),
             "dropout": float(self.dropout),
+            "input_dropout": float(self.input_dropout),
+            "missing_mask": self.missing == "mask" and self.embedding_dim is None,
             "sequence": self.output == "sequence",
             "pooling": self.pooling,
             "dtype": self.dtype,
         }
+
+    def _input_size(self, n_features: int) -> int:
+        if self.embedding_dim is not None:
+            return int(self.embedding_dim)
+        return 2 * n_features if self.missing == "mask" else n_features
 
     def _new_network(self, samples: Samples, seed: int) -> Network:
         n_features, size = samples.n_features, 0
         if self.embedding_dim is not None:
             size = vocabulary_size(samples.X, self.vocabulary_size)
         architecture: Architecture = {
-            "input_size": n_features if self.embedding_dim is None else int(self.embedding_dim),
-            "missing_mask": False,
+            "input_size": self._input_size(n_features),
             "vocabulary_size": size,
             **self._settings(),  # type: ignore[typeddict-item]
             **self._head(samples),
@@ -275,7 +276,9 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         network.set_parameters(initial_parameters(network, architecture, seed))
         inputs = identity(n_features)
         if self.standardize and not size:
-            inputs = standard(samples.X, samples.weight, name="X", rows=samples.rows)
+            inputs = standard(
+                samples.X, samples.weight, name="X", rows=samples.rows, missing=self.missing == "mask"
+            )
         outputs = self._target_scaling(samples)
         network.set_scaling(inputs.mean, inputs.scale, outputs.mean, outputs.scale)
         self._architecture = architecture
@@ -297,6 +300,8 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
             shuffle=bool(self.shuffle),
             seed=seed,
             num_threads=thread_count(self.n_jobs),
+            bptt=self.bptt or 0,
+            recurrent_dropout=self.recurrent_dropout,
         )
 
     def _check_same_network(self) -> None:
@@ -332,27 +337,6 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self.validation_scores_ = history.validation_scores
         self.best_validation_score_ = history.best_score
 
-    def _answers(self, X: Any, *, raw: bool = False) -> tuple[NDArray[np.float64], StepLayout | None]:
-        """Return the network's answers, a row each, and how they belong to sequences (None: a row each).
-
-        `raw`: scores instead of probabilities.
-        """
-        check_is_fitted(self)
-        tokens = self._architecture["vocabulary_size"] > 0
-        array = self._check_X(X, tokens=tokens, dtype=self._architecture["dtype"])
-        check_features(self, X, array, reset=False)
-        answers = self._network.predict(as_sequences(array), raw=raw, num_threads=thread_count(self.n_jobs))
-        layout = StepLayout.of(array) if self._architecture["sequence"] else None
-        answers = answers.reshape(-1, answers.shape[-1])
-        if not np.isfinite(answers).all():
-            row = int(np.flatnonzero(~np.isfinite(answers).all(axis=1))[0])
-            if layout is not None:
-                row = int(np.searchsorted(np.cumsum(layout.lengths), row, side="right"))
-            raise ValueError(
-                f"X[{row}] lies so far from the data of fit that its answer leaves {answers.dtype}"
-            )
-        return np.asarray(answers, dtype=np.float64), layout
-
     def stream(self, batch_size: int = 1) -> _core.NetworkStreamF32 | _core.NetworkStreamF64:
         """Return a stream that takes one time step at a time and gives the estimator's answer after each.
 
@@ -379,3 +363,34 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         """
         check_is_fitted(self)
         return self._network.stream(batch_size)
+
+    def gates(self, X: Any, layer: int = -1) -> Gates:
+        """Return what the gates of one layer did at every step of some sequences.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, as ``predict`` takes them.
+        layer : int, default=-1
+            Which layer, from 0; -1 is the last.
+
+        Returns
+        -------
+        Gates
+            A named tuple of `reset`, `update`, `candidate` and `state`, each an array (n_samples,
+            n_timesteps, hidden_size), or a list of arrays if X is one; with two directions 2 * hidden_size,
+            the reverse one second. Where `update` is near 1 a unit keeps its state, where it is near 0 it
+            takes the candidate.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            There is no such layer; or as ``predict``.
+        """
+        check_is_fitted(self)
+        array = self._checked_like_fit(X)
+        if not -self._architecture["num_layers"] <= layer < self._architecture["num_layers"]:
+            raise ValueError(f"layer must be one of {self._architecture['num_layers']} layers, got {layer!r}")
+        return gates_of(self._network, self._architecture, array, layer % self._architecture["num_layers"])

@@ -115,6 +115,30 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
             return np.asarray(scores.argmax(axis=1), dtype=np.int64)
         return np.asarray((scores[:, 0] > 0) & (len(self.classes_) > 1), dtype=np.int64)
 
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class, or of each label on its own.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, as in :meth:`predict`.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`. Rows sum to 1, but for several labels, whose columns stand for
+            themselves.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As in :meth:`predict`.
+        """
+        p, layout = self._answers(X)
+        if not self.multilabel_ and p.shape[1] == 1:
+            p = np.hstack([1.0 - p, p]) if len(self.classes_) == 2 else np.ones_like(p)
+        return self._shaped(p, layout)
+
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of :meth:`predict_proba`, without its loss of tiny probabilities.
 

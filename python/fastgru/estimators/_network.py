@@ -42,6 +42,7 @@ class Architecture(TypedDict):
     pooling: str
     missing_mask: bool
     vocabulary_size: int
+    input_dropout: float
 
 
 # What networks were before their files said so (format version 1).
@@ -53,6 +54,7 @@ FIRST_VERSION = {
     "pooling": "last",
     "missing_mask": False,
     "vocabulary_size": 0,
+    "input_dropout": 0.0,
 }
 
 
@@ -91,6 +93,7 @@ def make_network(architecture: Architecture) -> Network:
         pooling=architecture["pooling"],
         missing_mask=architecture["missing_mask"],
         vocabulary_size=architecture["vocabulary_size"],
+        input_dropout=architecture["input_dropout"],
     )
 
 

@@ -63,8 +63,9 @@ class ModelFileMixin:
         """Write the fitted estimator to a safetensors file; ``fastgru.load`` reads it back.
 
         The file holds the weights, the scaling, the constructor's parameters and the fitted numbers: no code
-        and no pickle. It leaves out two things: a `random_state` that is a RandomState instance (stored as
-        None) and the optimiser's moments (training that goes on from a loaded estimator starts them anew).
+        and no pickle. It leaves out three things: a `random_state` that is a RandomState instance and
+        `callbacks` (stored as None), and the optimiser's moments (training that goes on from a loaded
+        estimator starts them anew).
 
         Parameters
         ----------
@@ -154,7 +155,7 @@ def _restored_network(
 
 def _plain(name: str, value: Any) -> Any:
     """Return a constructor parameter as JSON has it."""
-    if name == "random_state" and not isinstance(value, Integral):
+    if name == "callbacks" or (name == "random_state" and not isinstance(value, Integral)):
         return None
     if isinstance(value, dict):  # JSON's keys are texts: pairs keep what the keys are
         return {"pairs": [[_plain(name, part) for part in pair] for pair in value.items()]}
@@ -222,9 +223,10 @@ def _checked_architecture(values: dict[str, Any]) -> Architecture:
     for name in ("bidirectional", "reset_after", "missing_mask"):
         if not isinstance(values[name], bool):
             raise ValueError(f"{name} must be true or false, got {values[name]!r}")
-    dropout = _number_or_none(values, "dropout")
-    if dropout is None or not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+    for name in ("dropout", "input_dropout"):
+        dropout = _number_or_none(values, name)
+        if dropout is None or not 0 <= dropout < 1:
+            raise ValueError(f"{name} must be in [0, 1), got {dropout!r}")
     if values["dtype"] not in ("float32", "float64"):
         raise ValueError(f"dtype must be float32 or float64, got {values['dtype']!r}")
     _check_head(values)

@@ -33,6 +33,7 @@ def standard(
     name: str,
     rows: NDArray[Any] | None = None,
     answers_in: str | None = None,
+    missing: bool = False,
 ) -> Standard:
     """Return the weighted mean and standard deviation over every axis but the last.
 
@@ -49,6 +50,9 @@ def standard(
     answers_in : {"float32", "float64"} or None
         Where values are given back in raw units, their dtype: it may be too narrow for them, with a warning.
 
+    missing : bool
+        Whether NaN is a value that is missing and left out.
+
     Returns
     -------
     Standard
@@ -62,16 +66,23 @@ def standard(
     n_features = values[0].shape[-1]
     rows = np.arange(len(values)) if rows is None else rows
     mean = np.zeros(n_features)
-    total = 0.0
+    total: Any = 0.0
     for block, row_weight in _blocks(values, weight, rows):
+        if missing:
+            total = total + np.einsum("n,nkf->f", row_weight, ~np.isnan(block))
+            np.nan_to_num(block, copy=False, nan=0.0)
+        else:
+            total += float(row_weight.sum()) * block.shape[1]
         mean += np.einsum("n,nkf->f", row_weight, block)
-        total += float(row_weight.sum()) * block.shape[1]
+    total = np.maximum(total, np.finfo(np.float64).tiny)  # of a feature that is never there
     mean /= total
     variance = np.zeros(n_features)
     drift = np.zeros(n_features)  # what rounding left in the mean; corrects the variance (Chan et al., 1983)
     with np.errstate(over="ignore", invalid="ignore"):  # refused by name below
         for block, row_weight in _blocks(values, weight, rows):
             centred = np.subtract(block, mean, out=block)
+            if missing:
+                np.nan_to_num(centred, copy=False, nan=0.0)
             drift += np.einsum("n,nkf->f", row_weight, centred)
             variance += np.einsum("n,nkf,nkf->f", row_weight, centred, centred)
         variance = np.maximum(variance / total - (drift / total) ** 2, 0.0)

@@ -27,7 +27,9 @@ def is_sequence_list(X: Any) -> bool:
     return isinstance(X, (list, tuple, np.ndarray)) and any(_is_array(part) for part in X)
 
 
-def check_sequence_list(estimator: BaseEstimator, X: Any, *, dtype: str) -> SequenceList:
+def check_sequence_list(
+    estimator: BaseEstimator, X: Any, *, dtype: str, allow_nan: bool = False
+) -> SequenceList:
     """Return the sequences as finite arrays (n_timesteps_i, n_features) of one dtype, views where possible.
 
     Raises
@@ -62,7 +64,7 @@ def check_sequence_list(estimator: BaseEstimator, X: Any, *, dtype: str) -> Sequ
         ):  # what leaves the range becomes infinite and is refused by name below
             parts = [part.astype(kept_in, copy=False) for part in parts]
     sequences = [part if part.ndim == 2 and part.flags.c_contiguous else _columns(part) for part in parts]
-    _check_finite(sequences, dtype, estimator)
+    _check_finite(sequences, dtype, estimator, allow_nan=allow_nan)
     return sequences
 
 
@@ -121,17 +123,23 @@ def _columns(part: NDArray[Any]) -> NDArray[Any]:
     return part if usable else np.ascontiguousarray(part)
 
 
-def _check_finite(sequences: SequenceList, computed_in: str, estimator: BaseEstimator) -> None:
+def _check_finite(
+    sequences: SequenceList, computed_in: str, estimator: BaseEstimator, *, allow_nan: bool
+) -> None:
     limit = float(np.finfo(computed_in).max)
+    most, least = (np.fmax.reduce, np.fmin.reduce) if allow_nan else (np.max, np.min)
     first = 0
     for block, lengths in blocks_of_steps(sequences):
-        if not (block.max() <= limit and block.min() >= -limit):  # NaN compares false
+        if not (most(block, axis=None) <= limit and least(block, axis=None) >= -limit):  # NaN compares false
             for i in range(first, first + len(lengths)):
-                _check_one(sequences[i], i, limit, computed_in, estimator)
+                _check_one(sequences[i], i, limit, computed_in, estimator, allow_nan=allow_nan)
         first += len(lengths)
 
 
-def _check_one(part: NDArray[Any], i: int, limit: float, computed_in: str, estimator: BaseEstimator) -> None:
-    check_array(part, dtype=None, estimator=estimator, input_name=f"X[{i}]")
-    if part.max() > limit or part.min() < -limit:
+def _check_one(
+    part: NDArray[Any], i: int, limit: float, computed_in: str, estimator: BaseEstimator, *, allow_nan: bool
+) -> None:
+    finite: Any = "allow-nan" if allow_nan else True
+    check_array(part, dtype=None, ensure_all_finite=finite, estimator=estimator, input_name=f"X[{i}]")
+    if np.fmax.reduce(part, axis=None) > limit or np.fmin.reduce(part, axis=None) < -limit:
         raise ValueError(f"Input X[{i}] contains a value too large for dtype('{computed_in}').")

@@ -17,10 +17,12 @@ from fastgru.estimators._sequence_list import SequenceList, check_sequence_list,
 _SHAPES = "(n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)"
 
 
-def check_sequences(estimator: BaseEstimator, X: Any, *, dtype: str) -> NDArray[Any] | SequenceList:
+def check_sequences(
+    estimator: BaseEstimator, X: Any, *, dtype: str, allow_nan: bool = False
+) -> NDArray[Any] | SequenceList:
     """Return `X` as a finite float32 or float64 array of rank 2 or 3; an array of either is not copied.
 
-    A list of arrays stays one; see `check_sequence_list`.
+    A list of arrays stays one; see `check_sequence_list`. `allow_nan`: NaN is a value that is missing.
 
     Raises
     ------
@@ -30,7 +32,7 @@ def check_sequences(estimator: BaseEstimator, X: Any, *, dtype: str) -> NDArray[
         Wrong rank, an empty axis, text, complex numbers, NaN, or values beyond the range of `dtype`.
     """
     if is_sequence_list(X):
-        return check_sequence_list(estimator, X, dtype=dtype)
+        return check_sequence_list(estimator, X, dtype=dtype, allow_nan=allow_nan)
     array = _as_numbers(X, "X", estimator)
     if array.ndim not in (2, 3):
         raise ValueError(
@@ -41,7 +43,7 @@ def check_sequences(estimator: BaseEstimator, X: Any, *, dtype: str) -> NDArray[
     if array.size == 0:  # three axes: check_array has looked at two
         raise ValueError(f"X has shape {array.shape}: at least one time step and one feature are required.")
     kept_in = np.float32 if np.can_cast(array.dtype, np.float32) else np.float64
-    return _finite_as(array, np.dtype(kept_in), dtype, "X", estimator)
+    return _finite_as(array, np.dtype(kept_in), dtype, "X", estimator, allow_nan=allow_nan)
 
 
 def as_sequences(checked: NDArray[Any] | SequenceList) -> NDArray[Any] | SequenceList:
@@ -161,7 +163,13 @@ def _as_numbers(values: Any, name: str, estimator: BaseEstimator) -> NDArray[Any
 
 
 def _finite_as(
-    array: NDArray[Any], kept_in: np.dtype[Any], computed_in: str, name: str, estimator: BaseEstimator
+    array: NDArray[Any],
+    kept_in: np.dtype[Any],
+    computed_in: str,
+    name: str,
+    estimator: BaseEstimator,
+    *,
+    allow_nan: bool = False,
 ) -> NDArray[Any]:
     """Return `array` in one dtype, once it is sure that another can hold its values, too."""
     with np.errstate(over="ignore"):  # what leaves the range becomes infinite and is refused by name below
@@ -171,12 +179,14 @@ def _finite_as(
         dtype=None,
         ensure_2d=False,
         allow_nd=True,
+        ensure_all_finite="allow-nan" if allow_nan else True,
         ensure_min_samples=0,
         ensure_min_features=0,
         estimator=estimator,
         input_name=name,
     )
     limit = np.finfo(computed_in).max
-    if array.size and (array.max() > limit or array.min() < -limit):
+    # fmax and fmin pass over NaN.
+    if array.size and (np.fmax.reduce(array, axis=None) > limit or np.fmin.reduce(array, axis=None) < -limit):
         raise ValueError(f"Input {name} contains a value too large for dtype('{computed_in}').")
     return array

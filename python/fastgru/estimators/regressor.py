@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,6 +54,11 @@ class GRURegressor(Regression):
     dropout : float in [0, 1), default=0.0
         In training, the share of every layer's outputs set to zero, between layers and before the dense
         layer.
+    input_dropout : float in [0, 1), default=0.0
+        In training, the share of the values that the first layer reads set to zero, anew at every step.
+    recurrent_dropout : float in [0, 1), default=0.0
+        In training, the share of the recurrent weights set to zero, anew for every mini-batch (DropConnect,
+        as in Merity et al., 2017).
     reset_after : bool, default=True
         Apply the reset gate after the recurrent product (PyTorch, cuDNN, Keras' default); False: before it
         (Cho et al., 2014).
@@ -62,6 +68,9 @@ class GRURegressor(Regression):
         L2 penalty: ``alpha * w`` is added to the gradient of every weight matrix (not of biases).
     batch_size : int, default=32
         Samples per step of the solver, at most all.
+    learning_rate : {"constant", "cosine", "plateau"}, default="constant"
+        How the step size goes on in ``fit``: cosine: along half a cosine to zero at `max_iter`; plateau: a
+        fifth of what it was each time training would stop for want of improvement, until below 1e-6.
     learning_rate_init : float, default=0.005
         The step size.
     max_iter : int, default=200
@@ -98,11 +107,21 @@ class GRURegressor(Regression):
         Training stops after more than this many epochs in a row without improvement.
     clip_norm : float or None, default=1.0
         The gradient of a step is scaled down to this norm where it is longer. None: never.
+    bptt : int or None, default=None
+        Truncated backpropagation: gradients go back through so many time steps at most, and memory with them.
+        One answer per sequence then learns from its last steps; answers at every step from the steps of their
+        own stretch. States are carried on all the same. Not with two directions or `pooling`.
     standardize : bool, default=True
         Subtract from every feature and every target its mean and divide by its standard deviation (weighted
         by `sample_weight`, over samples and time steps), inside: predictions are in the units of y. Taken
         from the first ``fit`` or ``partial_fit``. Constant columns are safe. Unscaled input is what makes a
         GRU fail in practice: turn it off only for data that is scaled already.
+    missing : {"error", "mask"}, default="error"
+        NaN in X: refused; or a value that is missing: the network reads the mean in its place, and for every
+        feature whether it was there.
+    callbacks : callable, list of callables or None, default=None
+        Called after each epoch of ``fit`` with a dict of `epoch`, `loss`, `validation_score` and
+        `learning_rate`; training stops where one returns True.
     dtype : {"float32", "float64"}, default="float32"
         What is computed in. float64 is much slower and meant for checks.
     n_jobs : int or None, default=None
@@ -192,10 +211,13 @@ class GRURegressor(Regression):
         output: str = "last",
         pooling: str = "last",
         dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         solver: str = "adam",
         alpha: float = 0.0,
         batch_size: int = 32,
+        learning_rate: str = "constant",
         learning_rate_init: float = 5e-3,
         max_iter: int = 200,
         shuffle: bool = True,
@@ -212,7 +234,10 @@ class GRURegressor(Regression):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         clip_norm: float | None = 1.0,
+        bptt: int | None = None,
         standardize: bool = True,
+        missing: str = "error",
+        callbacks: Callable[..., Any] | list[Callable[..., Any]] | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -225,10 +250,13 @@ class GRURegressor(Regression):
             output=output,
             pooling=pooling,
             dropout=dropout,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
             reset_after=reset_after,
             solver=solver,
             alpha=alpha,
             batch_size=batch_size,
+            learning_rate=learning_rate,
             learning_rate_init=learning_rate_init,
             max_iter=max_iter,
             shuffle=shuffle,
@@ -245,7 +273,10 @@ class GRURegressor(Regression):
             epsilon=epsilon,
             n_iter_no_change=n_iter_no_change,
             clip_norm=clip_norm,
+            bptt=bptt,
             standardize=standardize,
+            missing=missing,
+            callbacks=callbacks,
             dtype=dtype,
             n_jobs=n_jobs,
         )
