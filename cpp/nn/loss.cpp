@@ -82,14 +82,19 @@ double quantile_row(const NetworkConfig& config, const S* out, const S* target, 
 template <class S>
 double cross_entropy_row(const S* out, std::int64_t classes, std::int64_t target, double factor,
                          S* gradient) {
-  const double total = log_sum_exp(out, classes);
-  if (gradient != nullptr) {
-    for (std::int64_t k = 0; k < classes; ++k) {
-      const double probability = std::exp(static_cast<double>(out[k]) - total);
-      gradient[k] = static_cast<S>(factor * (probability - (k == target ? 1.0 : 0.0)));
-    }
+  if (gradient == nullptr) return log_sum_exp(out, classes) - static_cast<double>(out[target]);
+  const double largest = static_cast<double>(*std::max_element(out, out + classes));
+  double sum = 0;
+  for (std::int64_t k = 0; k < classes; ++k) {  // each exponential is taken once
+    const double share = std::exp(static_cast<double>(out[k]) - largest);
+    sum += share;
+    gradient[k] = static_cast<S>(share);
   }
-  return total - static_cast<double>(out[target]);
+  for (std::int64_t k = 0; k < classes; ++k) {
+    const double probability = static_cast<double>(gradient[k]) / sum;
+    gradient[k] = static_cast<S>(factor * (probability - (k == target ? 1.0 : 0.0)));
+  }
+  return largest + std::log(sum) - static_cast<double>(out[target]);
 }
 
 template <class S>

@@ -179,6 +179,40 @@ TEST_CASE_TEMPLATE("tokens are rows of the embedding, missing values zeros with 
   }
 }
 
+TEST_CASE_TEMPLATE("a head of many outputs: the same bits whatever the rows, and the plain sums", S, float,
+                   double) {
+  for (const std::int64_t outputs : {1, 7, 8, 19}) {
+    const NetworkLayout layout(network_config(1, 33, 1, false, outputs));
+    testing::Random random(9);
+    const std::vector<S> flat = testing::random_vector<S>(random, layout.total(), 0.3);
+    const std::vector<S> x = testing::random_vector<S>(random, 70 * 33, 1.0);
+    const std::vector<S> dy = testing::random_vector<S>(random, 70 * outputs, 1.0);
+    const HeadView<S> head = head_view(layout, flat.data());
+    std::vector<S> all(static_cast<std::size_t>(70 * outputs)), one(static_cast<std::size_t>(outputs));
+    head_forward(head, x.data(), 70, all.data());
+    for (std::int64_t b = 0; b < 70; ++b) {
+      head_forward(head, x.data() + b * 33, 1, one.data());
+      CHECK(std::equal(one.begin(), one.end(), all.begin() + b * outputs));
+    }
+    std::vector<S> dx(70 * 33), dweight(static_cast<std::size_t>(outputs * 33)), dbias(one);
+    head_backward(head, x.data(), dy.data(), 70, dx.data(), dweight.data(), dbias.data());
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      S wanted = 0, wanted_weight = 0, wanted_dx = 0;
+      for (std::int64_t b = 0; b < 70; ++b) {
+        const S d = dy[static_cast<std::size_t>(b * outputs + o)];
+        wanted += d;
+        wanted_weight += d * x[static_cast<std::size_t>(b * 33 + 5)];
+      }
+      for (std::int64_t k = 0; k < outputs; ++k) {
+        wanted_dx += dy[static_cast<std::size_t>(3 * outputs + k)] * head.weight[k * 33 + 5];
+      }
+      CHECK(dbias[static_cast<std::size_t>(o)] == wanted);
+      CHECK(dweight[static_cast<std::size_t>(o * 33 + 5)] == wanted_weight);
+      CHECK(dx[3 * 33 + 5] == wanted_dx);
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("answers for every step stand in the order of the samples", S, float, double) {
   NetworkConfig config = network_config(2, 11, 1, true, 2);
   config.sequence = true;
