@@ -18,7 +18,7 @@ __all__ = ["ModelFile", "load", "read", "save"]
 
 # The version this code writes, and the newest it reads. It goes up when a file's meaning changes so that an
 # older fastgru could not read it rightly.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _REQUIRED = ("format", "format_version", "kind", "config")
 _OPTIONAL = ("written_by",)
@@ -26,6 +26,7 @@ _OPTIONAL = ("written_by",)
 # Which class makes itself from a file of which kind; the module is imported only when such a file is loaded.
 _KINDS = {
     "GRU": ("fastgru.gru", "GRU"),
+    "GRUClassifier": ("fastgru.estimators.classifier", "GRUClassifier"),
     "GRURegressor": ("fastgru.estimators.regressor", "GRURegressor"),
 }
 
@@ -122,7 +123,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     object
-        Of the class that was saved: `GRU`, `GRURegressor`.
+        Of the class that was saved: `GRU`, `GRURegressor`, `GRUClassifier`.
 
     Raises
     ------

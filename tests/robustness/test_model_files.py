@@ -19,7 +19,7 @@ from fastgru import ModelFormatError, _core, _model_file
 
 METADATA = {
     "format": "fastgru",
-    "format_version": "1",
+    "format_version": "2",
     "written_by": "fastgru 0.1.0",
     "kind": "GRU",
     "config": "{}",
@@ -40,13 +40,14 @@ WRONG_METADATA: list[tuple[str, dict[str, str]]] = [
         ("format_version must be a whole number", {**METADATA, "format_version": version})
         for version in ["", "0", "-1", "1.0", "01", " 1", "one", "²", "١", "1" * 5000]
     ),
-    (r"written by 'fastgru 9.9' in format version 2; this is fastgru .* newer fastgru is needed",
-     {"format": "fastgru", "format_version": "2", "written_by": "fastgru 9.9", "something": "new"}),
+    (r"written by 'fastgru 9.9' in format version 3; this is fastgru .* newer fastgru is needed",
+     {"format": "fastgru", "format_version": "3", "written_by": "fastgru 9.9", "something": "new"}),
     ("does not say which", {**without("written_by"), "format_version": "999999999"}),
     ("'kind' is missing", without("kind")),
     ("'config' is missing", without("config")),
-    ("metadata key 'color' is unknown in format version 1", {**METADATA, "color": "red"}),
-    ("unknown kind 'Transformer'; this fastgru knows GRU, GRURegressor", {**METADATA, "kind": "Transformer"}),
+    ("metadata key 'color' is unknown in format version 2", {**METADATA, "color": "red"}),
+    ("unknown kind 'Transformer'; this fastgru knows GRU, GRUClassifier, GRURegressor",
+     {**METADATA, "kind": "Transformer"}),
     ("unknown kind '';", {**METADATA, "kind": ""}),
     ("unknown kind 'os.system'", {**METADATA, "kind": "os.system"}),
     ("unknown kind 'xxxx", {**METADATA, "kind": "x" * 100_000}),
