@@ -9,9 +9,14 @@ struct Columns {
 };
 
 inline Columns panel_columns(int64_t panel, int64_t hidden) {
-  const int64_t first = panel * kLanes;
-  return {first, hidden - first};
+  const int64_t first = panel * kLanes, left = hidden - first;
+  return {first, left < kLanes ? left : kLanes};
 }
+
+struct Place {
+  int64_t row;
+  Columns c;
+};
 
 template <bool Full>
 FASTGRU_INLINE Vec load_columns(const float* row, Columns c) {
@@ -65,10 +70,10 @@ struct CellTile {
     }
   }
 
-  // From N rows' sums of one panel to their new states. Full: all lanes are units, so no load or store needs
-  // a mask.
+  // From the sums of N rows and panels to their new states. Full: all lanes are units, so no load or store
+  // needs a mask.
   template <bool Full, int N>
-  static FASTGRU_INLINE void epilogue(const CellForwardArgs& a, int64_t row, Columns c, Vec (&r)[N],
+  static FASTGRU_INLINE void epilogue(const CellForwardArgs& a, const Place (&at)[N], Vec (&r)[N],
                                       Vec (&z)[N], const Vec (&q)[N], const Vec (&nx)[N]) {
     Vec n[N];
     // Each slot is stored as soon as it is known: at the end, 16 stores at once to lines that are not in the
@@ -76,7 +81,7 @@ struct CellTile {
     const auto keep = [&](int slot, const Vec(&v)[N]) {
       if (a.slots == nullptr) return;
       for_each_of<N>([&](int i) {
-        store_columns<Full>(a.slots + (row + i) * a.slots_stride + slot * a.hidden, c, v[i]);
+        store_columns<Full>(a.slots + at[i].row * a.slots_stride + slot * a.hidden, at[i].c, v[i]);
       });
     };
     keep(0, q);
@@ -88,30 +93,33 @@ struct CellTile {
     tanh(n);
     keep(3, n);
     for_each_of<N>([&](int i) {
-      const Vec h = load_columns<Full>(a.h_prev + (row + i) * a.h_prev_stride, c);
-      store_columns<Full>(a.h + (row + i) * a.h_stride, c, fma(z[i], sub(h, n[i]), n[i]));
+      const Vec h = load_columns<Full>(a.h_prev + at[i].row * a.h_prev_stride, at[i].c);
+      store_columns<Full>(a.h + at[i].row * a.h_stride, at[i].c, fma(z[i], sub(h, n[i]), n[i]));
     });
   }
 
-  // Row by row from `First` on, kEpilogueRows at once.
+  // Panel by panel and row by row, from place `First` on, kEpilogueRows places at once.
   template <int First, int R, int P>
-  static FASTGRU_INLINE void epilogues(const CellForwardArgs& a, int64_t row, int p, Columns c,
+  static FASTGRU_INLINE void epilogues(const CellForwardArgs& a, int64_t row, int64_t panel,
                                        const Vec (&acc)[R][P * kGates], const Vec (&nx)[R][P]) {
-    if constexpr (First < R) {
-      constexpr int N = R - First < kEpilogueRows ? R - First : kEpilogueRows;
+    if constexpr (First < R * P) {
+      constexpr int N = R * P - First < kEpilogueRows ? R * P - First : kEpilogueRows;
+      Place at[N];
       Vec r[N], z[N], q[N], x[N];
       for_each_of<N>([&](int i) {
-        r[i] = acc[First + i][p * kGates];
-        z[i] = acc[First + i][p * kGates + 1];
-        q[i] = acc[First + i][p * kGates + 2];
-        x[i] = nx[First + i][p];
+        const int tile_row = (First + i) % R, p = (First + i) / R;
+        at[i] = {row + tile_row, panel_columns(panel + p, a.hidden)};
+        r[i] = acc[tile_row][p * kGates];
+        z[i] = acc[tile_row][p * kGates + 1];
+        q[i] = acc[tile_row][p * kGates + 2];
+        x[i] = nx[tile_row][p];
       });
-      if (c.n >= kLanes) {
-        epilogue<true>(a, row + First, c, r, z, q, x);
+      if (at[N - 1].c.n == kLanes) {
+        epilogue<true>(a, at, r, z, q, x);
       } else {
-        epilogue<false>(a, row + First, c, r, z, q, x);
+        epilogue<false>(a, at, r, z, q, x);
       }
-      epilogues<First + N>(a, row, p, c, acc, nx);
+      epilogues<First + N>(a, row, panel, acc, nx);
     }
   }
 
@@ -124,8 +132,7 @@ struct CellTile {
     const float* next = next_panel(a.panels, panel, P, a.u, panel_stride);
     accumulate<R, P, kGates>(acc, a.h_prev + row * a.h_prev_stride, a.h_prev_stride,
                              a.u + panel * panel_stride, panel_stride, a.hidden, ahead_of(next, row, a.rows));
-    FASTGRU_UNROLL
-    for (int p = 0; p < P; ++p) epilogues<0>(a, row, p, panel_columns(panel + p, a.hidden), acc, nx);
+    epilogues<0>(a, row, panel, acc, nx);
   }
 
   template <int R>
