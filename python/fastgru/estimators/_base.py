@@ -350,9 +350,11 @@ class BaseGRU(DataMixin, ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # t
         stream
             ``stream.step(x_t)`` takes raw values of shape (n_features,), or (batch_size, n_features), and
             returns (n_outputs,), or (batch_size, n_outputs), of the estimator's `dtype`, in the units of y;
-            ``out=`` takes the array to write to. After t steps it is what the network answers to the t steps
-            as one sequence. ``stream.reset()`` starts a new sequence, ``stream.copy()`` forks one. NaN is not
-            refused.
+            ``out=`` takes the array to write to. A classifier's are probabilities: one per class or label, of
+            two classes that of the second alone; several quantiles of an output stand side by side. Tokens
+            are stepped as integers, (1,) or (batch_size, 1). After t steps it is what the network answers to
+            the t steps as one sequence. ``stream.reset()`` starts a new sequence, ``stream.copy()`` forks
+            one. NaN is not refused.
 
         Raises
         ------
