@@ -5,6 +5,7 @@
 #include <string>
 
 #include "gru/checks.h"
+#include "runtime/denormals.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -49,6 +50,7 @@ struct Gather {
   S* out;
 
   void run(std::int64_t item) const {
+    const FlushDenormals flush;  // as a stream does, whose bits are these
     const std::int64_t begin = item * kRows, end = std::min(rows, begin + kRows);
     const Source* starts[kRows];
     for (std::int64_t b = begin; b < end; ++b) {
@@ -135,6 +137,7 @@ void gather_scaled(const SampleArray& source, const std::int64_t* order, std::in
 
 template <class S>
 void unscale_outputs(const Scaling& scaling, const S* outputs, std::int64_t rows, S* out) {
+  const FlushDenormals flush;
   const auto columns = static_cast<std::int64_t>(scaling.y_mean.size());
   for (std::int64_t b = 0; b < rows; ++b) {
     for (std::int64_t o = 0; o < columns; ++o) {

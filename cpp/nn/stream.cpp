@@ -4,6 +4,7 @@
 
 #include "gru/checks.h"
 #include "nn/head.h"
+#include "runtime/denormals.h"
 
 namespace fastgru {
 namespace {
@@ -52,6 +53,7 @@ Status NetworkStream<S>::copy(std::unique_ptr<NetworkStream>& result) const {
 template <class S>
 template <class X>
 void NetworkStream<S>::step(const X* x, S* y) noexcept {
+  const FlushDenormals flush;
   const Scaling& scaling = *version_.scaling;
   scale_rows(x, rows(), config().gru.input_size, scaling.x_mean.data(), scaling.x_scale.data(), x_.data());
   gru_.step(x_.data(), h_.data());

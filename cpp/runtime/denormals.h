@@ -16,11 +16,16 @@ class FlushDenormals {
   FlushDenormals& operator=(const FlushDenormals&) = delete;
 
 #if defined(__SSE2__) || defined(_M_X64)
-  FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | kFlushToZero | kDenormalsAreZero); }
-  ~FlushDenormals() { _mm_setcsr(saved_); }
+  // Reading the register costs less than writing it: one of these inside another writes nothing.
+  FlushDenormals() : saved_(_mm_getcsr()) {
+    if ((saved_ & kBoth) != kBoth) _mm_setcsr(saved_ | kBoth);
+  }
+  ~FlushDenormals() {
+    if (_mm_getcsr() != saved_) _mm_setcsr(saved_);  // the flags of what happened go as well
+  }
 
  private:
-  static constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+  static constexpr unsigned kBoth = 0x8000 | 0x0040;  // flush to zero, denormals are zero
   unsigned saved_;
 #elif defined(__aarch64__) && defined(__GNUC__)
   FlushDenormals() {

@@ -55,10 +55,10 @@ WRONG_METADATA: list[tuple[str, dict[str, str]]] = [
         for config in ["", "{", "{}}", "{'a':1}", '{"a":NaN}', '{"a":-Infinity}', '{"a":1e999}', "\ufeff{}",
                        '{"a":1,"a":2}', '{"a":{"b":1,"b":1}}', '{"a":' + "1" * 5000 + "}"]
     ),
-    ("nested too deeply", {**METADATA, "config": "[" * 200_000}),
-    ("must be a JSON object, got list", {**METADATA, "config": "[]"}),
-    ("must be a JSON object, got NoneType", {**METADATA, "config": "null"}),
-    ("must be a JSON object, got str", {**METADATA, "config": '"GRU"'}),
+    ("nested deeper than 127 levels", {**METADATA, "config": "[" * 200_000}),
+    ("must be a JSON object, got an array", {**METADATA, "config": "[]"}),
+    ("must be a JSON object, got null", {**METADATA, "config": "null"}),
+    ("must be a JSON object, got a string", {**METADATA, "config": '"GRU"'}),
 ]  # fmt: skip
 
 

@@ -215,6 +215,8 @@ def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]
     for name, size in zip(_SCALING, sizes, strict=True):
         if tensors[name].shape != (size,) or not np.isfinite(tensors[name]).all():
             raise ValueError(f"{name} must be {size} finite numbers, got shape {tensors[name].shape}")
+        if tensors[name].dtype != np.float64:
+            raise ValueError(f"{name} has dtype {tensors[name].dtype}, expected float64")
         if name.endswith("scale") and not (tensors[name] > 0).all():
             raise ValueError(f"{name} must be positive")
     return np.concatenate([tensors[name].ravel() for name, _ in layout])

@@ -232,6 +232,8 @@ class Layer:
         if unknown := sorted(set(config) - set(Config._fields)):
             raise ValueError(f"unknown configuration: {', '.join(unknown)}")
         checked = checked_config(**{name: config[name] for name in Config._fields})
+        if config["dtype"] not in _CORES:  # NumPy has other names for them, a file has not
+            raise ValueError(f"dtype must be float32 or float64, got {config['dtype']!r}")
         # The shapes are held against the configuration before anything of its sizes is allocated.
         layout = parameters.layout(
             input_size=checked.input_size,

@@ -1,0 +1,35 @@
+// The configuration of a model file, field by field. It has passed check_model_metadata(): it is JSON, and no
+// key comes twice.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "io/json.h"
+#include "runtime/status.h"
+
+namespace fastgru {
+
+// One wanted field of an object: its name, and after read_fields() its value, a piece of the object's text.
+struct ConfigField {
+  std::string_view name;
+  std::string_view text = {};
+  JsonKind kind = JsonKind::null;
+};
+
+enum class OtherFields : bool { refused, allowed };
+
+// Finds the wanted fields of the object `text`, all of which must be there. `what` names it in messages.
+Status read_fields(const char* what, std::string_view text, OtherFields others,
+                   std::initializer_list<ConfigField*> wanted);
+
+Status read_object(const ConfigField& field);  // that it is one
+Status read_whole(const ConfigField& field, std::int64_t least, std::int64_t most, std::int64_t* value);
+Status read_flag(const ConfigField& field, bool* value);
+Status read_dropout(const ConfigField& field, double* value);  // in [0, 1)
+Status read_choice(const ConfigField& field, std::initializer_list<std::string_view> choices,
+                   std::string_view* value);
+
+}  // namespace fastgru
