@@ -37,6 +37,7 @@ Status ModelFile::check() {
   FASTGRU_RETURN_IF_ERROR(check_model_metadata(metadata));
   kind_ = metadata_value(metadata, "kind");
   config_ = metadata_value(metadata, "config");
+  version_ = metadata_version(metadata);
   by_name_.reserve(header().tensor_count());
   for (std::size_t i = 0; i < header().tensor_count(); ++i) {
     by_name_.emplace_back(header().tensor_name(i), static_cast<std::uint32_t>(i));

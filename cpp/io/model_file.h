@@ -21,6 +21,7 @@ class ModelFile {
 
   std::string_view kind() const { return kind_; }
   std::string_view config() const { return config_; }  // a JSON object
+  int version() const { return version_; }             // of the format
 
   std::size_t tensor_count() const { return by_name_.size(); }
   std::string_view tensor_name(std::size_t index) const { return by_name_[index].first; }
@@ -39,6 +40,7 @@ class ModelFile {
   SafetensorsHeader memory_;
   const char* bytes_ = nullptr;
   std::string_view kind_, config_;
+  int version_ = 0;
   std::vector<std::pair<std::string_view, std::uint32_t>> by_name_;  // sorted; the number is the header's
 };
 

@@ -113,6 +113,10 @@ std::string_view metadata_value(const ModelMetadata& metadata, std::string_view 
   return found == metadata.end() ? std::string_view() : found->second;
 }
 
+int metadata_version(const ModelMetadata& metadata) {
+  return parse_version(metadata_value(metadata, "format_version"));
+}
+
 Status check_model_metadata(const ModelMetadata& metadata) {
   if (metadata_value(metadata, "format") != "fastgru") {
     return wrong(

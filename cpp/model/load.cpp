@@ -16,7 +16,13 @@ constexpr std::array<Kind, 2> kKinds = {{{"GRU", load_layer}, {"GRURegressor", l
 Status load_kind(const ModelFile& file, LoadedModelPtr& result) {
   std::string known;
   for (const Kind& kind : kKinds) {
-    if (kind.name == file.kind()) return kind.load(file, result);
+    if (kind.name == file.kind()) {
+      LoadedModelPtr model;
+      FASTGRU_RETURN_IF_ERROR(kind.load(file, model));
+      FASTGRU_RETURN_IF_ERROR(check_self_test(file, *model));
+      result = std::move(model);
+      return {};
+    }
     known += (known.empty() ? "" : ", ") + std::string(kind.name);
   }
   return {ErrorCode::model_format,

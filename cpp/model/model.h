@@ -72,6 +72,9 @@ using LoadedModelPtr = std::shared_ptr<const LoadedModel>;
 Status load_model(const std::filesystem::path& path, LoadedModelPtr& result);
 Status load_model(const void* bytes, std::size_t size, LoadedModelPtr& result);
 
+// Runs the file's self-test, if it has one.
+Status check_self_test(const ModelFile& file, const LoadedModel& model);
+
 // One per kind of model, called by load_model().
 Status load_layer(const ModelFile& file, LoadedModelPtr& result);
 Status load_estimator(const ModelFile& file, LoadedModelPtr& result);

@@ -33,10 +33,11 @@ inline Status check_layers(const ModelFile& file, std::int64_t num_layers) {
                                        ", but the file has only " + std::to_string(tensors) + " tensors"};
 }
 
-// Whether every tensor of the file is a slot or one of `others` (sorted or not).
+// Whether every tensor of the file is a slot, one of `others` (sorted or not), or the self-test's.
 inline Status check_names(const ModelFile& file, const std::vector<ParamSlot>& slots,
                           std::vector<std::string> others) {
   for (const ParamSlot& slot : slots) others.push_back(slot.name);
+  if (file.version() >= 2) others.insert(others.end(), {"selftest.x", "selftest.y", "selftest.tolerance"});
   std::sort(others.begin(), others.end());
   for (std::size_t i = 0; i < file.tensor_count(); ++i) {
     const std::string_view name = file.tensor_name(i);

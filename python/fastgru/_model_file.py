@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastgru import _core
+from fastgru import _core, _self_test
 from fastgru._version import __version__
 
 __all__ = ["ModelFile", "load", "read", "save"]
@@ -25,6 +25,7 @@ _KINDS = {
 class ModelFile(NamedTuple):
     """What a model file holds."""
 
+    version: int
     kind: str
     config: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
@@ -100,7 +101,7 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
         config = json.loads(metadata["config"])  # checked: nothing in it is twice, too deep or out of range
     except ValueError as error:
         raise _core.ModelFormatError(f"{path!r}: {error}") from None
-    return ModelFile(metadata["kind"], config, tensors)
+    return ModelFile(int(metadata["format_version"]), metadata["kind"], config, tensors)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -137,14 +138,18 @@ def load(path: str | os.PathLike[str]) -> Any:
     4
     """
     path = os.fsdecode(path)
-    kind, config, tensors = read(path)
+    version, kind, config, tensors = read(path)
     if kind not in _KINDS:
         known = ", ".join(_KINDS)
         raise _core.ModelFormatError(f"{path!r}: unknown kind {_short(kind)}; this fastgru knows {known}")
+    # Files of version 1 have no self-test: a tensor of that name is as unknown there as any other.
+    self_test = {name: tensors.pop(name) for name in _self_test.NAMES if version > 1 and name in tensors}
     module, name = _KINDS[kind]
     cls = getattr(import_module(module), name)
     try:
-        return cls._from_model_file(config, tensors)
+        model = cls._from_model_file(config, tensors)
+        _self_test.check(model._self_test_answers, self_test, model._self_test_features)
+        return model
     except _core.ModelFormatError as error:
         raise _core.ModelFormatError(f"{path!r}: {error}") from error
     except KeyError as error:

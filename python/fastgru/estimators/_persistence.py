@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, TypeVar, cast
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from fastgru import _model_file
+from fastgru import _model_file, _self_test
 from fastgru.estimators._fit_loop import History
 from fastgru.estimators._network import Architecture, Network, make_network, named_parameters, parameter_count
 
@@ -83,7 +84,23 @@ class ModelFileMixin:
         tensors.update(zip(_SCALING, self._network.scaling, strict=True))
         tensors["history.loss_curve"] = np.array(history.loss_curve, dtype=np.float64)
         tensors["history.validation_scores"] = np.array(history.validation_scores or [], dtype=np.float64)
+        x_mean, x_scale, _, y_scale = self._network.scaling
+        exact = functools.partial(self._self_test_answers, dtype="float64")
+        sample = _self_test.sample(x_mean, x_scale)
+        tensors.update(_self_test.make(self._self_test_answers, exact, sample, y_scale))
         _model_file.save(path, type(self).__name__, config, tensors)
+
+    @property
+    def _self_test_features(self) -> int:
+        return self._architecture["input_size"]
+
+    def _self_test_answers(self, x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
+        """Return the network's answer, (1, n_outputs), to x (steps, input_size)."""
+        network = self._network
+        if dtype is not None and dtype != self._architecture["dtype"]:
+            flat = network.parameters.astype(dtype)
+            network = _restored_network({**self._architecture, "dtype": dtype}, flat, network.scaling)
+        return network.predict(x[None])
 
     @classmethod
     def _from_model_file(cls: type[_Self], config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> _Self:
