@@ -7,6 +7,7 @@
 #include "model/convert.h"
 #include "model/model.h"
 #include "model/weights.h"
+#include "runtime/denormals.h"
 
 namespace fastgru {
 namespace {
@@ -51,6 +52,7 @@ class LayerStream final : public ModelStream {
 
   template <class X>
   void run(const X* x, X* y) noexcept {
+    const KeepFloatState keep;
     if constexpr (std::is_same_v<X, S>) {
       stream_.step(x, y);
     } else {

@@ -9,6 +9,7 @@
 #include "model/weights.h"
 #include "nn/network.h"
 #include "nn/stream.h"
+#include "runtime/denormals.h"
 
 namespace fastgru {
 namespace {
@@ -53,6 +54,7 @@ class EstimatorStream final : public ModelStream {
 
   template <class X>
   void run(const X* x, X* y) noexcept {
+    const KeepFloatState keep;
     if constexpr (std::is_same_v<X, S>) {
       stream_->step(x, y);
     } else {
