@@ -164,6 +164,16 @@ fastgru_status fastgru_model_get_info(const fastgru_model* model, fastgru_model_
   return FASTGRU_OK;
 }
 
+fastgru_status fastgru_model_get_parameter(const fastgru_model* model, const char* name, double* values,
+                                           int64_t count, fastgru_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    if (model == nullptr) return missing("model");
+    if (name == nullptr) return missing("name");
+    if (values == nullptr) return missing("values");
+    return model->model->parameter(name, values, count);
+  });
+}
+
 fastgru_status fastgru_model_forward(const fastgru_model* model, const float* x, int64_t rows, int64_t steps,
                                      const int64_t* lengths, float* y, int32_t num_threads,
                                      fastgru_error* error) noexcept {

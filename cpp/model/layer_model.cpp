@@ -88,6 +88,9 @@ class LayerModel final : public LoadedModel {
   }
   Status forward(const SequenceCall<float>& call) const override { return run(call); }
   Status forward(const SequenceCall<double>& call) const override { return run(call); }
+  Status parameter(std::string_view name, double* values, std::int64_t count) const override {
+    return copy_parameter(weights_->layout().slots(), weights_->params(), name, values, count);
+  }
 
  private:
   template <class X>

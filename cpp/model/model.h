@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "io/model_file.h"
 #include "runtime/status.h"
@@ -61,6 +62,8 @@ class LoadedModel {
   virtual Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const = 0;
   virtual Status forward(const SequenceCall<float>& call) const = 0;
   virtual Status forward(const SequenceCall<double>& call) const = 0;
+  // Copies `count` values of the tensor `name` (as in the model file), all of them.
+  virtual Status parameter(std::string_view name, double* values, std::int64_t count) const = 0;
 
  protected:
   ModelInfo info_;

@@ -90,6 +90,10 @@ class NetworkModel final : public LoadedModel {
   }
   Status forward(const SequenceCall<float>& call) const override { return run(call); }
   Status forward(const SequenceCall<double>& call) const override { return run(call); }
+  Status parameter(std::string_view name, double* values, std::int64_t count) const override {
+    return copy_parameter(network_->layout().slots(), network_->version().params->flat(), name, values,
+                          count);
+  }
 
  private:
   template <class X>

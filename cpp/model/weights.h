@@ -65,6 +65,22 @@ Status read_parameters(const ModelFile& file, const std::vector<ParamSlot>& slot
   return {};
 }
 
+// One tensor of parameters that were read, in double.
+template <class S>
+Status copy_parameter(const std::vector<ParamSlot>& slots, const S* flat, std::string_view name,
+                      double* values, std::int64_t count) {
+  for (const ParamSlot& slot : slots) {
+    if (slot.name != name) continue;
+    if (slot.size() != count) {
+      return Status::invalid(slot.name + " has " + std::to_string(slot.size()) + " values, room is for " +
+                             std::to_string(count));
+    }
+    std::copy_n(flat + slot.offset, count, values);
+    return {};
+  }
+  return Status::invalid("the model has no parameter " + in_quotes(name));
+}
+
 template <class S>
 Status check_finite(const std::vector<ParamSlot>& slots, const S* flat) {
   for (const ParamSlot& slot : slots) {

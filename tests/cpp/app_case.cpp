@@ -74,6 +74,24 @@ std::vector<double> run_layer(const Weights<S>& weights, const AppCase& c, const
   return {y.begin(), y.end()};
 }
 
+// The file of a layer; `flat` gets its parameters.
+template <class S>
+std::string layer_file(const GruConfig& config, std::vector<S>& flat) {
+  const ParamLayout layout(config);
+  Random random(3);
+  flat = random_vector<S>(random, layout.total(), 0.3);
+  std::vector<TensorSource> tensors;
+  for (const ParamSlot& slot : layout.slots()) tensors.push_back(source(slot, flat.data()));
+  return file_of(
+      "GRU",
+      "{\"input_size\":" + std::to_string(config.input_size) + ",\"hidden_size\":" +
+          std::to_string(config.hidden_size) + ",\"num_layers\":" + std::to_string(config.num_layers) +
+          R"(,"bias":true,"batch_first":false,"dropout":0.0,"precision":"highest","bidirectional":)" +
+          flag(config.bidirectional) + ",\"reset_after\":" + flag(config.reset_after) + ",\"dtype\":\"" +
+          dtype_text<S>() + "\"}",
+      tensors);
+}
+
 template <class S>
 AppCase make_layer(bool bidirectional, bool reset_after) {
   GruConfig config;
@@ -82,19 +100,10 @@ AppCase make_layer(bool bidirectional, bool reset_after) {
   config.num_layers = 2;
   config.bidirectional = bidirectional;
   config.reset_after = reset_after;
-  const ParamLayout layout(config);
-  Random random(3);
-  const std::vector<S> flat = random_vector<S>(random, layout.total(), 0.3);
-  std::vector<TensorSource> tensors;
-  for (const ParamSlot& slot : layout.slots()) tensors.push_back(source(slot, flat.data()));
+  std::vector<S> flat;
   AppCase c = empty_case(config.input_size, config.directions() * config.hidden_size, sizeof(S) == 8);
   c.every_step = true;
-  c.file = file_of("GRU",
-                   R"({"input_size":3,"hidden_size":18,"num_layers":2,"bias":true,"batch_first":false,)"
-                   R"("dropout":0.0,"precision":"highest","bidirectional":)" +
-                       flag(bidirectional) + ",\"reset_after\":" + flag(reset_after) + ",\"dtype\":\"" +
-                       dtype_text<S>() + "\"}",
-                   tensors);
+  c.file = layer_file(config, flat);
   Weights<S> weights(config);
   REQUIRE(weights.assign(flat.data()).ok());
   c.whole = run_layer(weights, c, nullptr);
@@ -162,6 +171,17 @@ AppCase make_estimator(bool bidirectional, bool reset_after) {
 AppCase layer_case(bool is_double, bool bidirectional, bool reset_after) {
   return is_double ? make_layer<double>(bidirectional, reset_after)
                    : make_layer<float>(bidirectional, reset_after);
+}
+
+AppCase one_layer_case(int inputs, int hidden, bool reset_after) {
+  GruConfig config;
+  config.input_size = inputs;
+  config.hidden_size = hidden;
+  config.reset_after = reset_after;
+  AppCase c = empty_case(inputs, hidden, false);
+  std::vector<float> flat;
+  c.file = layer_file(config, flat);
+  return c;
 }
 
 AppCase estimator_case(bool is_double, bool bidirectional, bool reset_after) {

@@ -20,6 +20,8 @@ struct AppCase {
 
 // float32 data is exact in both precisions, so that all four ways in give the same numbers.
 AppCase layer_case(bool is_double, bool bidirectional, bool reset_after);
+// The file alone, of one float32 layer of these sizes.
+AppCase one_layer_case(int inputs, int hidden, bool reset_after);
 AppCase estimator_case(bool is_double, bool bidirectional, bool reset_after);
 
 }  // namespace fastgru_test

@@ -87,6 +87,12 @@ typedef struct fastgru_model_info {
 FASTGRU_API fastgru_status fastgru_model_get_info(const fastgru_model* model,
                                                   fastgru_model_info* info) FASTGRU_NOEXCEPT;
 
+/* Copies all `count` values of a weight, in C order, under its name in the model file: "weight_ih_l0", or of
+ * an estimator "gru.weight_ih_l0", "head.weight". */
+FASTGRU_API fastgru_status fastgru_model_get_parameter(const fastgru_model* model, const char* name,
+                                                       double* values, int64_t count,
+                                                       fastgru_error* error) FASTGRU_NOEXCEPT;
+
 /* Whole sequences: x (rows, steps, input_size); y (rows, output_size), or (rows, steps, output_size) if
  * every_step. lengths: how many steps of each row count, 0 to steps, or NULL for all. num_threads: 1 stays on
  * the calling thread, 0 lets the library choose. The bits of a row depend on that row alone. */

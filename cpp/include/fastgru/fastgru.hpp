@@ -150,6 +150,15 @@ class Model {
                    error);
   }
 
+  // All values of a weight, in C order, under its name in the model file.
+  std::vector<double> parameter(const std::string& name, std::int64_t count) const {
+    std::vector<double> values(static_cast<std::size_t>(count));
+    fastgru_error error;
+    throw_on_error(fastgru_model_get_parameter(handle_.get(), name.c_str(), values.data(), count, &error),
+                   error);
+    return values;
+  }
+
   const fastgru_model* handle() const noexcept { return handle_.get(); }
 
  private:
