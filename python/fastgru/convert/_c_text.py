@@ -177,7 +177,7 @@ def header(model: Model) -> str:
 def source(model: Model) -> str:
     """Return the source's text."""
     parts = [
-        f"/* {model.name}.c: a {model.kind} as C99, written by fastgru {model.version}. See {model.name}.h. */",
+        f"/* {model.name}.c: a {model.kind} as C99, by fastgru {model.version}. See {model.name}.h. */",
         f'#include "{model.name}.h"\n',
         "#include <math.h>\n" if model.real == "double" else "#include <stdint.h>\n",
         f"enum {{ H = {model.hidden} }};\n",
