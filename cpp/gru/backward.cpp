@@ -88,6 +88,7 @@ class BackwardPass {
     BackwardDirection b{};
     b.kernels = tape_.plan.kernels;
     b.cell = &(*cells_)[static_cast<std::size_t>(index)];
+    b.far = tape_.plan.layers[static_cast<std::size_t>(layer)].far;
     b.order = &order_;
     b.hidden = hidden_;
     b.reset_after = config_.reset_after;
@@ -176,7 +177,7 @@ class BackwardPass {
     for (std::int64_t row = 0; row < count; ++row) std::fill_n(to + row * dx.row_stride, dx.features, 0.0f);
     for (std::int64_t d = 0; d < directions_; ++d) {
       const SlotView& slots = both[d].slots;
-      tape_.plan.kernels->gemm({count, 3 * hidden_, dx.features,
+      tape_.plan.kernels->gemm({both[d].far, count, 3 * hidden_, dx.features,
                                 slots.data + first * slots.stride() + hidden_, slots.stride(),
                                 both[d].cell->w, to, dx.row_stride});
     }

@@ -6,18 +6,21 @@
 namespace fastgru {
 namespace {
 
-// The loop's fixed facts and its scratch: hoisted W x [chunk step][row][panel][3][L], z and r*h of the
-// reset-before variant [row][padded], a row of zeros.
+// The loop's fixed facts and its scratch: hoisted W x [chunk step][row][panel][3][L], a row of zeros, z and
+// r*h of the reset-before variant [row][padded], inputs that had to be packed.
 class ForwardLoop {
  public:
   ForwardLoop(const ForwardDirection& d, RowRange rows, const TeamMember& member, float* scratch)
       : d_(d), rows_(rows), member_(member), padded_(padded_width(d.hidden, d.kernels->lanes)) {
     const std::int64_t panels = padded_ / d.kernels->lanes;
-    panels_ = {panels * member.thread / member.team, panels * (member.thread + 1) / member.team, false};
+    panels_ = {panels * member.thread / member.team, panels * (member.thread + 1) / member.team, false,
+               d.plan.far};
     gx_ = scratch;
-    zeros_ = gx_ + (d.plan.hoist ? d.plan.chunk * rows.size() * kGates * padded_ : 0);
+    const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows.size() : 0;
+    zeros_ = gx_ + chunk_rows * kGates * padded_;
     z_ = zeros_ + padded_;
     rh_ = z_ + rows.size() * padded_;
+    x_ = rh_ + rows.size() * padded_;
     std::fill_n(zeros_, padded_, 0.0f);
   }
 
@@ -63,47 +66,53 @@ class ForwardLoop {
   }
   std::int64_t initial_stride() const { return d_.h0 == nullptr ? 0 : d_.hidden; }
 
+  // Hoisted W x of the chunk, the running rows of one step after those of the step before.
   float* gx(std::int64_t t, std::int64_t row) const {
-    return gx_ + (t % d_.plan.chunk * rows_.size() + row) * kGates * padded_;
+    return gx_ + (chunk_rows_[t - chunk_first_] + row) * kGates * padded_;
   }
 
-  // W x + b of the loop's steps [begin, end).
+  // W x + b of the loop's steps [begin, end), as one product: W, which may be larger than the cache, is read
+  // once a chunk, and few rows still make full tiles.
   void hoist(std::int64_t begin, std::int64_t end, std::int64_t steps) {
+    chunk_first_ = d_.reverse ? steps - end : begin;
+    const std::int64_t last = d_.reverse ? steps - begin : end;
+    chunk_rows_[0] = 0;
+    for (std::int64_t t = chunk_first_; t < last; ++t) {
+      chunk_rows_[t - chunk_first_ + 1] = chunk_rows_[t - chunk_first_] + active(t);
+    }
     InputGemmArgs g{};
     g.panels = panels_;
+    g.panels.backwards = false;
+    g.rows = chunk_rows_[last - chunk_first_];
     g.input = d_.cell->input;
     g.hidden = d_.hidden;
+    g.x = d_.x.at(chunk_first_, rows_.first);
+    g.x_stride = rows_.size() == 1 ? d_.x.step_stride : d_.x.row_stride;
+    if (!evenly_spaced(last)) {
+      pack_inputs(last);
+      g.x = x_;
+      g.x_stride = g.input;
+    }
     g.w = d_.cell->w;
     g.bias = d_.cell->bias;
-    const std::int64_t first = d_.reverse ? steps - end : begin, last = d_.reverse ? steps - begin : end;
-    // With few rows the time steps of one row make the tile, else the rows of one step do. A chunk wraps in
-    // gx where t % chunk does: at most two pieces.
-    if (rows_.size() < d_.kernels->tile_rows) {
-      for (std::int64_t row = 0; row < active(first); ++row) {
-        std::int64_t stop = first;
-        while (stop < last && row < active(stop)) ++stop;
-        hoist_steps(g, row, first, stop);
-      }
-      return;
-    }
-    for (std::int64_t t = first; t < last; ++t) {
-      g.rows = active(t);
-      g.x = d_.x.at(t, rows_.first);
-      g.x_stride = d_.x.row_stride;
-      g.gx = gx(t, 0);
-      g.gx_stride = kGates * padded_;
-      d_.kernels->input_gemm(g);
-    }
+    g.gx = gx_;
+    g.gx_stride = kGates * padded_;
+    d_.kernels->input_gemm(g);
   }
 
-  void hoist_steps(InputGemmArgs& g, std::int64_t row, std::int64_t first, std::int64_t last) {
-    g.x_stride = d_.x.step_stride;
-    g.gx_stride = rows_.size() * kGates * padded_;
-    for (std::int64_t t = first; t < last; t += g.rows) {
-      g.rows = std::min(last - t, d_.plan.chunk - t % d_.plan.chunk);
-      g.x = d_.x.at(t, rows_.first + row);
-      g.gx = gx(t, row);
-      d_.kernels->input_gemm(g);
+  // Whether the chunk's inputs already stand at one distance from row to row and step to step.
+  bool evenly_spaced(std::int64_t last) const {
+    if (chunk_rows_[last - chunk_first_] != (last - chunk_first_) * rows_.size()) return false;
+    return rows_.size() == 1 || last == chunk_first_ + 1 ||
+           d_.x.step_stride == rows_.size() * d_.x.row_stride;
+  }
+
+  void pack_inputs(std::int64_t last) {
+    float* to = x_;
+    for (std::int64_t t = chunk_first_; t < last; ++t) {
+      for (std::int64_t row = 0; row < active(t); ++row, to += d_.cell->input) {
+        std::copy_n(d_.x.at(t, rows_.first + row), d_.cell->input, to);
+      }
     }
   }
 
@@ -178,15 +187,17 @@ class ForwardLoop {
   const TeamMember member_;
   const std::int64_t padded_;
   PanelRange panels_;
-  float *gx_, *zeros_, *z_, *rh_;
+  std::int64_t chunk_first_ = 0;
+  std::int64_t chunk_rows_[kMaxChunk + 1];  // running rows of the chunk before each of its steps
+  float *gx_, *zeros_, *z_, *rh_, *x_;
 };
 
 }  // namespace
 
 std::int64_t forward_scratch_size(const ForwardDirection& d, std::int64_t rows) {
   const std::int64_t padded = padded_width(d.hidden, d.kernels->lanes);
-  const std::int64_t hoisted = d.plan.hoist ? d.plan.chunk * rows * kGates * padded : 0;
-  return hoisted + padded + (d.reset_after ? 0 : 2 * rows * padded);
+  const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows : 0;
+  return chunk_rows * (kGates * padded + d.cell->input) + padded + 2 * rows * padded;
 }
 
 bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,

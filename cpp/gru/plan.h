@@ -14,10 +14,14 @@
 
 namespace fastgru {
 
+// Time steps of hoisted W x at most.
+constexpr std::int64_t kMaxChunk = 64;
+
 struct LayerPlan {
   bool hoist = false;
   std::int64_t chunk = 1;
   bool serpentine = false;  // panels backwards at every other step
+  bool far = false;         // the weights do not stay in L2
   int slices = 1;           // threads that share the hidden units of one row block, one barrier a step
 };
 

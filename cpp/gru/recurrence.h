@@ -98,6 +98,7 @@ bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMem
 struct BackwardDirection {
   const KernelTable* kernels;
   const BackwardCell* cell;
+  bool far;  // see LayerPlan
   const RowOrder* order;
   std::int64_t hidden;
   bool reset_after, reverse;

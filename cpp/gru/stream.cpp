@@ -3,6 +3,7 @@
 #include <new>
 
 #include "gru/packed.h"
+#include "gru/plan.h"
 #include "kernels/pack.h"
 #include "runtime/denormals.h"
 
@@ -11,13 +12,14 @@ namespace fastgru {
 template <>
 struct Stream<float>::Impl {
   std::int64_t rows, hidden, padded, layers, panel_count;
-  bool odd = false;
+  bool odd = false, far = false;
   AlignedBuffer<float> memory;
   float *states[2], *gx, *z, *rh;
 
   Impl(const Weights<float>& weights, std::int64_t batch)
       : rows(batch), hidden(weights.config().hidden_size), layers(weights.config().num_layers) {
     padded = padded_width(hidden, weights.packed().kernels->lanes);
+    far = 4 * weights.layout().total() > l2_bytes() * 3 / 4;
     panel_count = padded / weights.packed().kernels->lanes;
     if (!memory.reserve(2 * state_size() + rows * padded * (kGates + 2))) throw std::bad_alloc();
     states[0] = memory.data();
@@ -30,7 +32,7 @@ struct Stream<float>::Impl {
 
   std::int64_t state_size() const { return (layers * rows * hidden + 15) / 16 * 16; }
   // To and fro, so that a step starts with what the last one left in the cache.
-  PanelRange panels() const { return {0, panel_count, odd}; }
+  PanelRange panels() const { return {0, panel_count, odd, far}; }
   float* current(std::int64_t layer) { return states[odd ? 1 : 0] + layer * rows * hidden; }
   float* next(std::int64_t layer) { return states[odd ? 0 : 1] + layer * rows * hidden; }
 };

@@ -17,6 +17,14 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kBlanks) + 1);
 }
 
+// Too small for a double is the only number that is out of range here: it counts as zero.
+bool parse_number(std::string_view text, double* value) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, *value);
+  if (error == std::errc::result_out_of_range) *value = 0;
+  return (error == std::errc() || error == std::errc::result_out_of_range) && stop == end;
+}
+
 }  // namespace
 
 Status read_fields(const char* what, std::string_view text, OtherFields others,
@@ -43,7 +51,7 @@ Status read_fields(const char* what, std::string_view text, OtherFields others,
     (*field)->kind = kind;
   }
   for (const ConfigField* field : wanted) {
-    if (!field->text.empty()) continue;
+    if (field->found() || !field->required) continue;
     return {ErrorCode::model_format,
             std::string(what) + " needs " + in_quotes(field->name) + ", which is missing"};
   }
@@ -67,25 +75,58 @@ Status read_flag(const ConfigField& field, bool* value) {
   return field.kind == JsonKind::boolean ? Status() : wrong(field, "true or false");
 }
 
+Status read_number(const ConfigField& field, double* value) {
+  const bool number = field.kind == JsonKind::number && parse_number(field.text, value);
+  return number ? Status() : wrong(field, "a number");
+}
+
 Status read_dropout(const ConfigField& field, double* value) {
-  const char* end = field.text.data() + field.text.size();
-  const auto [stop, error] = std::from_chars(field.text.data(), end, *value);
-  // Too small for a double is the only number that is out of range here: it counts as zero.
-  if (error == std::errc::result_out_of_range) *value = 0;
-  const bool number = field.kind == JsonKind::number && (error == std::errc() || *value == 0) && stop == end;
+  const bool number = field.kind == JsonKind::number && parse_number(field.text, value);
   return number && *value >= 0 && *value < 1 ? Status() : wrong(field, "a number in [0, 1)");
 }
 
+Status read_numbers(const ConfigField& field, std::int64_t most, std::vector<double>* values) {
+  const Status unfit = wrong(field, "a list of at most " + std::to_string(most) + " numbers, each with a point");
+  if (field.kind != JsonKind::array) return unfit;
+  std::string copy(field.text);
+  JsonReader reader(copy.data(), copy.size(), true);
+  FASTGRU_RETURN_IF_ERROR(reader.begin_array());
+  values->clear();
+  while (true) {
+    bool more = false;
+    FASTGRU_RETURN_IF_ERROR(reader.next_element(&more));
+    if (!more) return {};
+    JsonKind kind = JsonKind::null;
+    FASTGRU_RETURN_IF_ERROR(reader.peek(&kind));
+    const std::size_t begin = reader.position();
+    FASTGRU_RETURN_IF_ERROR(reader.skip_value());
+    const std::string_view text = trimmed(field.text.substr(begin, reader.position() - begin));
+    const bool point = text.find_first_of(".eE") != std::string_view::npos;
+    double value = 0;
+    if (kind != JsonKind::number || !point || !parse_number(text, &value)) return unfit;
+    if (static_cast<std::int64_t>(values->size()) == most) return unfit;
+    values->push_back(value);
+  }
+}
+
 Status read_choice(const ConfigField& field, std::initializer_list<std::string_view> choices,
-                   std::string_view* value) {
+                   std::size_t* which) {
   std::string list;
+  *which = 0;
   for (const std::string_view choice : choices) {
     list += (list.empty() ? "" : ", ") + std::string(choice);
-    *value = choice;
     const bool same = field.text.size() == choice.size() + 2 && field.text.substr(1, choice.size()) == choice;
     if (field.kind == JsonKind::string && same) return {};
+    ++*which;
   }
   return wrong(field, "one of " + list);
+}
+
+Status read_double(const ConfigField& field, bool* value) {
+  std::size_t which = 0;
+  FASTGRU_RETURN_IF_ERROR(read_choice(field, {"float32", "float64"}, &which));
+  *value = which == 1;
+  return {};
 }
 
 }  // namespace fastgru

@@ -9,7 +9,7 @@ namespace {
 
 inline GemmArgs carry_product(const CellBackwardArgs& a) {
   // carry is padded to whole vectors, so its width is the padded one and no store needs a mask
-  return {a.rows, a.depth, padded(a.hidden), a.a, a.a_stride, a.weights, a.carry, a.carry_stride};
+  return {a.far, a.rows, a.depth, padded(a.hidden), a.a, a.a_stride, a.weights, a.carry, a.carry_stride};
 }
 
 // Calls Piece::run<Full>(args, row, columns) for each row and panel of a finished tile. Rows outer: a row's
@@ -92,7 +92,7 @@ struct ResetTile {
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) acc[r][0] = zero();
     accumulate<R, 1, 1>(acc, a.a + row * a.a_stride, a.a_stride, a.weights + panel * a.depth * kLanes, 0,
-                        a.depth);
+                        a.depth, kNothingAhead);
     const Columns c = panel_columns(panel, a.hidden);
     for (int i = 0; i < R; ++i) {
       float* slot = a.slots + (row + i) * a.slots_stride + a.hidden + c.first;

@@ -51,8 +51,9 @@ struct CellTile {
     }
     if (a.gx == nullptr) {
       const int64_t panel_stride = a.input * kGates * kLanes;
+      const float* next = next_panel(a.panels, panel, P, a.w, panel_stride);
       accumulate<R, P, kGates>(acc, a.x + row * a.x_stride, a.x_stride, a.w + panel * panel_stride,
-                               panel_stride, a.input);
+                               panel_stride, a.input, ahead_of(next, row, a.rows));
     }
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) {
@@ -120,8 +121,9 @@ struct CellTile {
     Vec nx[R][P];
     input_side<R, P>(a, row, panel, acc, nx);
     const int64_t panel_stride = a.hidden * kGates * kLanes;
+    const float* next = next_panel(a.panels, panel, P, a.u, panel_stride);
     accumulate<R, P, kGates>(acc, a.h_prev + row * a.h_prev_stride, a.h_prev_stride,
-                             a.u + panel * panel_stride, panel_stride, a.hidden);
+                             a.u + panel * panel_stride, panel_stride, a.hidden, ahead_of(next, row, a.rows));
     FASTGRU_UNROLL
     for (int p = 0; p < P; ++p) epilogues<0>(a, row, p, panel_columns(panel + p, a.hidden), acc, nx);
   }
@@ -163,7 +165,8 @@ struct ResetBeforeRzTile {
       acc[r][1] = load(gx + kLanes);
     }
     accumulate<R, 1, 2>(acc, a.h_prev + row * a.h_prev_stride, a.h_prev_stride,
-                        a.u_rz + panel * a.hidden * 2 * kLanes, 0, a.hidden);
+                        a.u_rz + panel * a.hidden * 2 * kLanes, 0, a.hidden,
+                        ahead_of(next_panel(a.panels, panel, 1, a.u_rz, a.hidden * 2 * kLanes), row, a.rows));
     const Columns c = panel_columns(panel, a.hidden);
     for (int r = 0; r < R; ++r) {
       sigmoid(acc[r]);
@@ -195,7 +198,8 @@ struct ResetBeforeNTile {
       acc[r][0] = load(a.gx + (row + r) * a.gx_stride + (panel * kGates + 2) * kLanes);
     }
     accumulate<R, 1, 1>(acc, a.rh + row * a.scratch_stride, a.scratch_stride,
-                        a.u_n + panel * a.hidden * kLanes, 0, a.hidden);
+                        a.u_n + panel * a.hidden * kLanes, 0, a.hidden,
+                        ahead_of(next_panel(a.panels, panel, 1, a.u_n, a.hidden * kLanes), row, a.rows));
     const Columns c = panel_columns(panel, a.hidden);
     for (int r = 0; r < R; ++r) {
       tanh(acc[r]);

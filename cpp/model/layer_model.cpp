@@ -152,7 +152,8 @@ Status load_layer(const ModelFile& file, LoadedModelPtr& result) {
                                        &bidirectional, &reset_after, &precision, &dtype}));
   GruConfig config;
   bool order = false;  // of axes, in Python: rows come first here
-  std::string_view precision_name, dtype_name;
+  std::size_t precise = 0;  // every mode of precision computes the same today
+  bool is_double = false;
   FASTGRU_RETURN_IF_ERROR(read_whole(input, 1, kMost, &config.input_size));
   FASTGRU_RETURN_IF_ERROR(read_whole(hidden, 1, kMost, &config.hidden_size));
   FASTGRU_RETURN_IF_ERROR(read_whole(layers, 1, kMost, &config.num_layers));
@@ -161,11 +162,11 @@ Status load_layer(const ModelFile& file, LoadedModelPtr& result) {
   FASTGRU_RETURN_IF_ERROR(read_dropout(dropout, &config.dropout));
   FASTGRU_RETURN_IF_ERROR(read_flag(bidirectional, &config.bidirectional));
   FASTGRU_RETURN_IF_ERROR(read_flag(reset_after, &config.reset_after));
-  FASTGRU_RETURN_IF_ERROR(read_choice(precision, {"highest", "high", "medium"}, &precision_name));
-  FASTGRU_RETURN_IF_ERROR(read_choice(dtype, {"float32", "float64"}, &dtype_name));
+  FASTGRU_RETURN_IF_ERROR(read_choice(precision, {"highest", "high", "medium"}, &precise));
+  FASTGRU_RETURN_IF_ERROR(read_double(dtype, &is_double));
   FASTGRU_RETURN_IF_ERROR(as_model_error(validate(config)));
   FASTGRU_RETURN_IF_ERROR(check_layers(file, config.num_layers));
-  return dtype_name == "float64" ? make_layer<double>(file, config, result)
+  return is_double ? make_layer<double>(file, config, result)
                                  : make_layer<float>(file, config, result);
 }
 

@@ -11,7 +11,8 @@ struct Kind {
 };
 
 // As _KINDS in _model_file.py.
-constexpr std::array<Kind, 2> kKinds = {{{"GRU", load_layer}, {"GRURegressor", load_estimator}}};
+constexpr std::array<Kind, 3> kKinds = {
+    {{"GRU", load_layer}, {"GRUClassifier", load_estimator}, {"GRURegressor", load_estimator}}};
 
 Status load_kind(const ModelFile& file, LoadedModelPtr& result) {
   std::string known;

@@ -25,20 +25,67 @@ void tile(const S* x, const S* weight, const S* bias, std::int64_t inputs, std::
 }
 
 template <int R, class S>
-void row_block(const HeadView<S>& head, const S* x, S* y) {
+void row_block(const HeadView<S>& head, const S* x, std::int64_t width, S* y) {
   std::int64_t o = 0;
   for (; o + 4 <= head.outputs; o += 4) {
-    tile<R, 4>(x, head.weight + o * head.inputs, head.bias + o, head.inputs, head.outputs, y + o);
+    tile<R, 4>(x, head.weight + o * head.inputs, head.bias + o, head.inputs, width, y + o);
   }
   for (; o < head.outputs; ++o) {
-    tile<R, 1>(x, head.weight + o * head.inputs, head.bias + o, head.inputs, head.outputs, y + o);
+    tile<R, 1>(x, head.weight + o * head.inputs, head.bias + o, head.inputs, width, y + o);
   }
 }
 
-// to += factor * from
+constexpr std::int64_t kWide = 8;              // outputs that are computed side by side, in vectors
+constexpr std::int64_t kMostInputs = 1 << 10;  // their weights lie on the stack
+
+// Four rows by kWide outputs: the same chains as tile(), and so the same bits. `weight` (inputs, kWide).
 template <class S>
-void add_scaled(const S* from, S factor, std::int64_t count, S* to) {
-  for (std::int64_t i = 0; i < count; ++i) to[i] += factor * from[i];
+void wide_tile(const S* x, const S* weight, const S* bias, std::int64_t inputs, std::int64_t outputs, S* y) {
+  S sum[4][kWide];
+  for (int r = 0; r < 4; ++r) std::copy_n(bias, kWide, sum[r]);
+  for (std::int64_t k = 0; k < inputs; ++k) {
+    for (int r = 0; r < 4; ++r) {
+      const S value = x[r * inputs + k];
+      for (int c = 0; c < kWide; ++c) sum[r][c] += value * weight[k * kWide + c];
+    }
+  }
+  for (int r = 0; r < 4; ++r) std::copy_n(sum[r], kWide, y + r * outputs);
+}
+
+// The first outputs, as many as come in eights, of rows that come in fours.
+template <class S>
+void wide_block(const HeadView<S>& head, const S* x, std::int64_t rows, std::int64_t outputs, S* y) {
+  S turned[kWide * kMostInputs];
+  for (std::int64_t o = 0; o < outputs; o += kWide) {
+    for (std::int64_t k = 0; k < head.inputs; ++k) {
+      for (std::int64_t c = 0; c < kWide; ++c) {
+        turned[k * kWide + c] = head.weight[(o + c) * head.inputs + k];
+      }
+    }
+    for (std::int64_t b = 0; b < rows; b += 4) {
+      wide_tile(x + b * head.inputs, turned, head.bias + o, head.inputs, head.outputs,
+                y + b * head.outputs + o);
+    }
+  }
+}
+
+// to += factor[0] * from + factor[step] * (from + stride) + ..., N terms, one after the other.
+template <int N, class S>
+void add_scaled(const S* from, std::int64_t stride, const S* factor, std::int64_t step, std::int64_t count,
+                S* to) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    S sum = to[i];
+    for (int n = 0; n < N; ++n) sum += factor[n * step] * from[n * stride + i];
+    to[i] = sum;
+  }
+}
+
+template <class S>
+void add_all_scaled(const S* from, std::int64_t terms, const S* factor, std::int64_t step, std::int64_t count,
+                    S* to) {
+  std::int64_t n = 0;
+  for (; n + 4 <= terms; n += 4) add_scaled<4>(from + n * count, count, factor + n * step, step, count, to);
+  for (; n < terms; ++n) add_scaled<1>(from + n * count, count, factor + n * step, step, count, to);
 }
 
 }  // namespace
@@ -46,24 +93,37 @@ void add_scaled(const S* from, S factor, std::int64_t count, S* to) {
 template <class S>
 void head_forward(const HeadView<S>& head, const S* x, std::int64_t rows, S* y) {
   const FlushDenormals flush;
+  // Turning the weights must pay.
+  const bool wide = rows >= 64 && head.outputs >= kWide && head.inputs <= kMostInputs;
+  const std::int64_t whole = rows / 4 * 4, outputs = wide ? head.outputs / kWide * kWide : 0;
+  if (wide) wide_block(head, x, whole, outputs, y);
+  const HeadView<S> others{head.weight + outputs * head.inputs, head.bias + outputs, head.inputs,
+                           head.outputs - outputs};
   std::int64_t b = 0;
-  for (; b + 4 <= rows; b += 4) row_block<4>(head, x + b * head.inputs, y + b * head.outputs);
-  for (; b < rows; ++b) row_block<1>(head, x + b * head.inputs, y + b * head.outputs);
+  for (; b < whole; b += 4) {
+    row_block<4>(others, x + b * head.inputs, head.outputs, y + b * head.outputs + outputs);
+  }
+  for (; b < rows; ++b) row_block<1>(head, x + b * head.inputs, head.outputs, y + b * head.outputs);
 }
 
 template <class S>
 void head_backward(const HeadView<S>& head, const S* x, const S* dy, std::int64_t rows, S* dx, S* dweight,
                    S* dbias) {
   const FlushDenormals flush;
-  std::fill_n(dx, rows * head.inputs, S(0));
-  std::fill_n(dweight, head.outputs * head.inputs, S(0));
-  std::fill_n(dbias, head.outputs, S(0));
+  const std::int64_t inputs = head.inputs, outputs = head.outputs;
+  std::fill_n(dx, rows * inputs, S(0));
+  std::fill_n(dweight, outputs * inputs, S(0));
+  std::fill_n(dbias, outputs, S(0));
   for (std::int64_t b = 0; b < rows; ++b) {
-    for (std::int64_t o = 0; o < head.outputs; ++o) {
-      const S d = dy[b * head.outputs + o];
-      dbias[o] += d;
-      add_scaled(x + b * head.inputs, d, head.inputs, dweight + o * head.inputs);
-      add_scaled(head.weight + o * head.inputs, d, head.inputs, dx + b * head.inputs);
+    add_all_scaled(head.weight, outputs, dy + b * outputs, 1, inputs, dx + b * inputs);
+    for (std::int64_t o = 0; o < outputs; ++o) dbias[o] += dy[b * outputs + o];
+  }
+  constexpr std::int64_t kRows = 64;  // whose inputs stay in the cache over all outputs
+  for (std::int64_t first = 0; first < rows; first += kRows) {
+    const std::int64_t count = std::min(kRows, rows - first);
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      add_all_scaled(x + first * inputs, count, dy + first * outputs + o, outputs, inputs,
+                     dweight + o * inputs);
     }
   }
 }

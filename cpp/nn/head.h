@@ -17,7 +17,7 @@ struct HeadView {
 template <class S>
 HeadView<S> head_view(const NetworkLayout& layout, const S* flat) {
   return {flat + layout.head_weight(), flat + layout.head_bias(), layout.config().head_inputs(),
-          layout.config().output_size};
+          layout.config().answers()};
 }
 
 // x (rows, inputs), y (rows, outputs). Every output is one chain of sums, the bias first, then in the order

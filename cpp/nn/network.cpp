@@ -94,10 +94,10 @@ Status Network<S>::set_scaling(Scaling scaling) {
 }
 
 template <class S>
-Status Network<S>::predict(const SampleArray& x, const std::int64_t* lengths, S* out,
+Status Network<S>::predict(const SampleArray& x, const std::int64_t* lengths, bool raw, S* out,
                            const RunOptions& options) const {
   Borrowed predictor(*this);
-  return predictor->predict(version(), x, lengths, out, options);
+  return predictor->predict(version(), x, lengths, raw, out, options);
 }
 
 template <class S>

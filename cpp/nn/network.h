@@ -32,7 +32,8 @@ class Network {
   Status set_scaling(Scaling scaling);
 
   // See Predictor::predict.
-  Status predict(const SampleArray& x, const std::int64_t* lengths, S* out, const RunOptions& options) const;
+  Status predict(const SampleArray& x, const std::int64_t* lengths, bool raw, S* out,
+                 const RunOptions& options) const;
   // See Predictor::evaluate.
   Status evaluate(const TrainingData& data, const RunOptions& options, double& loss) const;
 

@@ -1,9 +1,13 @@
 #include "nn/predictor.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "gru/checks.h"
+#include "nn/answers.h"
 #include "nn/loss.h"
+#include "nn/pooling.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -19,74 +23,139 @@ std::int64_t block_rows(const NetworkConfig& config, std::int64_t steps, std::in
   return std::clamp<std::int64_t>(kNearCache / row_bytes, std::max<std::int64_t>(enough, 1), 8192);
 }
 
-// result = the rows of a block for this call, once the sizes are known to be countable.
-template <class S>
-Status plan_blocks(const NetworkConfig& config, const SampleArray& x, const RunOptions& options,
-                   std::int64_t& result) {
-  FASTGRU_RETURN_IF_ERROR(check_memory(config.gru, x.steps, 1, sizeof(S)));
-  const int threads = usable_threads(options.num_threads);
-  result = std::min(std::max<std::int64_t>(x.samples, 1), block_rows(config, x.steps, sizeof(S), threads));
-  return {};
-}
-
 }  // namespace
-
-template <class S>
-void top_states(const GruConfig& config, const S* h_n, std::int64_t rows, S* out) {
-  const std::int64_t hidden = config.hidden_size, directions = config.directions();
-  const S* top = h_n + (config.num_layers - 1) * directions * rows * hidden;
-  for (std::int64_t direction = 0; direction < directions; ++direction) {
-    for (std::int64_t b = 0; b < rows; ++b) {
-      std::copy_n(top + (direction * rows + b) * hidden, hidden, out + (b * directions + direction) * hidden);
-    }
-  }
-}
 
 template <class S>
 Status Predictor<S>::reserve(const NetworkConfig& config, std::int64_t steps, std::int64_t rows) {
   const GruConfig& gru = config.gru;
   FASTGRU_RETURN_IF_ERROR(check_memory(gru, steps, rows, sizeof(S)));
-  if (!product_fits({rows, config.output_size, sizeof(S)})) return out_of_memory();
+  const std::int64_t heads = config.sequence ? steps * rows : rows, width = config.head_inputs();
+  if (!product_fits({heads, config.answers(), sizeof(S)})) return out_of_memory();
   const bool fits = x_.reserve(steps * rows * gru.input_size) &&
-                    h_n_.reserve(gru.num_layers * gru.directions() * rows * gru.hidden_size) &&
-                    states_.reserve(rows * config.head_inputs()) &&
-                    outputs_.reserve(rows * config.output_size) &&
-                    targets_.reserve(rows * config.output_size);
+                    y_.reserve(config.reads_all_steps() ? steps * rows * width : 0) &&
+                    h_n_.reserve(gru.num_layers * rows * width) &&
+                    pooled_.reserve(config.sequence ? 0 : rows * width) &&
+                    outputs_.reserve(heads * config.answers()) && targets_.reserve(heads * config.targets());
   return fits ? Status() : out_of_memory();
 }
 
+// Longer sequences first, so that the rows of a block end nearly together.
 template <class S>
-Status Predictor<S>::run_block(const NetworkVersion<S>& version, const SampleArray& x,
-                               const std::int64_t* lengths, std::int64_t first, std::int64_t rows,
+const std::int64_t* Predictor<S>::order_of(const std::int64_t* lengths, std::int64_t samples) {
+  if (lengths == nullptr || std::is_sorted(lengths, lengths + samples, std::greater<>())) return nullptr;
+  order_.resize(static_cast<std::size_t>(samples));
+  std::iota(order_.begin(), order_.end(), std::int64_t{0});
+  std::sort(order_.begin(), order_.end(), [lengths](std::int64_t a, std::int64_t b) {
+    return lengths[a] != lengths[b] ? lengths[a] > lengths[b] : a < b;
+  });
+  return order_.data();
+}
+
+template <class S>
+Status Predictor<S>::plan_block(const NetworkConfig& config, const SampleArray& x,
+                                const std::int64_t* lengths, BlockRows& block, const RunOptions& options) {
+  block.steps = x.steps;
+  if (lengths != nullptr) block.steps = std::max<std::int64_t>(1, lengths[block.sample(0)]);
+  FASTGRU_RETURN_IF_ERROR(check_memory(config.gru, block.steps, 1, sizeof(S)));
+  const int threads = usable_threads(options.num_threads);
+  block.rows = std::min(x.samples - block.first, block_rows(config, block.steps, sizeof(S), threads));
+  FASTGRU_RETURN_IF_ERROR(reserve(config, block.steps, block.rows));
+  if (lengths == nullptr) return {};
+  lengths_.resize(std::max(lengths_.size(), static_cast<std::size_t>(block.rows)));
+  for (std::int64_t b = 0; b < block.rows; ++b) {
+    lengths_[static_cast<std::size_t>(b)] = lengths[block.sample(b)];
+  }
+  block.lengths = lengths_.data();
+  return {};
+}
+
+template <class S>
+Status Predictor<S>::run_block(const NetworkVersion<S>& version, const SampleArray& x, const BlockRows& block,
                                const RunOptions& options) {
   if (options.interrupt != nullptr && options.interrupt->check()) return Status::interrupted();
   const NetworkConfig& config = version.params->layout().config();
-  const Scaling& scaling = *version.scaling;
-  gather_scaled(x, nullptr, first, rows, scaling.x_mean, scaling.x_scale, x_.data(), options.num_threads);
+  gather_inputs(x, block, version.encoder(), x_.data(), options.num_threads);
   ForwardArgs<S> args;
-  args.x = dense_view<const S>(x_.data(), x.steps, rows, x.features);
-  args.lengths = lengths == nullptr ? nullptr : lengths + first;
+  args.x = dense_view<const S>(x_.data(), block.steps, block.rows, config.gru.input_size);
+  args.lengths = block.lengths;
   args.h_n = h_n_.data();
+  if (config.reads_all_steps()) {
+    args.y = dense_view(y_.data(), block.steps, block.rows, config.head_inputs());
+  }
   FASTGRU_RETURN_IF_ERROR(forward(version.params->gru(), args, workspace_, options));
-  top_states(config.gru, h_n_.data(), rows, states_.data());
-  head_forward(version.params->head(), states_.data(), rows, outputs_.data());
+  if (config.sequence) {
+    head_forward(version.params->head(), y_.data(), block.steps * block.rows, outputs_.data());
+    return {};
+  }
+  const BlockStates<S> states{block.steps, block.rows, block.lengths, h_n_.data(), y_.data()};
+  pool(config, states, pooled_.data());
+  head_forward(version.params->head(), pooled_.data(), block.rows, outputs_.data());
   return {};
+}
+
+template <class S>
+template <class Use>
+Status Predictor<S>::for_blocks(const NetworkVersion<S>& version, const SampleArray& x,
+                                const std::int64_t* lengths, const RunOptions& options, Use use) {
+  const NetworkConfig& config = version.params->layout().config();
+  BlockRows block;
+  block.order = order_of(lengths, x.samples);
+  for (; block.first < x.samples; block.first += block.rows) {
+    FASTGRU_RETURN_IF_ERROR(plan_block(config, x, lengths, block, options));
+    FASTGRU_RETURN_IF_ERROR(run_block(version, x, block, options));
+    use(block);
+  }
+  return {};
+}
+
+// places_[i]: where the first answer of sample i goes, for answers at every step of samples of unlike length.
+template <class S>
+void Predictor<S>::set_places(const std::int64_t* lengths, std::int64_t samples) {
+  places_.resize(static_cast<std::size_t>(samples));
+  std::int64_t place = 0;
+  for (std::int64_t i = 0; i < samples; ++i) {
+    places_[static_cast<std::size_t>(i)] = place;
+    place += lengths[i];
+  }
 }
 
 template <class S>
 Status Predictor<S>::predict(const NetworkVersion<S>& version, const SampleArray& x,
-                             const std::int64_t* lengths, S* out, const RunOptions& options) {
+                             const std::int64_t* lengths, bool raw, S* out, const RunOptions& options) {
   const NetworkConfig& config = version.params->layout().config();
   FASTGRU_RETURN_IF_ERROR(validate_inputs(x, lengths, config));
-  std::int64_t block = 0;
-  FASTGRU_RETURN_IF_ERROR(plan_blocks<S>(config, x, options, block));
-  FASTGRU_RETURN_IF_ERROR(reserve(config, x.steps, block));
-  for (std::int64_t first = 0; first < x.samples; first += block) {
-    const std::int64_t rows = std::min(block, x.samples - first);
-    FASTGRU_RETURN_IF_ERROR(run_block(version, x, lengths, first, rows, options));
-    unscale_outputs(*version.scaling, outputs_.data(), rows, out + first * config.output_size);
+  if (config.sequence && lengths != nullptr) set_places(lengths, x.samples);
+  const std::int64_t width = config.answers();
+  return for_blocks(version, x, lengths, options, [&](const BlockRows& block) {
+    const std::int64_t steps = config.sequence ? block.steps : 1;
+    answers_of(config, *version.scaling, outputs_.data(), steps * block.rows, raw, outputs_.data());
+    for (std::int64_t b = 0; b < block.rows; ++b) {
+      const std::int64_t sample = block.sample(b), count = config.sequence ? block.length(b) : 1;
+      const std::int64_t place =
+          config.sequence && lengths != nullptr ? places_[static_cast<std::size_t>(sample)] : sample * steps;
+      for (std::int64_t t = 0; t < count; ++t) {
+        std::copy_n(outputs_.data() + (t * block.rows + b) * width, width, out + (place + t) * width);
+      }
+    }
+  });
+}
+
+// The loss of one block, added to `sum`.
+template <class S>
+void Predictor<S>::add_block_loss(const NetworkConfig& config, const Scaling& scaling,
+                                  const TrainingData& data, const BlockRows& block, double& sum) {
+  BlockRows answered = block;
+  if (!config.sequence) answered = {block.order, block.first, block.rows, 1, nullptr};
+  gather_scaled(data.y, answered, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
+  for (std::int64_t i = 0; i < answered.steps * block.rows; ++i) {
+    const std::int64_t b = i % block.rows;
+    if (i / block.rows >= answered.length(b)) continue;
+    const S* target = targets_.data() + i * config.targets();
+    double weight = data.sample_weight == nullptr ? 1.0 : data.sample_weight[block.sample(b)];
+    if (data.class_weight != nullptr) weight *= data.class_weight[static_cast<std::int64_t>(target[0])];
+    S* no_gradient = nullptr;
+    add_loss(config, outputs_.data() + i * config.answers(), target, &weight, 1, 1.0, sum, no_gradient);
   }
-  return {};
 }
 
 template <class S>
@@ -94,25 +163,20 @@ Status Predictor<S>::evaluate(const NetworkVersion<S>& version, const TrainingDa
                               const RunOptions& options, double& loss) {
   const NetworkConfig& config = version.params->layout().config();
   FASTGRU_RETURN_IF_ERROR(validate(data, config));
-  std::int64_t block = 0;
-  FASTGRU_RETURN_IF_ERROR(plan_blocks<S>(config, data.x, options, block));
-  FASTGRU_RETURN_IF_ERROR(reserve(config, data.x.steps, block));
-  const Scaling& scaling = *version.scaling;
-  double sum = 0;
-  for (std::int64_t first = 0; first < data.x.samples; first += block) {
-    const std::int64_t rows = std::min(block, data.x.samples - first);
-    FASTGRU_RETURN_IF_ERROR(run_block(version, data.x, data.lengths, first, rows, options));
-    gather_scaled(data.y, nullptr, first, rows, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
-    const double* weights = data.sample_weight == nullptr ? nullptr : data.sample_weight + first;
-    add_squared_error(outputs_.data(), targets_.data(), weights, rows, config.output_size, sum);
+  double sum = 0, count = static_cast<double>(data.x.samples);
+  FASTGRU_RETURN_IF_ERROR(for_blocks(version, data.x, data.lengths, options, [&](const BlockRows& block) {
+    add_block_loss(config, *version.scaling, data, block, sum);
+  }));
+  if (config.sequence) {
+    count = data.lengths == nullptr ? count * static_cast<double>(data.x.steps)
+                                    : static_cast<double>(std::accumulate(
+                                          data.lengths, data.lengths + data.x.samples, std::int64_t{0}));
   }
-  loss = sum / (static_cast<double>(data.x.samples * config.output_size) * mean_weight(data));
+  loss = sum / (count * static_cast<double>(loss_terms(config)) * mean_weight(data, config));
   return {};
 }
 
 template class Predictor<float>;
 template class Predictor<double>;
-template void top_states(const GruConfig&, const float*, std::int64_t, float*);
-template void top_states(const GruConfig&, const double*, std::int64_t, double*);
 
 }  // namespace fastgru

@@ -5,8 +5,7 @@
 #include <string>
 
 #include "gru/checks.h"
-#include "runtime/denormals.h"
-#include "runtime/threads.h"
+#include "nn/gather.h"
 
 namespace fastgru {
 namespace {
@@ -24,6 +23,11 @@ Status check_values(const char* name, const std::vector<double>& values, std::in
   return {};
 }
 
+std::int64_t answered_steps(const TrainingData& data, const NetworkConfig& config, std::int64_t sample) {
+  if (!config.sequence) return 1;
+  return data.lengths == nullptr ? data.x.steps : data.lengths[sample];
+}
+
 Status check_weights(const double* weights, std::int64_t samples) {
   double largest = 0;
   for (std::int64_t i = 0; i < samples; ++i) {
@@ -37,122 +41,120 @@ Status check_weights(const double* weights, std::int64_t samples) {
   return Status::invalid("sample_weight is 0 for every sample, wanted at least one above 0");
 }
 
-// One gather, for parallel_for: what it captures is one pointer, so that no memory is allocated for it.
-template <class S, class Source>
-struct Gather {
-  static constexpr std::int64_t kRows = 32;  // per item: their cache lines stay in L1 over several steps
-
-  const SampleArray& source;
-  const std::int64_t* order;
-  std::int64_t first, rows;
-  const double* mean;
-  const double* scale;
-  S* out;
-
-  void run(std::int64_t item) const {
-    const FlushDenormals flush;  // as a stream does, whose bits are these
-    const std::int64_t begin = item * kRows, end = std::min(rows, begin + kRows);
-    const Source* starts[kRows];
-    for (std::int64_t b = begin; b < end; ++b) {
-      const std::int64_t sample = order == nullptr ? first + b : order[first + b];
-      starts[b - begin] = static_cast<const Source*>(source.data) + sample * source.sample_stride;
-    }
-    const std::int64_t features = source.features;
-    for (std::int64_t t = 0; t < source.steps; ++t) {
-      for (std::int64_t b = begin; b < end; ++b) {
-        const Source* from = starts[b - begin] + t * source.step_stride;
-        scale_rows(from, 1, features, mean, scale, out + (t * rows + b) * features);
-      }
+// visit(sample, t, target) for every target of cross_entropy.
+template <class Visit>
+void for_classes(const TrainingData& data, const NetworkConfig& config, Visit visit) {
+  for (std::int64_t i = 0; i < data.y.samples; ++i) {
+    const std::int64_t steps = answered_steps(data, config, i), stride = data.y.stride(i);
+    for (std::int64_t t = 0; t < steps; ++t) {
+      const double target = data.y.type == SampleType::float32
+                                ? static_cast<double>(data.y.start<float>(i)[t * stride])
+                                : data.y.start<double>(i)[t * stride];
+      if (!visit(i, t, target)) return;
     }
   }
+}
 
-  void run_all(int threads) const {
-    constexpr std::int64_t kWorthAThread = 1 << 18;
-    const std::int64_t items = (rows + kRows - 1) / kRows;
-    if (rows * source.steps * source.features < kWorthAThread) threads = 1;
-    parallel_for(items, threads, [this](std::int64_t item, int) { run(item); });
-  }
-};
+Status check_classes(const TrainingData& data, const NetworkConfig& config) {
+  Status status;
+  const double classes = static_cast<double>(config.output_size);
+  for_classes(data, config, [&](std::int64_t i, std::int64_t t, double target) {
+    if (target >= 0 && target < classes && target == std::floor(target)) return true;
+    status = Status::invalid("y[" + std::to_string(i) + "] has the class " + std::to_string(target) +
+                             " at step " + std::to_string(t) + ", wanted a whole number from 0 to " +
+                             std::to_string(config.output_size - 1));
+    return false;
+  });
+  return status;
+}
 
 }  // namespace
 
 Scaling Scaling::identity(const NetworkConfig& config) {
-  const auto inputs = static_cast<std::size_t>(config.gru.input_size);
+  const auto inputs = static_cast<std::size_t>(config.features());
   const auto outputs = static_cast<std::size_t>(config.output_size);
   return {std::vector<double>(inputs, 0.0), std::vector<double>(inputs, 1.0),
           std::vector<double>(outputs, 0.0), std::vector<double>(outputs, 1.0)};
 }
 
 Status validate(const Scaling& scaling, const NetworkConfig& config) {
-  const std::int64_t inputs = config.gru.input_size, outputs = config.output_size;
+  const std::int64_t inputs = config.features(), outputs = config.output_size;
   FASTGRU_RETURN_IF_ERROR(check_values("x_mean", scaling.x_mean, inputs, false));
   FASTGRU_RETURN_IF_ERROR(check_values("x_scale", scaling.x_scale, inputs, true));
   FASTGRU_RETURN_IF_ERROR(check_values("y_mean", scaling.y_mean, outputs, false));
-  return check_values("y_scale", scaling.y_scale, outputs, true);
+  FASTGRU_RETURN_IF_ERROR(check_values("y_scale", scaling.y_scale, outputs, true));
+  const auto all = [](const std::vector<double>& values, double wanted) {
+    return std::all_of(values.begin(), values.end(), [wanted](double value) { return value == wanted; });
+  };
+  if (!config.classifies() || (all(scaling.y_mean, 0.0) && all(scaling.y_scale, 1.0))) return {};
+  return Status::invalid("y_mean must be 0 and y_scale 1 for a network that answers with probabilities");
 }
 
 Status validate_inputs(const SampleArray& x, const std::int64_t* lengths, const NetworkConfig& config) {
-  if (x.features != config.gru.input_size || x.steps < 1 || x.samples < 0) {
+  if ((x.type == SampleType::int64) != (config.vocabulary_size > 0)) {
+    return Status::invalid(config.vocabulary_size > 0 ? "x must hold tokens, of type int64"
+                                                      : "x must hold numbers, of type float32 or float64");
+  }
+  if (x.features != config.features() || x.steps < 1 || x.samples < 0) {
     return Status::invalid(
         "x has shape " + shape_text(x.samples, x.steps, x.features) +
         ", wanted (samples, steps, features) with at least one step and features = input_size = " +
-        std::to_string(config.gru.input_size));
+        std::to_string(config.features()));
   }
-  if (x.data == nullptr && x.samples > 0) return Status::invalid("x has no data");
+  if (!x.has_data() && x.samples > 0) return Status::invalid("x has no data");
   return check_lengths(lengths, x.samples, x.steps);
 }
 
 Status validate(const TrainingData& data, const NetworkConfig& config) {
   FASTGRU_RETURN_IF_ERROR(validate_inputs(data.x, data.lengths, config));
   if (data.x.samples == 0) return Status::invalid("x has no samples, wanted at least one");
-  if (data.y.samples != data.x.samples || data.y.steps != 1 || data.y.features != config.output_size ||
-      data.y.data == nullptr) {
-    return Status::invalid("y has shape (" + std::to_string(data.y.samples) + ", " +
-                           std::to_string(data.y.features) + "), wanted (" + std::to_string(data.x.samples) +
-                           ", " + std::to_string(config.output_size) + "): the samples of x and output_size");
+  const std::int64_t steps = config.sequence ? data.x.steps : 1;
+  if (data.y.samples != data.x.samples || data.y.steps != steps || data.y.features != config.targets() ||
+      !data.y.has_data()) {
+    return Status::invalid("y has shape " + shape_text(data.y.samples, data.y.steps, data.y.features) +
+                           ", wanted " + shape_text(data.x.samples, steps, config.targets()) +
+                           ": the samples of x, steps to answer, and targets");
   }
+  if (config.loss == Loss::cross_entropy) FASTGRU_RETURN_IF_ERROR(check_classes(data, config));
   if (data.sample_weight == nullptr) return {};
   return check_weights(data.sample_weight, data.x.samples);
 }
 
-double mean_weight(const TrainingData& data) {
+double mean_weight(const TrainingData& data, const NetworkConfig& config) {
+  double sum = 0, count = 0;
+  const auto weight = [&data](std::int64_t i) {
+    return data.sample_weight == nullptr ? 1.0 : data.sample_weight[i];
+  };
+  if (data.class_weight != nullptr) {
+    for_classes(data, config, [&](std::int64_t i, std::int64_t, double target) {
+      sum += weight(i) * data.class_weight[static_cast<std::int64_t>(target)];
+      count += 1;
+      return true;
+    });
+    return sum / count;
+  }
   if (data.sample_weight == nullptr) return 1.0;
-  double sum = 0;
-  for (std::int64_t i = 0; i < data.x.samples; ++i) sum += data.sample_weight[i];
-  return sum / static_cast<double>(data.x.samples);
+  for (std::int64_t i = 0; i < data.x.samples; ++i) {
+    const auto steps = static_cast<double>(answered_steps(data, config, i));
+    sum += weight(i) * steps;
+    count += steps;
+  }
+  return sum / count;
 }
 
 template <class S>
-void gather_scaled(const SampleArray& source, const std::int64_t* order, std::int64_t first,
-                   std::int64_t rows, const std::vector<double>& mean, const std::vector<double>& scale,
-                   S* out, int threads) {
+void gather_scaled(const SampleArray& source, const BlockRows& block, const std::vector<double>& mean,
+                   const std::vector<double>& scale, S* out, int threads) {
+  const std::int64_t features = source.features;
   const double* m = mean.data();
   const double* s = scale.data();
-  if (source.type == SampleType::float64) {
-    Gather<S, double>{source, order, first, rows, m, s, out}.run_all(threads);
-  } else {
-    Gather<S, float>{source, order, first, rows, m, s, out}.run_all(threads);
-  }
+  const auto encode = [=](const auto* from, S* to) { scale_rows(from, 1, features, m, s, to); };
+  gather_steps(source, block, features, encode, out, threads);
 }
 
-template <class S>
-void unscale_outputs(const Scaling& scaling, const S* outputs, std::int64_t rows, S* out) {
-  const FlushDenormals flush;
-  const auto columns = static_cast<std::int64_t>(scaling.y_mean.size());
-  for (std::int64_t b = 0; b < rows; ++b) {
-    for (std::int64_t o = 0; o < columns; ++o) {
-      const auto at = static_cast<std::size_t>(o);
-      const double value = static_cast<double>(outputs[b * columns + o]);
-      out[b * columns + o] = static_cast<S>(value * scaling.y_scale[at] + scaling.y_mean[at]);
-    }
-  }
-}
-
-template void gather_scaled(const SampleArray&, const std::int64_t*, std::int64_t, std::int64_t,
-                            const std::vector<double>&, const std::vector<double>&, float*, int);
-template void gather_scaled(const SampleArray&, const std::int64_t*, std::int64_t, std::int64_t,
-                            const std::vector<double>&, const std::vector<double>&, double*, int);
-template void unscale_outputs(const Scaling&, const float*, std::int64_t, float*);
-template void unscale_outputs(const Scaling&, const double*, std::int64_t, double*);
+template void gather_scaled(const SampleArray&, const BlockRows&, const std::vector<double>&,
+                            const std::vector<double>&, float*, int);
+template void gather_scaled(const SampleArray&, const BlockRows&, const std::vector<double>&,
+                            const std::vector<double>&, double*, int);
 
 }  // namespace fastgru

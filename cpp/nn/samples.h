@@ -10,22 +10,51 @@
 
 namespace fastgru {
 
-enum class SampleType { float32, float64 };
+enum class SampleType { float32, float64, int64 };  // int64: tokens
 
 // (samples, steps, features) whose features are contiguous; the other strides are free (in elements). Targets
-// have one step. A float64 array may feed a float32 network: it is standardised before it is rounded.
+// have one step, or, with an answer for every step, those of their x. A float64 array may feed a float32
+// network: it is standardised before it is rounded. Either one array, or, with `starts`, each sample at a
+// place of its own: a list of sequences, or some samples of an array. Sequences of a list have as many steps
+// as their lengths say; nothing is read beyond.
 struct SampleArray {
   const void* data = nullptr;
   SampleType type = SampleType::float32;
   std::int64_t samples = 0, steps = 0, features = 0;
   std::int64_t sample_stride = 0, step_stride = 0;
+  const void* const* starts = nullptr;         // (samples): used instead of data and sample_stride
+  const std::int64_t* step_strides = nullptr;  // (samples): instead of step_stride, if not null
+
+  bool has_data() const { return data != nullptr || starts != nullptr; }
+  template <class T>
+  const T* start(std::int64_t sample) const {
+    if (starts != nullptr) return static_cast<const T*>(starts[sample]);
+    return static_cast<const T*>(data) + sample * sample_stride;
+  }
+  std::int64_t stride(std::int64_t sample) const {
+    return step_strides == nullptr ? step_stride : step_strides[sample];
+  }
+};
+
+// Which samples go where in a block: row b of it holds sample order[first + b] (first + b without an order)
+// for lengths[b] steps (all without lengths), from its step skip[b] on (the first without), and zeros after
+// them.
+struct BlockRows {
+  const std::int64_t* order = nullptr;
+  std::int64_t first = 0, rows = 0, steps = 0;
+  const std::int64_t* lengths = nullptr;
+  const std::int64_t* skip = nullptr;
+
+  std::int64_t sample(std::int64_t b) const { return order == nullptr ? first + b : order[first + b]; }
+  std::int64_t length(std::int64_t b) const { return lengths == nullptr ? steps : lengths[b]; }
 };
 
 struct TrainingData {
   SampleArray x;                          // (N, T, I)
-  SampleArray y;                          // (N, 1, O)
+  SampleArray y;                          // (N, 1 or T, targets)
   const double* sample_weight = nullptr;  // (N), null: ones
   const std::int64_t* lengths = nullptr;  // (N), null: all T
+  const double* class_weight = nullptr;   // (classes), for Loss::cross_entropy; null: ones
 };
 
 // How raw units become the network's own: (value - mean) / scale, per feature and per output.
@@ -41,15 +70,14 @@ Status validate(const Scaling& scaling, const NetworkConfig& config);
 // N may be 0 here.
 Status validate_inputs(const SampleArray& x, const std::int64_t* lengths, const NetworkConfig& config);
 
-// At least one sample; weights finite, not negative and not all 0.
+// At least one sample; weights finite, not negative and not all 0; classes that there are.
 Status validate(const TrainingData& data, const NetworkConfig& config);
 
-// The mean of the weights, summed in the order of the samples; 1 without weights.
-double mean_weight(const TrainingData& data);
+// The mean weight of what is answered (rows, or steps of rows), summed in the order of the samples; 1 without
+// weights.
+double mean_weight(const TrainingData& data, const NetworkConfig& config);
 
-// to = (from - mean) / scale for `rows` dense rows. Computed in double, so that an offset far larger than the
-// signal costs nothing. The one place where inputs are standardised: training, predict and streams agree to
-// the bit.
+// to = (from - mean) / scale for `rows` dense rows, computed in double.
 template <class X, class S>
 void scale_rows(const X* from, std::int64_t rows, std::int64_t features, const double* mean,
                 const double* scale, S* to) {
@@ -60,22 +88,14 @@ void scale_rows(const X* from, std::int64_t rows, std::int64_t features, const d
   }
 }
 
-// out (steps, rows, features), dense: (value - mean) / scale of the samples order[first ...], or first ...
-// when order is null.
+// out (block.steps, block.rows, features), dense: (value - mean) / scale.
 template <class S>
-void gather_scaled(const SampleArray& source, const std::int64_t* order, std::int64_t first,
-                   std::int64_t rows, const std::vector<double>& mean, const std::vector<double>& scale,
-                   S* out, int threads);
+void gather_scaled(const SampleArray& source, const BlockRows& block, const std::vector<double>& mean,
+                   const std::vector<double>& scale, S* out, int threads);
 
-// (rows, outputs) in the network's own units to raw units.
-template <class S>
-void unscale_outputs(const Scaling& scaling, const S* outputs, std::int64_t rows, S* out);
-
-extern template void gather_scaled(const SampleArray&, const std::int64_t*, std::int64_t, std::int64_t,
-                                   const std::vector<double>&, const std::vector<double>&, float*, int);
-extern template void gather_scaled(const SampleArray&, const std::int64_t*, std::int64_t, std::int64_t,
-                                   const std::vector<double>&, const std::vector<double>&, double*, int);
-extern template void unscale_outputs(const Scaling&, const float*, std::int64_t, float*);
-extern template void unscale_outputs(const Scaling&, const double*, std::int64_t, double*);
+extern template void gather_scaled(const SampleArray&, const BlockRows&, const std::vector<double>&,
+                                   const std::vector<double>&, float*, int);
+extern template void gather_scaled(const SampleArray&, const BlockRows&, const std::vector<double>&,
+                                   const std::vector<double>&, double*, int);
 
 }  // namespace fastgru

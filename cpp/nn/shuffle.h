@@ -22,9 +22,9 @@ inline std::uint64_t scale_to(std::uint64_t random, std::uint64_t count) {
 
 // order = a permutation of 0 ... count-1, by Fisher and Yates. False: interrupted. `interrupt` may be null.
 inline bool shuffle_order(std::int64_t* order, std::int64_t count, std::uint64_t seed, std::uint64_t epoch,
-                          Interrupt* interrupt) {
+                          Interrupt* interrupt, RandomStream purpose = RandomStream::shuffle) {
   constexpr std::int64_t kSlice = 1 << 16;
-  const std::uint64_t stream = static_cast<std::uint64_t>(RandomStream::shuffle) | epoch << 8;
+  const std::uint64_t stream = static_cast<std::uint64_t>(purpose) | epoch << 8;
   for (std::int64_t i = 0; i < count; ++i) order[i] = i;
   PhiloxBlock block{};
   for (std::int64_t i = 0; i + 1 < count; ++i) {

@@ -1,6 +1,7 @@
 // A network that answers after every time step, as an app would ask it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -20,24 +21,36 @@ class NetworkStream {
   const NetworkConfig& config() const { return version_.params->layout().config(); }
   std::int64_t rows() const { return gru_.rows(); }
 
-  // x (rows, I) raw units, of any float type; y (rows, O) raw units. No allocation, no lock, no exception.
+  // x (rows, features) raw units, of any float type, or tokens; y (rows, answers), as predict() answers. No
+  // allocation, no lock, no exception.
   template <class X>
   void step(const X* x, S* y) noexcept;
 
-  // The GRU's state, (L, rows, H).
+  // The GRU's state, (L, rows, H). It is all that answers depend on, unless the network pools: then what was
+  // pooled so far counts, too, and only copy() takes it along.
   void get_state(S* state) const noexcept { gru_.get_state(state); }
   void set_state(const S* state) noexcept { gru_.set_state(state); }
-  void reset() noexcept { gru_.reset(); }
+  // All that the next answers depend on, as bytes.
+  std::size_t state_bytes() const noexcept;
+  void save(void* to) const noexcept;
+  void restore(const void* from) noexcept;
+  bool pools() const { return config().pooling != Pooling::last; }
+  void reset() noexcept {
+    gru_.reset();
+    steps_ = 0;
+  }
 
  private:
   NetworkStream(NetworkVersion<S> version, std::int64_t rows);
   NetworkStream(const NetworkStream& other);
 
   bool allocate();
+  void pool_states() noexcept;
 
   NetworkVersion<S> version_;
   Stream<S> gru_;
-  AlignedBuffer<S> x_, h_, out_;
+  std::int64_t steps_ = 0;  // since the start or the last reset
+  AlignedBuffer<S> x_, h_, running_, out_;
 };
 
 }  // namespace fastgru

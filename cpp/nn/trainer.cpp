@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
 #include <string>
 #include <utility>
 
 #include "gru/checks.h"
+#include "gru/dropout.h"
 #include "nn/shuffle.h"
 
 namespace fastgru {
@@ -16,6 +16,13 @@ Status validate(const TrainerOptions& options) {
   FASTGRU_RETURN_IF_ERROR(validate(options.optimizer));
   if (options.batch_size < 1) {
     return Status::invalid("batch_size must be at least 1, got " + std::to_string(options.batch_size));
+  }
+  if (options.bptt < 0) {
+    return Status::invalid("bptt must be at least 0 (0: no limit), got " + std::to_string(options.bptt));
+  }
+  if (!(options.recurrent_dropout >= 0.0 && options.recurrent_dropout < 1.0)) {
+    return Status::invalid("recurrent_dropout must be in [0, 1), got " +
+                           std::to_string(options.recurrent_dropout));
   }
   if (options.num_threads < 0) {
     return Status::invalid("num_threads must be at least 0 (0: the process-wide setting), got " +
@@ -29,14 +36,15 @@ Trainer<S>::Trainer(std::shared_ptr<Network<S>> network, const TrainerOptions& o
     : network_(std::move(network)),
       options_(options),
       optimizer_(network_->layout(), options.optimizer),
-      pass_(network_->layout()),
+      pass_(network_->layout(), options.bptt),
       weights_(network_->config().gru) {}
 
 template <class S>
 Status Trainer<S>::allocate() {
   FASTGRU_RETURN_IF_ERROR(optimizer_.allocate());
   const std::int64_t total = network_->layout().total();
-  const bool fits = params_.reserve(total) && updated_.reserve(total) && gradient_.reserve(total);
+  const bool fits = params_.reserve(total) && updated_.reserve(total) && gradient_.reserve(total) &&
+                    dropped_.reserve(options_.recurrent_dropout > 0 ? total : 0);
   return fits ? Status() : out_of_memory();
 }
 
@@ -44,6 +52,11 @@ template <class S>
 Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOptions& options,
                         std::unique_ptr<Trainer>& result) {
   FASTGRU_RETURN_IF_ERROR(validate(options));
+  const NetworkConfig& config = network->config();
+  if (options.bptt > 0 && (config.gru.bidirectional || config.pooling != Pooling::last)) {
+    return Status::invalid(
+        "bptt is not possible with two directions or pooled states, which need the whole sequence at once");
+  }
   std::unique_ptr<Trainer> trainer(new Trainer(std::move(network), options));
   FASTGRU_RETURN_IF_ERROR(trainer->allocate());
   result = std::move(trainer);
@@ -57,17 +70,13 @@ Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& ve
   FASTGRU_RETURN_IF_ERROR(pass_.reserve(data.x.steps, std::min(samples, options_.batch_size)));
   if (version.params != params_source_) {  // somebody else set them
     std::copy_n(version.params->flat(), network_->layout().total(), params_.data());
-    params_source_.reset();
-    FASTGRU_RETURN_IF_ERROR(weights_.assign(params_.data()));
     params_source_ = version.params;
   }
   batch_losses_.clear();
-  order_.resize(static_cast<std::size_t>(samples));
-  if (options_.shuffle) {
-    const auto epoch = static_cast<std::uint64_t>(epoch_);
-    if (!shuffle_order(order_.data(), samples, options_.seed, epoch, interrupt)) return Status::interrupted();
-  } else {
-    std::iota(order_.begin(), order_.end(), std::int64_t{0});
+  loss_sum_ = loss_count_ = 0;
+  if (!order_.set(samples, options_.batch_size, data.lengths, options_.shuffle, options_.seed,
+                  static_cast<std::uint64_t>(epoch_), interrupt)) {
+    return Status::interrupted();
   }
   batch_losses_.reserve(static_cast<std::size_t>((samples - 1) / options_.batch_size + 1));
   return {};
@@ -94,13 +103,33 @@ Status Trainer<S>::diverged(const char* what, double value) const {
   return Status::invalid(text);
 }
 
+template <class S>
+void Trainer<S>::drop_recurrent(S* flat, std::uint64_t seed) const {
+  if (options_.recurrent_dropout == 0.0) return;
+  for (const ParamSlot& slot : network_->layout().slots()) {
+    if (slot.name.find("weight_hh") == std::string::npos) continue;
+    dropout(flat + slot.offset, flat + slot.offset, slot.size(), slot.offset, options_.recurrent_dropout,
+            seed, static_cast<std::uint64_t>(RandomStream::dropout_recurrent));
+  }
+}
+
+template <class S>
+Status Trainer<S>::assign_weights(std::uint64_t seed) {
+  if (options_.recurrent_dropout == 0.0) return weights_.assign(params_.data());
+  std::copy_n(params_.data(), network_->layout().total(), dropped_.data());
+  drop_recurrent(dropped_.data(), seed);
+  return weights_.assign(dropped_.data());
+}
+
 // Loss, gradient and update for the mini-batch that was gathered. Unless it succeeds, params_ is as before.
 template <class S>
 Status Trainer<S>::run_step(double mean_weight, const RunOptions& options, double& loss) {
   const std::uint64_t seed = step_seed(options_.seed, static_cast<std::uint64_t>(optimizer_.step_count()));
+  FASTGRU_RETURN_IF_ERROR(assign_weights(seed));
   FASTGRU_RETURN_IF_ERROR(
       pass_.loss_and_gradient(weights_, params_.data(), mean_weight, seed, options, loss, gradient_.data()));
   if (!std::isfinite(loss)) return diverged("the loss", loss);
+  drop_recurrent(gradient_.data(), seed);
   const double norm = optimizer_.norm(gradient_.data(), options.num_threads);
   if (!std::isfinite(norm)) return diverged("the gradient's norm", norm);
   if (!optimizer_.step(params_.data(), gradient_.data(), norm, updated_.data(), options.num_threads)) {
@@ -113,7 +142,7 @@ Status Trainer<S>::run_step(double mean_weight, const RunOptions& options, doubl
 template <class S>
 Status Trainer<S>::run_batches(const TrainingData& data, const Scaling& scaling, Interrupt* interrupt) {
   const RunOptions options = run_options(interrupt);
-  const double weight = mean_weight(data);
+  const double weight = mean_weight(data, network_->config());
   for (std::int64_t first = 0; first < data.x.samples; first += options_.batch_size) {
     if (interrupt != nullptr && interrupt->check()) return Status::interrupted();
     const std::int64_t rows = std::min(options_.batch_size, data.x.samples - first);
@@ -121,7 +150,8 @@ Status Trainer<S>::run_batches(const TrainingData& data, const Scaling& scaling,
     double loss = 0;
     FASTGRU_RETURN_IF_ERROR(run_step(weight, options, loss));
     batch_losses_.push_back(loss);
-    FASTGRU_RETURN_IF_ERROR(weights_.assign(params_.data()));
+    loss_sum_ += loss * static_cast<double>(pass_.count());
+    loss_count_ += static_cast<double>(pass_.count());
   }
   return {};
 }
@@ -143,12 +173,7 @@ Status Trainer<S>::run_epoch(const TrainingData& data, Interrupt* interrupt, dou
   const Status status = run_batches(data, *version.scaling, interrupt);
   if (!batch_losses_.empty()) FASTGRU_RETURN_IF_ERROR(publish());
   FASTGRU_RETURN_IF_ERROR(status);
-  double sum = 0;
-  for (std::size_t i = 0; i < batch_losses_.size(); ++i) {
-    const std::int64_t first = static_cast<std::int64_t>(i) * options_.batch_size;
-    sum += batch_losses_[i] * static_cast<double>(std::min(options_.batch_size, data.x.samples - first));
-  }
-  mean_loss = sum / static_cast<double>(data.x.samples);
+  mean_loss = loss_sum_ / loss_count_;
   ++epoch_;
   return {};
 }

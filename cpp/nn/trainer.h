@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "nn/batch_order.h"
 #include "nn/batch_pass.h"
 #include "nn/network.h"
 #include "nn/optimizer.h"
@@ -15,10 +16,12 @@ namespace fastgru {
 struct TrainerOptions {
   OptimizerOptions optimizer;
   std::int64_t batch_size = 32;
-  bool shuffle = true;
+  bool shuffle = true;  // see BatchOrder
   std::uint64_t seed =
       0;  // keys the order of the samples (with the epoch) and the dropout masks (with the step)
-  int num_threads = 0;  // 0: the process-wide setting. The bits do not depend on it.
+  std::int64_t bptt = 0;           // see BatchPass; 0: no limit
+  double recurrent_dropout = 0.0;  // share of the recurrent weights left out of a step (DropConnect)
+  int num_threads = 0;             // 0: the process-wide setting. The bits do not depend on it.
 };
 
 Status validate(const TrainerOptions& options);
@@ -31,10 +34,10 @@ class Trainer {
   static Status make(std::shared_ptr<Network<S>> network, const TrainerOptions& options,
                      std::unique_ptr<Trainer>& result);
 
-  // One pass over the data. mean_loss: the losses of the mini-batches, weighted by their rows. Starts from
-  // the network's current parameters and scaling. However it ends, the network then has the parameters of the
-  // last whole mini-batch: also when `interrupt` stops it, and when a loss, a gradient or a parameter is no
-  // longer finite, which is an error.
+  // One pass over the data. mean_loss: the losses of the mini-batches, weighted by BatchPass::count(). Starts
+  // from the network's current parameters and scaling. However it ends, the network then has the parameters
+  // of the last whole mini-batch: also when `interrupt` stops it, and when a loss, a gradient or a parameter
+  // is no longer finite, which is an error.
   Status run_epoch(const TrainingData& data, Interrupt* interrupt, double& mean_loss);
 
   // The loss of the network's current parameters, without dropout.
@@ -60,6 +63,10 @@ class Trainer {
   RunOptions run_options(Interrupt* interrupt) const;
   Status prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt);
   Status run_batches(const TrainingData& data, const Scaling& scaling, Interrupt* interrupt);
+  // Packs params_ for a step, some recurrent weights left out.
+  Status assign_weights(std::uint64_t seed);
+  // values of the recurrent weights as this step's masks leave them.
+  void drop_recurrent(S* flat, std::uint64_t seed) const;
   Status run_step(double mean_weight, const RunOptions& options, double& loss);
   Status diverged(const char* what, double value) const;
   Status publish();
@@ -68,11 +75,12 @@ class Trainer {
   TrainerOptions options_;
   Optimizer<S> optimizer_;
   BatchPass<S> pass_;
-  Weights<S> weights_;                                     // of params_, once assigned
-  AlignedBuffer<S> params_, updated_, gradient_;           // layout().total() values each
-  std::shared_ptr<const NetworkParams<S>> params_source_;  // the version that params_ came from or became
-  std::vector<std::int64_t> order_;
+  Weights<S> weights_;                                      // of params_, once assigned
+  AlignedBuffer<S> params_, updated_, gradient_, dropped_;  // layout().total() values each
+  std::shared_ptr<const NetworkParams<S>> params_source_;   // the version that params_ came from or became
+  BatchOrder order_;
   std::vector<double> batch_losses_;
+  double loss_sum_ = 0, loss_count_ = 0;  // of this epoch, over what was answered
   std::int64_t epoch_ = 0;
 };
 

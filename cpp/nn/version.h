@@ -7,6 +7,7 @@
 
 #include "gru/engine.h"
 #include "nn/head.h"
+#include "nn/inputs.h"
 #include "nn/layout.h"
 #include "nn/samples.h"
 #include "runtime/aligned.h"
@@ -24,6 +25,9 @@ class NetworkParams {
   const S* flat() const { return flat_.data(); }
   const Weights<S>& gru() const { return gru_; }
   HeadView<S> head() const { return head_view(*layout_, flat()); }
+  const S* embedding() const {
+    return layout_->config().vocabulary_size == 0 ? nullptr : flat() + layout_->embedding();
+  }
 
   explicit NetworkParams(std::shared_ptr<const NetworkLayout> layout)
       : layout_(std::move(layout)), gru_(layout_->config().gru) {}
@@ -38,6 +42,8 @@ template <class S>
 struct NetworkVersion {
   std::shared_ptr<const NetworkParams<S>> params;
   std::shared_ptr<const Scaling> scaling;
+
+  InputEncoder<S> encoder() const { return {params->layout().config(), *scaling, params->embedding()}; }
 };
 
 extern template class NetworkParams<float>;

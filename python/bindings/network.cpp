@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,34 +11,14 @@
 #include "bindings/bindings.h"
 #include "bindings/exclusive.h"
 #include "bindings/network_stream.h"
-#include "bindings/samples.h"
 #include "bindings/status.h"
+#include "bindings/training_data.h"
 #include "nn/network.h"
 #include "nn/stream.h"
 #include "nn/trainer.h"
 
 namespace fastgru::bindings {
 namespace {
-
-// The samples of a call, kept alive.
-struct PyTrainingData {
-  Numbers x, y;
-  Operand<double> sample_weight;
-  Operand<std::int64_t> lengths;
-  TrainingData view;
-
-  PyTrainingData(const NetworkConfig& config, py::handle x_in, py::handle y_in, py::handle weight_in,
-                 py::handle lengths_in) {
-    x = read_numbers(x_in, "x", "(N, T, input_size)", false);
-    view.x = sequences_of(x, config.gru.input_size);
-    y = read_numbers(y_in, "y", "(N, output_size)", false);
-    view.y = targets_of(y, view.x.samples, config.output_size);
-    sample_weight = read_weights(weight_in, view.x.samples);
-    view.sample_weight = sample_weight.data;
-    lengths = read_lengths(lengths_in, view.x.samples);
-    view.lengths = lengths.data;
-  }
-};
 
 template <class S>
 class PyNetwork {
@@ -88,25 +69,48 @@ class PyNetwork {
   }
 
   void set_scaling(py::handle x_mean, py::handle x_scale, py::handle y_mean, py::handle y_scale) {
-    const std::int64_t inputs = config().gru.input_size, outputs = config().output_size;
+    const std::int64_t inputs = config().features(), outputs = config().output_size;
     raise_if_error(network_->set_scaling(
         {read_column(x_mean, "x_mean", inputs), read_column(x_scale, "x_scale", inputs),
          read_column(y_mean, "y_mean", outputs), read_column(y_scale, "y_scale", outputs)}));
   }
 
-  py::object predict(py::handle x_in, py::handle lengths_in, int num_threads) const {
+  py::object predict(py::handle x_in, py::handle lengths_in, py::handle rows_in, bool raw,
+                     int num_threads) const {
     if (num_threads < 0)
       raise_value_error("num_threads must be at least 0, got " + std::to_string(num_threads));
-    const Numbers x = read_numbers(x_in, "x", "(N, T, input_size)", false);
-    const SampleArray view = sequences_of(x, config().gru.input_size);
-    const Operand<std::int64_t> lengths = read_lengths(lengths_in, view.samples);
-    raise_if_error(validate_inputs(view, lengths.data, config()));  // before the result is allocated
-    py::object out = new_array<S>({view.samples, config().output_size});
+    const Sequences x(x_in, "x", config().features(), rows_in, config().vocabulary_size > 0);
+    const Column<std::int64_t> given = lengths_of(x, lengths_in);
+    const std::int64_t* lengths = x.lengths() != nullptr ? x.lengths() : given.data();
+    raise_if_error(validate_inputs(x.view(), lengths, config()));  // before the result is allocated
+    const std::int64_t samples = x.view().samples, width = config().answers();
+    py::object out;
+    if (!config().sequence) {
+      out = new_array<S>({samples, width});
+    } else if (lengths == nullptr) {
+      out = new_array<S>({samples, x.view().steps, width});
+    } else {
+      out = new_array<S>({std::accumulate(lengths, lengths + samples, std::int64_t{0}), width});
+    }
     run_released(
         [&](const RunOptions& options) {
-          return network_->predict(view, lengths.data, data_of<S>(out), options);
+          return network_->predict(x.view(), lengths, raw, data_of<S>(out), options);
         },
         num_threads);
+    return out;
+  }
+
+  // What the GRU reads of x: (T, N, input_size), zeros beyond the end of a list's sequences.
+  py::object inputs(py::handle x_in) const {
+    const Sequences x(x_in, "x", config().features(), py::none(), config().vocabulary_size > 0);
+    raise_if_error(validate_inputs(x.view(), x.lengths(), config()));
+    const BlockRows block{nullptr, 0, x.view().samples, x.view().steps, x.lengths(), nullptr};
+    py::object out = new_array<S>({block.steps, block.rows, config().gru.input_size});
+    const NetworkVersion<S> version = network_->version();
+    run_released([&](const RunOptions& options) {
+      gather_inputs(x.view(), block, version.encoder(), data_of<S>(out), options.num_threads);
+      return Status();
+    });
     return out;
   }
 
@@ -127,8 +131,9 @@ class PyTrainer {
     raise_if_error(Trainer<S>::make(network.core(), options, trainer_));
   }
 
-  double run_epoch(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths) {
-    const PyTrainingData data(config(), x, y, sample_weight, lengths);
+  double run_epoch(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths, py::handle rows,
+                   py::handle class_weight) {
+    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows, class_weight);
     const Exclusive exclusive(busy_, "trainer");
     double loss = 0;
     run_released(
@@ -136,8 +141,9 @@ class PyTrainer {
     return loss;
   }
 
-  double evaluate(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths) const {
-    const PyTrainingData data(config(), x, y, sample_weight, lengths);
+  double evaluate(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths, py::handle rows,
+                  py::handle class_weight) const {
+    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows, class_weight);
     double loss = 0;
     run_released(
         [&](const RunOptions& options) { return trainer_->evaluate(data.view, options.interrupt, loss); });
@@ -231,6 +237,52 @@ Solver solver_of(const std::string& name) {
   raise_value_error("solver must be 'adam' or 'sgd', got '" + name + "'");
 }
 
+Loss loss_of(const std::string& name) {
+  const std::pair<const char*, Loss> known[] = {{"squared_error", Loss::squared_error},
+                                                {"absolute_error", Loss::absolute_error},
+                                                {"huber", Loss::huber},
+                                                {"quantile", Loss::quantile},
+                                                {"cross_entropy", Loss::cross_entropy},
+                                                {"binary_cross_entropy", Loss::binary_cross_entropy}};
+  for (const auto& [text, loss] : known) {
+    if (name == text) return loss;
+  }
+  raise_value_error(
+      "loss must be 'squared_error', 'absolute_error', 'huber', 'quantile', 'cross_entropy' or "
+      "'binary_cross_entropy', got '" +
+      name + "'");
+}
+
+Pooling pooling_of(const std::string& name) {
+  if (name == "last") return Pooling::last;
+  if (name == "mean") return Pooling::mean;
+  if (name == "max") return Pooling::max;
+  raise_value_error("pooling must be 'last', 'mean' or 'max', got '" + name + "'");
+}
+
+template <class S>
+std::unique_ptr<PyNetwork<S>> make_network(std::int64_t input_size, std::int64_t hidden_size,
+                                           std::int64_t num_layers, bool bias, double dropout,
+                                           bool bidirectional, bool reset_after, std::int64_t output_size,
+                                           double head_dropout, const std::string& loss, double huber_delta,
+                                           std::vector<double> quantiles, bool sequence,
+                                           const std::string& pooling, bool missing_mask,
+                                           std::int64_t vocabulary_size, double input_dropout) {
+  NetworkConfig config;
+  config.gru = {input_size, hidden_size, num_layers, bias, bidirectional, reset_after, dropout};
+  config.output_size = output_size;
+  config.head_dropout = head_dropout;
+  config.loss = loss_of(loss);
+  config.huber_delta = huber_delta;
+  config.quantiles = std::move(quantiles);
+  config.sequence = sequence;
+  config.pooling = pooling_of(pooling);
+  config.missing_mask = missing_mask;
+  config.vocabulary_size = vocabulary_size;
+  config.input_dropout = input_dropout;
+  return std::make_unique<PyNetwork<S>>(config);
+}
+
 template <class S>
 void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
   using Stream = PyNetworkStream<S>;
@@ -246,16 +298,12 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
   using Net = PyNetwork<S>;
   py::class_<Net>(module, ("Network" + suffix).c_str(),
                   "A GRU with a dense head on its last state, in raw units.")
-      .def(py::init([](std::int64_t input_size, std::int64_t hidden_size, std::int64_t num_layers, bool bias,
-                       double dropout, bool bidirectional, bool reset_after, std::int64_t output_size,
-                       double head_dropout) {
-             const GruConfig gru{input_size,    hidden_size, num_layers, bias,
-                                 bidirectional, reset_after, dropout};
-             return std::make_unique<Net>(NetworkConfig{gru, output_size, head_dropout});
-           }),
-           py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers"), py::arg("bias"),
-           py::arg("dropout"), py::arg("bidirectional"), py::arg("reset_after"), py::arg("output_size"),
-           py::arg("head_dropout"))
+      .def(py::init(&make_network<S>), py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers"),
+           py::arg("bias"), py::arg("dropout"), py::arg("bidirectional"), py::arg("reset_after"),
+           py::arg("output_size"), py::arg("head_dropout"), py::kw_only(), py::arg("loss") = "squared_error",
+           py::arg("huber_delta") = 1.0, py::arg("quantiles") = std::vector<double>(),
+           py::arg("sequence") = false, py::arg("pooling") = "last", py::arg("missing_mask") = false,
+           py::arg("vocabulary_size") = 0, py::arg("input_dropout") = 0.0)
       .def_property_readonly("parameter_layout", &Net::parameter_layout)
       .def_property_readonly("parameters", &Net::parameters)
       .def("set_parameters", &Net::set_parameters, py::arg("flat"))
@@ -263,7 +311,8 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
       .def("set_scaling", &Net::set_scaling, py::arg("x_mean"), py::arg("x_scale"), py::arg("y_mean"),
            py::arg("y_scale"))
       .def("predict", &Net::predict, py::arg("x"), py::arg("lengths") = py::none(),
-           py::arg("num_threads") = 0)
+           py::arg("rows") = py::none(), py::arg("raw") = false, py::arg("num_threads") = 0)
+      .def("inputs", &Net::inputs, py::arg("x"))
       .def("stream", &Net::stream, py::arg("batch_size") = 1);
 }
 
@@ -272,7 +321,7 @@ std::unique_ptr<PyTrainer<S>> make_trainer(const PyNetwork<S>& network, const st
                                            double learning_rate, double beta_1, double beta_2, double epsilon,
                                            double momentum, bool nesterov, double alpha, double clip_norm,
                                            std::int64_t batch_size, bool shuffle, std::uint64_t seed,
-                                           int num_threads) {
+                                           int num_threads, std::int64_t bptt, double recurrent_dropout) {
   TrainerOptions options;
   options.optimizer = {solver_of(solver), learning_rate, beta_1, beta_2,   epsilon,
                        momentum,          nesterov,      alpha,  clip_norm};
@@ -280,6 +329,8 @@ std::unique_ptr<PyTrainer<S>> make_trainer(const PyNetwork<S>& network, const st
   options.shuffle = shuffle;
   options.seed = seed;
   options.num_threads = num_threads;
+  options.bptt = bptt;
+  options.recurrent_dropout = recurrent_dropout;
   return std::make_unique<PyTrainer<S>>(network, options);
 }
 
@@ -295,11 +346,12 @@ void bind_trainers(py::module_& module, const std::string& suffix) {
            py::arg("beta_2") = o.beta_2, py::arg("epsilon") = o.epsilon, py::arg("momentum") = o.momentum,
            py::arg("nesterov") = o.nesterov, py::arg("alpha") = o.alpha, py::arg("clip_norm") = o.clip_norm,
            py::arg("batch_size") = t.batch_size, py::arg("shuffle") = t.shuffle, py::arg("seed") = t.seed,
-           py::arg("num_threads") = t.num_threads)
+           py::arg("num_threads") = t.num_threads, py::arg("bptt") = t.bptt,
+           py::arg("recurrent_dropout") = t.recurrent_dropout)
       .def("run_epoch", &Train::run_epoch, py::arg("x"), py::arg("y"), py::arg("sample_weight") = none,
-           py::arg("lengths") = none)
+           py::arg("lengths") = none, py::arg("rows") = none, py::arg("class_weight") = none)
       .def("evaluate", &Train::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight") = none,
-           py::arg("lengths") = none)
+           py::arg("lengths") = none, py::arg("rows") = none, py::arg("class_weight") = none)
       .def_property_readonly("batch_losses", &Train::batch_losses)
       .def_property_readonly("epoch", &Train::epoch)
       .def_property_readonly("step_count", &Train::step_count)

@@ -20,8 +20,9 @@ class PyNetworkStream {
   explicit PyNetworkStream(std::unique_ptr<NetworkStream<S>> stream) : stream_(std::move(stream)) {}
 
   py::object step(py::handle x, py::handle out) {
-    const std::int64_t inputs = config().gru.input_size, outputs = config().output_size;
-    Numbers input = read_numbers(x, "x", "(batch_size, input_size)", true);
+    const std::int64_t inputs = config().features(), outputs = config().answers();
+    Numbers input = config().vocabulary_size > 0 ? numbers_of(read_integers(x))
+                                                 : read_numbers(x, "x", "(batch_size, input_size)", true);
     const bool single = rows() == 1 && input.has_shape({inputs});
     if (!single && !input.has_shape({rows(), inputs})) raise_shape(input);
     py::object y;
@@ -51,6 +52,10 @@ class PyNetworkStream {
       raise_value_error("state must have shape " + shape_text(gru.num_layers, rows(), gru.hidden_size) +
                         ", got " + shape_of(state.owner));
     }
+    if (stream_->pools()) {
+      raise_value_error(
+          "state cannot be set where the states so far are pooled: the answer depends on all of them");
+    }
     const Exclusive exclusive(busy_, "stream");
     stream_->set_state(state.data);
   }
@@ -72,7 +77,18 @@ class PyNetworkStream {
  private:
   const NetworkConfig& config() const { return stream_->config(); }
 
+  // Tokens: any integers.
+  static Operand<std::int64_t> read_integers(py::handle x) {
+    const py::object array = as_ndarray(x, "x");
+    const char kind = array.attr("dtype").attr("kind").cast<std::string>()[0];
+    if (kind != 'i' && kind != 'u') {
+      raise_type_error("x must hold tokens, which are integers, got dtype " + dtype_text(array));
+    }
+    return operand_of<std::int64_t>(converted<std::int64_t>(array));
+  }
+
   void step_any(const Numbers& x, S* y) noexcept {
+    if (x.type == SampleType::int64) return stream_->step(static_cast<const std::int64_t*>(x.data), y);
     // The inputs are scaled into the stream's own memory before y is written: x and out may be one array.
     if (x.type == SampleType::float64) {
       stream_->step(static_cast<const double*>(x.data), y);
@@ -94,7 +110,7 @@ class PyNetworkStream {
   }
 
   [[noreturn]] void raise_shape(const Numbers& input) const {
-    const std::string features = std::to_string(config().gru.input_size);
+    const std::string features = std::to_string(config().features());
     raise_value_error("x must have shape (" + std::to_string(rows()) + ", " + features + ")" +
                       (rows() == 1 ? " or (" + features + ",)" : "") + ", got " + shape_of(input.owner));
   }

@@ -1,6 +1,7 @@
 """fastgru: a fast, exact GRU for the CPU.
 
-The layer is `GRU`; the scikit-learn estimator over it is `GRURegressor`. Names are imported on first use, so
+The layer is `GRU`; the scikit-learn estimators over it are `GRURegressor` and
+`GRUClassifier`. Names are imported on first use, so
 that ``import fastgru`` costs little more than NumPy, and scikit-learn is imported only for an estimator.
 """
 
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     from fastgru._core import ModelFormatError, get_num_threads, set_num_threads
     from fastgru._model_file import load
     from fastgru.config import set_reproducible, show_config
-    from fastgru.estimators import GRURegressor
+    from fastgru.estimators import GRUClassifier, GRURegressor
     from fastgru.gru import GRU, explain
     from fastgru.windows import make_windows
 
 __all__ = [
     "GRU",
+    "GRUClassifier",
     "GRURegressor",
     "ModelFormatError",
     "__version__",
@@ -35,6 +37,7 @@ __all__ = [
 
 _HOMES = {
     "GRU": "fastgru.gru",
+    "GRUClassifier": "fastgru.estimators",
     "GRURegressor": "fastgru.estimators",
     "ModelFormatError": "fastgru._core",
     "explain": "fastgru.gru",

@@ -1,6 +1,6 @@
 """The compiled extension. tests/python/test_stubs.py holds this file against the built module."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Generic, TypeVar, type_check_only
 
@@ -89,6 +89,15 @@ class _Network(Generic[_S]):
         reset_after: bool,
         output_size: int,
         head_dropout: float,
+        *,
+        loss: str = "squared_error",
+        huber_delta: float = 1.0,
+        quantiles: Sequence[float] = ...,
+        sequence: bool = False,
+        pooling: str = "last",
+        missing_mask: bool = False,
+        vocabulary_size: int = 0,
+        input_dropout: float = 0.0,
     ) -> None: ...
     @property
     def parameter_layout(self) -> list[tuple[str, tuple[int, ...]]]: ...
@@ -102,8 +111,14 @@ class _Network(Generic[_S]):
     def set_scaling(
         self, x_mean: ArrayLike, x_scale: ArrayLike, y_mean: ArrayLike, y_scale: ArrayLike
     ) -> None: ...
+    def inputs(self, x: ArrayLike | list[NDArray[Any]]) -> NDArray[_S]: ...
     def predict(
-        self, x: ArrayLike, lengths: ArrayLike | None = None, num_threads: int = 0
+        self,
+        x: ArrayLike | list[NDArray[Any]],
+        lengths: ArrayLike | None = None,
+        rows: ArrayLike | None = None,
+        raw: bool = False,
+        num_threads: int = 0,
     ) -> NDArray[_S]: ...
 
 @type_check_only
@@ -117,17 +132,21 @@ class _Trainer(Generic[_S]):
     def step_count(self) -> int: ...
     def run_epoch(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: ArrayLike | list[NDArray[Any]],
+        y: ArrayLike | list[NDArray[Any]],
         sample_weight: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
+        rows: ArrayLike | None = None,
+        class_weight: ArrayLike | None = None,
     ) -> float: ...
     def evaluate(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: ArrayLike | list[NDArray[Any]],
+        y: ArrayLike | list[NDArray[Any]],
         sample_weight: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
+        rows: ArrayLike | None = None,
+        class_weight: ArrayLike | None = None,
     ) -> float: ...
     def get_state(self) -> dict[str, Any]: ...
     def set_state(self, state: Mapping[str, Any]) -> None: ...
@@ -193,6 +212,8 @@ class TrainerF32(_Trainer[np.float32]):
         shuffle: bool = True,
         seed: int = 0,
         num_threads: int = 0,
+        bptt: int = 0,
+        recurrent_dropout: float = 0.0,
     ) -> None: ...
 
 class TrainerF64(_Trainer[np.float64]):
@@ -213,4 +234,6 @@ class TrainerF64(_Trainer[np.float64]):
         shuffle: bool = True,
         seed: int = 0,
         num_threads: int = 0,
+        bptt: int = 0,
+        recurrent_dropout: float = 0.0,
     ) -> None: ...

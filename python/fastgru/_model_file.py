@@ -18,6 +18,7 @@ __all__ = ["ModelFile", "load", "read", "save"]
 # Which class makes itself from a file of which kind; the module is imported only when such a file is loaded.
 _KINDS = {
     "GRU": ("fastgru.gru", "GRU"),
+    "GRUClassifier": ("fastgru.estimators.classifier", "GRUClassifier"),
     "GRURegressor": ("fastgru.estimators.regressor", "GRURegressor"),
 }
 
@@ -115,7 +116,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     object
-        Of the class that was saved: `GRU`, `GRURegressor`.
+        Of the class that was saved: `GRU`, `GRURegressor`, `GRUClassifier`.
 
     Raises
     ------

@@ -125,7 +125,7 @@ std::vector<double> run_network(const Network<S>& network, const AppCase& c, std
   const SampleArray x = {c.x.data(), SampleType::float64, c.rows,  steps,
                          c.inputs,   c.steps * c.inputs,  c.inputs};
   std::vector<S> y(static_cast<std::size_t>(c.rows * c.outputs));
-  REQUIRE(network.predict(x, lengths, y.data(), {}).ok());
+  REQUIRE(network.predict(x, lengths, false, y.data(), {}).ok());
   return {y.begin(), y.end()};
 }
 

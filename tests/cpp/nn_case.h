@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -44,6 +45,7 @@ struct NetworkCase {
   std::int64_t samples, steps;
   std::vector<S> params, x, y;  // x (N, T, I), y (N, O)
   std::vector<double> weight;
+  std::vector<std::int64_t> tokens;  // (N, T), used in place of x where there is a vocabulary
   std::vector<std::int64_t> lengths;
   Scaling scaling;
   std::shared_ptr<Network<S>> network;
@@ -53,16 +55,30 @@ struct NetworkCase {
     Random random(key);
     const double scale = 0.9 / std::sqrt(static_cast<double>(c.gru.hidden_size));
     params = random_vector<S>(random, NetworkLayout(c).total(), scale);
-    x = random_vector<S>(random, n * t * c.gru.input_size, 3.0);
-    y = random_vector<S>(random, n * c.output_size, 2.0);
+    x = random_vector<S>(random, n * t * c.features(), 3.0);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (c.missing_mask && i % 3 == 1) x[i] = std::numeric_limits<S>::quiet_NaN();
+      tokens.push_back(static_cast<std::int64_t>(i * 7) % (c.vocabulary_size + 2) - 1);  // known and unknown
+    }
+    y = random_vector<S>(random, n * answered_steps() * c.targets(), 2.0);
+    for (S& target : y) {
+      if (c.loss == Loss::binary_cross_entropy) target = target > 0 ? S(1) : S(0);
+      if (c.loss == Loss::cross_entropy) {
+        target = static_cast<S>(static_cast<std::int64_t>(std::abs(target) * 10) % c.output_size);
+      }
+    }
     for (std::int64_t i = 0; i < n; ++i) {
       weight.push_back(1.0 + random.uniform());
       lengths.push_back((i * 2 + 1) % (t + 1));  // not sorted, 0 and t among them
     }
-    scaling.x_mean = random_vector<double>(random, c.gru.input_size);
+    scaling.x_mean = random_vector<double>(random, c.features());
     scaling.y_mean = random_vector<double>(random, c.output_size);
-    scaling.x_scale = positive(random, c.gru.input_size);
+    scaling.x_scale = positive(random, c.features());
     scaling.y_scale = positive(random, c.output_size);
+    if (c.classifies()) {
+      scaling.y_mean.assign(scaling.y_mean.size(), 0.0);
+      scaling.y_scale.assign(scaling.y_scale.size(), 1.0);
+    }
     network = fresh_network();
   }
 
@@ -81,17 +97,23 @@ struct NetworkCase {
   }
 
   TrainingData data(bool weighted, bool with_lengths) const {
-    return {sample_array(x, samples, steps, config.gru.input_size),
-            sample_array(y, samples, 1, config.output_size), weighted ? weight.data() : nullptr,
-            with_lengths ? lengths.data() : nullptr};
+    return {inputs(), sample_array(y, samples, answered_steps(), config.targets()),
+            weighted ? weight.data() : nullptr, with_lengths ? lengths.data() : nullptr, nullptr};
   }
 
+  SampleArray inputs() const {
+    if (config.vocabulary_size == 0) return sample_array(x, samples, steps, config.features());
+    return {tokens.data(), SampleType::int64, samples, steps, 1, steps, 1};
+  }
+
+  std::int64_t answered_steps() const { return config.sequence ? steps : 1; }
+
   std::vector<S> predict(int num_threads, bool with_lengths = true) const {
-    std::vector<S> out(y.size());
+    std::vector<S> out(static_cast<std::size_t>(samples * answered_steps() * config.answers()));
     RunOptions options;
     options.num_threads = num_threads;
     const TrainingData d = data(false, with_lengths);
-    REQUIRE(network->predict(d.x, d.lengths, out.data(), options).ok());
+    REQUIRE(network->predict(d.x, d.lengths, false, out.data(), options).ok());
     return out;
   }
 };

@@ -32,9 +32,9 @@ struct BatchLoss {
     pass.gather(data, problem.scaling, order.data(), 0, problem.samples, 1);
     REQUIRE(gru.assign(params.data()).ok());
     double loss = 0;
-    REQUIRE(
-        pass.loss_and_gradient(gru, params.data(), mean_weight(data), 11, RunOptions(), loss, gradient.data())
-            .ok());
+    REQUIRE(pass.loss_and_gradient(gru, params.data(), mean_weight(data, problem.config), 11, RunOptions(),
+                                   loss, gradient.data())
+                .ok());
     return loss;
   }
 };
@@ -76,6 +76,192 @@ TEST_CASE("the network's gradient is that of its loss") {
           CHECK(worst_relative_error(loss, problem.params) < 1e-7);
         }
       }
+    }
+  }
+}
+
+NetworkConfig loss_config(Loss loss, std::int64_t outputs) {
+  NetworkConfig config = testing::network_config(2, 3, 2, true, outputs);
+  config.loss = loss;
+  config.huber_delta = 0.7;
+  if (loss == Loss::quantile) config.quantiles = {0.1, 0.4, 0.5, 0.95};
+  return config;
+}
+
+constexpr Loss kLosses[] = {Loss::squared_error, Loss::absolute_error, Loss::huber,
+                            Loss::quantile,      Loss::cross_entropy,  Loss::binary_cross_entropy};
+
+TEST_CASE("every loss and every head has the gradient of its loss") {
+  for (const Loss loss : kLosses) {
+    for (const Pooling pooling : {Pooling::last, Pooling::mean, Pooling::max}) {
+      for (const bool sequence : {false, true}) {
+        for (const bool with_lengths : {false, true}) {
+          NetworkConfig config = loss_config(loss, 3);
+          config.sequence = sequence;
+          config.pooling = sequence ? Pooling::last : pooling;
+          config.head_dropout = pooling == Pooling::mean ? 0.3 : 0.0;
+          const NetworkCase<double> problem(config, 5, 4);
+          BatchLoss batch{problem, with_lengths, with_lengths};
+          CAPTURE(static_cast<int>(loss));
+          CAPTURE(static_cast<int>(pooling));
+          CAPTURE(sequence);
+          CAPTURE(with_lengths);
+          CHECK(worst_relative_error(batch, problem.params) < 1e-7);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("embeddings and masks of missing values: the gradients too") {
+  for (const bool tokens : {false, true}) {
+    for (const bool with_lengths : {false, true}) {
+      NetworkConfig config = testing::network_config(4, 3, 2, true, 2);
+      config.missing_mask = !tokens;
+      config.vocabulary_size = tokens ? 6 : 0;
+      config.sequence = true;
+      config.input_dropout = 0.3;
+      const NetworkCase<double> problem(config, 5, 4);
+      BatchLoss batch{problem, with_lengths, with_lengths};
+      CAPTURE(tokens);
+      CAPTURE(with_lengths);
+      CHECK(worst_relative_error(batch, problem.params) < 1e-7);
+      if (!tokens) continue;
+      // Padding is never read: what is learnt of it is nothing.
+      const double* padding = batch.gradient.data() + batch.layout.embedding();
+      CHECK(std::all_of(padding, padding + 4, [](double g) { return g == 0; }));
+      CHECK(std::any_of(padding + 4, padding + 8, [](double g) { return g != 0; }));
+    }
+  }
+}
+
+// The gradient that one step of plain descent went down, and the loss it started from.
+std::pair<std::vector<double>, double> descent(const NetworkCase<double>& problem,
+                                               const std::vector<double>& params, TrainerOptions options) {
+  options.optimizer.solver = Solver::sgd;
+  options.optimizer.momentum = 0;
+  options.optimizer.clip_norm = 0;
+  options.optimizer.learning_rate = 1;
+  options.batch_size = problem.samples;
+  const auto network = problem.fresh_network();
+  REQUIRE(network->set_parameters(params.data()).ok());
+  const auto trainer = testing::make_trainer(network, options);
+  const double loss = testing::run_epoch(*trainer, problem.data(true, true));
+  std::vector<double> gradient = testing::parameters(*network);
+  for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = params[i] - gradient[i];
+  return {gradient, loss};
+}
+
+TEST_CASE("recurrent weights that a step leaves out have no gradient, the others that of the loss") {
+  const NetworkCase<double> problem(testing::network_config(2, 3, 2, true, 2), 5, 4);
+  TrainerOptions options;
+  options.recurrent_dropout = 0.4;
+  std::vector<double> params = problem.params;
+  const std::vector<double> gradient = descent(problem, params, options).first;
+  std::size_t zeros = 0;
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    const double value = params[i];
+    params[i] = value + 1e-5;
+    const double above = descent(problem, params, options).second;
+    params[i] = value - 1e-5;
+    const double below = descent(problem, params, options).second;
+    params[i] = value;
+    CHECK(std::abs((above - below) / 2e-5 - gradient[i]) < 1e-8);
+    zeros += gradient[i] == 0 ? 1 : 0;
+  }
+  CHECK(zeros > 20);  // of the 4 * 27 recurrent weights
+}
+
+TEST_CASE("truncation leaves the loss alone, and nothing changes where it does not bite") {
+  for (const bool sequence : {false, true}) {
+    NetworkConfig config = testing::network_config(2, 3, 2, false, 2);
+    config.sequence = sequence;
+    const NetworkCase<double> problem(config, 7, 11);
+    TrainerOptions options;
+    const auto [whole, loss] = descent(problem, problem.params, options);
+    for (const std::int64_t bptt : {1, 3, 4, 10, 11, 50}) {
+      options.bptt = bptt;
+      const auto [gradient, cut_loss] = descent(problem, problem.params, options);
+      CHECK(cut_loss == doctest::Approx(loss).epsilon(1e-13));
+      CHECK((gradient == whole) == (bptt >= 11));
+    }
+  }
+}
+
+TEST_CASE("one quantile, one label, many quantiles: the gradients too") {
+  for (const std::vector<double>& quantiles :
+       {std::vector<double>{0.3}, {0.2, 0.7}, {0.05, 0.2, 0.3, 0.6, 0.9}}) {
+    NetworkConfig config = loss_config(Loss::quantile, 1);
+    config.quantiles = quantiles;
+    const NetworkCase<double> problem(config, 5, 4);
+    BatchLoss batch{problem, true, true};
+    CHECK(worst_relative_error(batch, problem.params) < 1e-7);
+  }
+  const NetworkCase<double> problem(loss_config(Loss::binary_cross_entropy, 1), 5, 4);
+  BatchLoss batch{problem, true, true};
+  CHECK(worst_relative_error(batch, problem.params) < 1e-7);
+}
+
+// The loss of one answer from what predict() answers, by the formulae in loss.h.
+double answer_loss(const NetworkConfig& config, const double* answer, const double* target,
+                   const Scaling& scaling) {
+  double sum = 0;
+  if (config.loss == Loss::cross_entropy) return -std::log(answer[static_cast<std::size_t>(target[0])]);
+  const auto quantiles = std::max<std::size_t>(1, config.quantiles.size());
+  const auto outputs = static_cast<std::size_t>(config.output_size);
+  for (std::size_t o = 0; o < outputs; ++o) {
+    for (std::size_t q = 0; q < quantiles; ++q) {
+      const double given = answer[o * quantiles + q];
+      const double e = (given - target[o]) / scaling.y_scale[o], size = std::abs(e);
+      if (config.loss == Loss::squared_error) sum += e * e;
+      if (config.loss == Loss::absolute_error) sum += size;
+      if (config.loss == Loss::huber) sum += size < 0.7 ? e * e / 2 : 0.7 * (size - 0.35);
+      if (config.loss == Loss::quantile)
+        sum += std::max(-config.quantiles[q] * e, (1 - config.quantiles[q]) * e);
+      if (config.loss == Loss::binary_cross_entropy) sum -= std::log(target[o] > 0 ? given : 1 - given);
+    }
+  }
+  return sum / static_cast<double>(outputs * quantiles);
+}
+
+TEST_CASE("the loss of a mini-batch and of evaluate is that of the answers, weighted") {
+  const double class_weight[] = {0.5, 2.0, 3.0};
+  for (const Loss loss : kLosses) {
+    for (const bool sequence : {false, true}) {
+      NetworkConfig config = loss_config(loss, 3);
+      config.sequence = sequence;
+      NetworkCase<double> problem(config, 7, 5);
+      TrainingData data = problem.data(true, true);
+      if (loss == Loss::cross_entropy) data.class_weight = class_weight;
+      const std::vector<double> answers = [&] {
+        std::vector<double> out(static_cast<std::size_t>(7 * 5 * config.answers()));
+        REQUIRE(problem.network->predict(data.x, data.lengths, false, out.data(), RunOptions()).ok());
+        return out;
+      }();
+      double sum = 0, weights = 0;
+      const double* answer = answers.data();
+      for (std::size_t i = 0; i < 7; ++i) {
+        const std::int64_t steps = sequence ? problem.lengths[i] : 1;
+        for (std::int64_t t = 0; t < steps; ++t, answer += config.answers()) {
+          const double* target =
+              problem.y.data() + (static_cast<std::int64_t>(i) * (sequence ? 5 : 1) + t) * config.targets();
+          double weight = problem.weight[i];
+          if (data.class_weight != nullptr) weight *= class_weight[static_cast<std::size_t>(target[0])];
+          sum += weight * answer_loss(config, answer, target, problem.scaling);
+          weights += weight;
+        }
+      }
+      CAPTURE(static_cast<int>(loss));
+      CAPTURE(sequence);
+      double evaluated = 0;
+      REQUIRE(problem.network->evaluate(data, RunOptions(), evaluated).ok());
+      CHECK(evaluated == doctest::Approx(sum / weights).epsilon(1e-12));
+      TrainerOptions options;
+      options.batch_size = 7;
+      options.optimizer.solver = Solver::sgd;
+      options.optimizer.learning_rate = 1e-300;
+      const auto trainer = testing::make_trainer(problem.fresh_network(), options);
+      CHECK(testing::run_epoch(*trainer, data) == doctest::Approx(sum / weights).epsilon(1e-12));
     }
   }
 }

@@ -79,7 +79,8 @@ TEST_CASE_TEMPLATE("a row's prediction has the same bits alone, in any batch, at
         x.data = problem.x.data() + first * x.sample_stride;
         x.samples = rows;
         std::vector<S> part(static_cast<std::size_t>(rows * 3));
-        REQUIRE(problem.network->predict(x, problem.lengths.data() + first, part.data(), RunOptions()).ok());
+        REQUIRE(problem.network->predict(x, problem.lengths.data() + first, false, part.data(), RunOptions())
+                    .ok());
         CHECK(std::equal(part.begin(), part.end(), all.begin() + first * 3));
       }
     }
@@ -105,11 +106,132 @@ TEST_CASE_TEMPLATE("a stream answers what predict answers on the steps so far", 
         SampleArray part = problem.data(false, false).x;
         part.steps = t + 1;
         std::vector<S> wanted(y.size());
-        REQUIRE(problem.network->predict(part, nullptr, wanted.data(), RunOptions()).ok());
+        REQUIRE(problem.network->predict(part, nullptr, false, wanted.data(), RunOptions()).ok());
         CHECK(y == wanted);
       }
     }
   }
+}
+
+TEST_CASE_TEMPLATE("a stream answers what predict answers, whatever the head", S, float, double) {
+  for (const Loss loss : {Loss::quantile, Loss::cross_entropy, Loss::binary_cross_entropy}) {
+    for (const Pooling pooling : {Pooling::last, Pooling::mean, Pooling::max}) {
+      NetworkConfig config = network_config(2, 11, 2, false, 3);
+      config.loss = loss;
+      config.pooling = pooling;
+      if (loss == Loss::quantile) config.quantiles = {0.2, 0.5, 0.6};
+      const NetworkCase<S> problem(config, 1, 6);
+      std::unique_ptr<NetworkStream<S>> stream, copy;
+      REQUIRE(NetworkStream<S>::make(problem.network->version(), 1, stream).ok());
+      std::vector<S> y(static_cast<std::size_t>(config.answers())), wanted(y), copied(y);
+      for (int round = 0; round < 2; ++round, stream->reset()) {
+        for (std::int64_t t = 0; t < problem.steps; ++t) {
+          if (t == 2) REQUIRE(stream->copy(copy).ok());
+          stream->step(problem.x.data() + 2 * t, y.data());
+          if (t >= 2) copy->step(problem.x.data() + 2 * t, copied.data());
+          if (t >= 2) CHECK(copied == y);
+          SampleArray part = problem.data(false, false).x;
+          part.steps = t + 1;
+          REQUIRE(problem.network->predict(part, nullptr, false, wanted.data(), RunOptions()).ok());
+          CHECK(y == wanted);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("tokens are rows of the embedding, missing values zeros with a mask", S, float, double) {
+  for (const bool tokens : {false, true}) {
+    NetworkConfig config = network_config(4, 9, 1, false, 2), plain = config;
+    config.vocabulary_size = tokens ? 6 : 0;
+    config.missing_mask = !tokens;
+    const NetworkCase<S> problem(config, 3, 5);
+    NetworkCase<S> wanted(plain, 3, 5);
+    std::copy_n(problem.params.begin(), wanted.params.size(), wanted.params.begin());
+    wanted.scaling = {{0, 0, 0, 0}, {1, 1, 1, 1}, problem.scaling.y_mean, problem.scaling.y_scale};
+    wanted.network = wanted.fresh_network();
+    const S* embedding = problem.params.data() + (tokens ? problem.network->layout().embedding() : 0);
+    for (std::size_t i = 0; i < 15; ++i) {
+      const std::int64_t id = problem.tokens[i] >= 1 && problem.tokens[i] < 6 ? problem.tokens[i] : 1;
+      for (std::size_t k = 0; k < 4; ++k) {
+        S& x = wanted.x[4 * i + k];
+        if (tokens) {
+          x = embedding[static_cast<std::size_t>(id) * 4 + k];
+          continue;
+        }
+        const std::size_t f = k % 2;
+        const double value = static_cast<double>(problem.x[2 * i + f]);
+        x = static_cast<S>((value - problem.scaling.x_mean[f]) / problem.scaling.x_scale[f]);
+        if (std::isnan(value)) x = 0;
+        if (k >= 2) x = std::isnan(value) ? S(0) : S(1);
+      }
+    }
+    CHECK(problem.predict(1) == wanted.predict(1));
+    std::unique_ptr<NetworkStream<S>> stream;
+    REQUIRE(NetworkStream<S>::make(problem.network->version(), 1, stream).ok());
+    std::vector<S> y(2);
+    for (std::size_t t = 0; t < 5; ++t) {
+      if (tokens) stream->step(problem.tokens.data() + t, y.data());
+      if (!tokens) stream->step(problem.x.data() + 2 * t, y.data());
+    }
+    const std::vector<S> all = problem.predict(1, false);
+    CHECK(std::equal(y.begin(), y.end(), all.begin()));
+  }
+}
+
+TEST_CASE_TEMPLATE("a head of many outputs: the same bits whatever the rows, and the plain sums", S, float,
+                   double) {
+  for (const std::int64_t outputs : {1, 7, 8, 19}) {
+    const NetworkLayout layout(network_config(1, 33, 1, false, outputs));
+    testing::Random random(9);
+    const std::vector<S> flat = testing::random_vector<S>(random, layout.total(), 0.3);
+    const std::vector<S> x = testing::random_vector<S>(random, 70 * 33, 1.0);
+    const std::vector<S> dy = testing::random_vector<S>(random, 70 * outputs, 1.0);
+    const HeadView<S> head = head_view(layout, flat.data());
+    std::vector<S> all(static_cast<std::size_t>(70 * outputs)), one(static_cast<std::size_t>(outputs));
+    head_forward(head, x.data(), 70, all.data());
+    for (std::int64_t b = 0; b < 70; ++b) {
+      head_forward(head, x.data() + b * 33, 1, one.data());
+      CHECK(std::equal(one.begin(), one.end(), all.begin() + b * outputs));
+    }
+    std::vector<S> dx(70 * 33), dweight(static_cast<std::size_t>(outputs * 33)), dbias(one);
+    head_backward(head, x.data(), dy.data(), 70, dx.data(), dweight.data(), dbias.data());
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      S wanted = 0, wanted_weight = 0, wanted_dx = 0;
+      for (std::int64_t b = 0; b < 70; ++b) {
+        const S d = dy[static_cast<std::size_t>(b * outputs + o)];
+        wanted += d;
+        wanted_weight += d * x[static_cast<std::size_t>(b * 33 + 5)];
+      }
+      for (std::int64_t k = 0; k < outputs; ++k) {
+        wanted_dx += dy[static_cast<std::size_t>(3 * outputs + k)] * head.weight[k * 33 + 5];
+      }
+      CHECK(dbias[static_cast<std::size_t>(o)] == wanted);
+      CHECK(dweight[static_cast<std::size_t>(o * 33 + 5)] == wanted_weight);
+      CHECK(dx[3 * 33 + 5] == wanted_dx);
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("answers for every step stand in the order of the samples", S, float, double) {
+  NetworkConfig config = network_config(2, 11, 1, true, 2);
+  config.sequence = true;
+  const NetworkCase<S> problem(config, 40, 6);
+  const TrainingData data = problem.data(false, true);
+  std::vector<S> all(40 * 6 * 2, S(-99));
+  REQUIRE(problem.network->predict(data.x, data.lengths, false, all.data(), RunOptions()).ok());
+  const S* answer = all.data();
+  for (std::int64_t i = 0; i < 40; ++i) {
+    SampleArray one = data.x;
+    one.data = problem.x.data() + i * one.sample_stride;
+    one.samples = 1;
+    const std::int64_t length = problem.lengths[static_cast<std::size_t>(i)];
+    std::vector<S> wanted(12);
+    REQUIRE(problem.network->predict(one, &length, false, wanted.data(), RunOptions()).ok());
+    CHECK(std::equal(answer, answer + 2 * length, wanted.begin()));
+    answer += 2 * length;
+  }
+  CHECK(*answer == S(-99));
 }
 
 TEST_CASE("float64 samples are standardised before they are rounded") {
@@ -125,12 +247,14 @@ TEST_CASE("float64 samples are standardised before they are rounded") {
   }
   std::vector<float> got(4), wanted(4);
   REQUIRE(
-      problem.network->predict(testing::sample_array(x, 4, 5, 1), nullptr, got.data(), RunOptions()).ok());
+      problem.network->predict(testing::sample_array(x, 4, 5, 1), nullptr, false, got.data(), RunOptions())
+          .ok());
   problem.scaling.x_mean = {0.0};
   REQUIRE(problem.network->set_scaling(problem.scaling).ok());
-  REQUIRE(problem.network
-              ->predict(testing::sample_array(near_zero, 4, 5, 1), nullptr, wanted.data(), RunOptions())
-              .ok());
+  REQUIRE(
+      problem.network
+          ->predict(testing::sample_array(near_zero, 4, 5, 1), nullptr, false, wanted.data(), RunOptions())
+          .ok());
   CHECK(got == wanted);
 }
 
@@ -145,10 +269,10 @@ TEST_CASE("samples may have any strides") {
   }
   std::vector<double> got(6);
   SampleArray x{other.data(), SampleType::float64, 6, 4, 2, 3, 126};
-  REQUIRE(problem.network->predict(x, nullptr, got.data(), RunOptions()).ok());
+  REQUIRE(problem.network->predict(x, nullptr, false, got.data(), RunOptions()).ok());
   CHECK(got == wanted);
   x = {other.data() + 15, SampleType::float64, 6, 4, 2, -3, 126};  // backwards
-  REQUIRE(problem.network->predict(x, nullptr, got.data(), RunOptions()).ok());
+  REQUIRE(problem.network->predict(x, nullptr, false, got.data(), RunOptions()).ok());
   CHECK(std::equal(got.rbegin(), got.rend(), wanted.begin()));
 }
 
@@ -163,7 +287,7 @@ TEST_CASE("a version outlives the change of its network") {
   Predictor<float> predictor;
   std::vector<float> again(before.size());
   const TrainingData data = problem.data(false, true);
-  REQUIRE(predictor.predict(old, data.x, data.lengths, again.data(), RunOptions()).ok());
+  REQUIRE(predictor.predict(old, data.x, data.lengths, false, again.data(), RunOptions()).ok());
   CHECK(again == before);
 }
 
@@ -171,7 +295,7 @@ TEST_CASE("no samples give no predictions") {
   const NetworkCase<float> problem(network_config(2, 5, 1, false, 1), 1, 4);
   SampleArray x = problem.data(false, false).x;
   x.samples = 0;
-  CHECK(problem.network->predict(x, nullptr, nullptr, RunOptions()).ok());
+  CHECK(problem.network->predict(x, nullptr, false, nullptr, RunOptions()).ok());
 }
 
 void check_names(const Status& status, const std::string& beginning) {
@@ -192,6 +316,26 @@ TEST_CASE("bad networks and scalings are refused by name") {
   refused(1, 1.0, "head_dropout must be in [0, 1)");
   refused(std::numeric_limits<std::int64_t>::max(), 0.0, "output_size=9223372036854775807");
 
+  const auto bad_loss = [](const char* beginning, auto change) {
+    NetworkConfig config = network_config(2, 3, 1, false, 2);
+    change(config);
+    std::shared_ptr<Network<float>> network;
+    check_names(Network<float>::make(config, network), beginning);
+  };
+  using Config = NetworkConfig;
+  bad_loss("huber_delta must be", [](Config& c) { c.huber_delta = 0; });
+  bad_loss("quantiles has 0 values", [](Config& c) { c.loss = Loss::quantile; });
+  bad_loss("quantiles has 1 values", [](Config& c) { c.quantiles = {0.5}; });
+  bad_loss("quantiles must rise", [](Config& c) { c.loss = Loss::quantile, c.quantiles = {0.5, 0.5}; });
+  bad_loss("quantiles must rise", [](Config& c) { c.loss = Loss::quantile, c.quantiles = {0.5, 1.0}; });
+  bad_loss("output_size must be at least 2",
+           [](Config& c) { c.loss = Loss::cross_entropy, c.output_size = 1; });
+  bad_loss("missing_mask wants", [](Config& c) { c.gru.input_size = 3, c.missing_mask = true; });
+  bad_loss("missing_mask wants", [](Config& c) { c.vocabulary_size = 9, c.missing_mask = true; });
+  bad_loss("vocabulary_size must be", [](Config& c) { c.vocabulary_size = 1; });
+  bad_loss("vocabulary_size must be", [](Config& c) { c.vocabulary_size = std::int64_t{1} << 60; });
+  bad_loss("pooling must be 'last'", [](Config& c) { c.sequence = true, c.pooling = Pooling::max; });
+
   const NetworkCase<float> problem(network_config(2, 3, 1, false, 1), 4, 3);
   Scaling scaling = problem.scaling;
   scaling.x_scale[1] = 0;
@@ -206,10 +350,10 @@ TEST_CASE("bad samples and streams are refused by name") {
   float out[4];
   TrainingData data = problem.data(false, true);
   problem.lengths[2] = 4;
-  check_names(problem.network->predict(data.x, data.lengths, out, RunOptions()),
+  check_names(problem.network->predict(data.x, data.lengths, false, out, RunOptions()),
               "lengths[2] is 4, wanted 0 to 3");
   data.x.features = 3;
-  check_names(problem.network->predict(data.x, nullptr, out, RunOptions()), "x has shape (4, 3, 3)");
+  check_names(problem.network->predict(data.x, nullptr, false, out, RunOptions()), "x has shape (4, 3, 3)");
 
   std::unique_ptr<NetworkStream<float>> stream;
   check_names(NetworkStream<float>::make(problem.network->version(), 0, stream),

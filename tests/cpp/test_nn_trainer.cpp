@@ -203,7 +203,7 @@ TEST_CASE("bad training data are refused by name") {
   };
   TrainingData data = problem.data(false, false);
   data.y.samples = 3;
-  refused(data, "y has shape (3, 1), wanted (4, 1)");
+  refused(data, "y has shape (3, 1, 1), wanted (4, 1, 1)");
   data = problem.data(false, false);
   data.x.samples = data.y.samples = 0;
   refused(data, "x has no samples");

@@ -122,7 +122,34 @@ def regressor(*, features: int, outputs: int, **options: Any) -> Callable[[], An
     return make
 
 
+def classifier(count: int, **options: Any) -> Callable[[], Any]:
+    def make() -> Any:
+        rng = np.random.default_rng(4)
+        X, y = 5 + rng.normal(size=(40, 6, 2)), rng.integers(count, size=40)
+        return fastgru.GRUClassifier(hidden_size=12, max_iter=2, random_state=0, **options).fit(X, y)
+
+    return make
+
+
+def every_step() -> Any:
+    rng = np.random.default_rng(5)
+    X, y = 5 + rng.normal(size=(30, 6, 2)), rng.normal(size=(30, 6))
+    return fastgru.GRURegressor(hidden_size=12, max_iter=2, output="sequence", random_state=0).fit(X, y)
+
+
+def tokens() -> Any:
+    rng = np.random.default_rng(6)
+    X, y = rng.integers(2, 12, size=(30, 6)), rng.normal(size=30)
+    return fastgru.GRURegressor(hidden_size=9, max_iter=2, embedding_dim=4, random_state=0).fit(X, y)
+
+
 MODELS = {
+    "classifier, three classes": classifier(3),
+    "classifier, two classes": classifier(2, pooling="mean"),
+    "regressor, quantiles": regressor(features=2, outputs=2, loss="quantile", quantile=[0.1, 0.5, 0.9]),
+    "regressor, missing values": regressor(features=2, outputs=1, missing="mask", pooling="max"),
+    "regressor, every step": every_step,
+    "regressor, tokens": tokens,
     "layer": layer(),
     "layer, float64": layer(dtype="float64", num_layers=2),
     "layer, two directions": layer(bidirectional=True, reset_after=False),
@@ -136,15 +163,25 @@ def bits(values: Any) -> str:
     return " ".join(f"{int(b):016x}" for b in np.asarray(values, np.float64).ravel().view(np.uint64))
 
 
+def reads_tokens(model: Any) -> bool:
+    return not isinstance(model, fastgru.GRU) and model._architecture["vocabulary_size"] > 0
+
+
+def asked(model: Any, x: NDArray[np.float64]) -> NDArray[Any]:
+    """Samples as the model's network takes them."""
+    return x.astype(np.int64) if reads_tokens(model) else x
+
+
 def expected(model: Any, x: NDArray[np.float64]) -> str:
     """What the consumer has to print."""
     lines = [f"kind {type(model).__name__}"]
     is_layer = isinstance(model, fastgru.GRU)
-    answers = model(x.astype(model.dtype))[0] if is_layer else model.predict(x)
+    answers = model(x.astype(model.dtype))[0] if is_layer else model._network.predict(asked(model, x))
     lines.append(f"forward {bits(answers)}")
     if not model.bidirectional:
         stream = model.stream()
-        lines += [f"step {bits(stream.step(x_t.astype(model.dtype) if is_layer else x_t))}" for x_t in x[0]]
+        steps = x[0].astype(model.dtype) if is_layer else asked(model, x)[0]
+        lines += [f"step {bits(stream.step(x_t))}" for x_t in steps]
     return "\n".join(lines) + "\n"
 
 
@@ -157,7 +194,11 @@ def saved(
     path = tmp_path_factory.mktemp("model") / "m.safetensors"
     model.save(path)
     features = model.input_size if isinstance(model, fastgru.GRU) else model.n_features_in_
-    x = 5 + np.random.default_rng(7).normal(size=(3, 9, features))
+    x = 5 + np.random.default_rng(7).normal(size=(3, 9, 1 if reads_tokens(model) else features))
+    if reads_tokens(model):
+        x = np.floor(x)
+    elif getattr(model, "missing", "error") == "mask":
+        x[0, 4, 1] = np.nan
     return path, x, expected(model, x)
 
 

@@ -28,37 +28,42 @@ ENVIRONMENT = {
 RUN = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
-from sklearn.neural_network import MLPRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils.estimator_checks import check_estimator
-from fastgru import GRURegressor
-which = {"mlp": MLPRegressor(), "float32": GRURegressor(), "float64": GRURegressor(dtype="float64")}
-estimator = which[sys.argv[1]]
+from fastgru import GRUClassifier, GRURegressor
+name, dtype = sys.argv[1:]
+estimator = globals()[name]() if dtype == "" else globals()[name](dtype=dtype)
 results = check_estimator(estimator, on_skip=None, on_fail=None)
 print(json.dumps([(r["check_name"], r["status"], repr(r["exception"])) for r in results]))
 """
 
 
-def run_checks(which: str) -> list[tuple[str, str, str]]:
+def run_checks(name: str, dtype: str = "") -> list[tuple[str, str, str]]:
     done = subprocess.run(
-        [sys.executable, "-c", RUN, which], capture_output=True, text=True, env=ENVIRONMENT, check=False
+        [sys.executable, "-c", RUN, name, dtype], capture_output=True, text=True, env=ENVIRONMENT, check=False
     )
     assert done.returncode == 0, done.stderr
     return [tuple(row) for row in json.loads(done.stdout.splitlines()[-1])]
 
 
+@pytest.fixture(scope="module", params=["Regressor", "Classifier"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def mlp() -> list[tuple[str, str, str]]:
-    return run_checks("mlp")
+def mlp(kind: str) -> list[tuple[str, str, str]]:
+    return run_checks("MLP" + kind)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_check_passes(
-    dtype: str, mlp: list[tuple[str, str, str]], capsys: pytest.CaptureFixture[str]
+    kind: str, dtype: str, mlp: list[tuple[str, str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = run_checks(dtype)
+    results = run_checks("GRU" + kind, dtype)
     counts = Counter(status for _, status, _ in results)
     with capsys.disabled():
-        print(f"\ncheck_estimator, {dtype}: {len(results)} checks, {dict(counts)}; MLPRegressor: {len(mlp)}")
+        print(f"\nGRU{kind}, {dtype}: {len(results)} checks, {dict(counts)}; MLP{kind}: {len(mlp)}")
     failed = {name: error for name, status, error in results if status == "failed"}
     skipped = {name for name, status, _ in results if status not in ("passed", "failed")}
     assert skipped <= {name for name, status, _ in mlp if status == "skipped"}
@@ -68,7 +73,7 @@ def test_every_check_passes(
     else:
         # It asks for 1e-7, less than a rounding of float32; the test below asks for what float32 can give.
         assert set(failed) <= {WEIGHTS}, failed
-    # What MLPRegressor is asked and this one is not: sparse input, which it does not take.
+    # What the MLP is asked and this one is not: sparse input, which it does not take.
     missing = Counter(name for name, *_ in mlp) - Counter(name for name, *_ in results)
     assert set(missing) <= {"check_sample_weight_equivalence_on_sparse_data"}
 

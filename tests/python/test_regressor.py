@@ -199,6 +199,7 @@ def test_random_state() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_initial_weights(dtype: str) -> None:
     architecture: _network.Architecture = {
+        **_network.FIRST_VERSION,
         "input_size": 3,
         "hidden_size": 8,
         "num_layers": 2,

@@ -19,7 +19,7 @@ from fastgru import ModelFormatError, _core, _model_file
 
 METADATA = {
     "format": "fastgru",
-    "format_version": "1",
+    "format_version": "2",
     "written_by": "fastgru 0.1.0",
     "kind": "GRU",
     "config": "{}",
@@ -45,8 +45,9 @@ WRONG_METADATA: list[tuple[str, dict[str, str]]] = [
     ("does not say which", {**without("written_by"), "format_version": "999999999"}),
     ("'kind' is missing", without("kind")),
     ("'config' is missing", without("config")),
-    ("metadata key 'color' is unknown in format version 1", {**METADATA, "color": "red"}),
-    ("unknown kind 'Transformer'; this fastgru knows GRU, GRURegressor", {**METADATA, "kind": "Transformer"}),
+    ("metadata key 'color' is unknown in format version 2", {**METADATA, "color": "red"}),
+    ("unknown kind 'Transformer'; this fastgru knows GRU, GRUClassifier, GRURegressor",
+     {**METADATA, "kind": "Transformer"}),
     ("unknown kind '';", {**METADATA, "kind": ""}),
     ("unknown kind 'os.system'", {**METADATA, "kind": "os.system"}),
     ("unknown kind 'xxxx", {**METADATA, "kind": "x" * 100_000}),

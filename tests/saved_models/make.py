@@ -26,6 +26,12 @@ def regressor(features: int, outputs: int, **options: Any) -> fastgru.GRURegress
     return fastgru.GRURegressor(max_iter=4, random_state=0, **options).fit(X, y)
 
 
+def classifier(classes: list[Any], **options: Any) -> fastgru.GRUClassifier:
+    rng = np.random.default_rng(5)
+    X, y = 20 + 3 * rng.normal(size=(40, 10, 2)), np.array(classes)[rng.integers(len(classes), size=40)]
+    return fastgru.GRUClassifier(hidden_size=9, max_iter=4, random_state=0, **options).fit(X, y)
+
+
 def models() -> dict[str, Any]:
     """One of each kind and precision; both reset variants, several layers and two directions among them."""
     return {
@@ -36,6 +42,10 @@ def models() -> dict[str, Any]:
         "regressor": regressor(1, 1, hidden_size=16),
         "regressor_deep": regressor(3, 2, hidden_size=10, num_layers=2, dropout=0.1, reset_after=False),
         "regressor_both": regressor(2, 1, hidden_size=8, bidirectional=True, standardize=False),
+        "regressor_quantiles": regressor(2, 2, hidden_size=8, loss="quantile", quantile=[0.1, 0.5, 0.9]),
+        "regressor_mean": regressor(2, 1, hidden_size=8, pooling="mean", missing="mask"),
+        "classifier": classifier(["no", "yes"]),
+        "classifier_max": classifier([3, 5, 8], pooling="max", num_layers=2),
         "regressor_float64": regressor(2, 2, hidden_size=5, dtype="float64", early_stopping=True),
     }
 
@@ -49,8 +59,12 @@ def inputs(model: Any) -> np.ndarray[Any, Any]:
     return 20 + 3 * rng.normal(size=(2, 10) if univariate else (2, 10, model.n_features_in_))
 
 
+def _predict(model: Any, x: np.ndarray[Any, Any]) -> Any:
+    return model.predict_proba(x) if isinstance(model, fastgru.GRUClassifier) else model.predict(x)
+
+
 def answers(model: Any, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.ascontiguousarray(model(x)[0] if isinstance(model, fastgru.GRU) else model.predict(x))
+    return np.ascontiguousarray(model(x)[0] if isinstance(model, fastgru.GRU) else _predict(model, x))
 
 
 def main() -> None:

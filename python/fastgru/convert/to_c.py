@@ -85,6 +85,8 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     _model_file.load(path)  # every check there is
     _, kind, config, tensors = _model_file.read(path)
     architecture = config if kind == "GRU" else config["network"]
+    if kind != "GRU":
+        _check_network(architecture)
     if architecture["bidirectional"]:
         raise ValueError("a model of two directions cannot be stepped: the second one needs the future")
     layers = list(_layers(architecture, tensors, "" if kind == "GRU" else "gru."))
@@ -106,6 +108,16 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
         scaling=scaling,
     )
     return CSource(name, _c_text.source(model), _c_text.header(model))
+
+
+def _check_network(architecture: dict[str, Any]) -> None:
+    """Refuse what the C text has no words for."""
+    values = ("squared_error", "absolute_error", "huber")
+    if architecture.get("loss", values[0]) not in values:
+        raise ValueError(f"a network with loss={architecture['loss']!r} cannot be written as C yet")
+    for name, plain in (("pooling", "last"), ("missing_mask", False), ("vocabulary_size", 0)):
+        if architecture.get(name, plain) != plain:
+            raise ValueError(f"a network with {name}={architecture[name]!r} cannot be written as C yet")
 
 
 def _layers(architecture: dict[str, Any], tensors: dict[str, NDArray[Any]], prefix: str) -> Iterator[Layer]:

@@ -1,5 +1,6 @@
 """The scikit-learn estimators. Importing this package imports scikit-learn; ``import fastgru`` does not."""
 
+from fastgru.estimators.classifier import GRUClassifier
 from fastgru.estimators.regressor import GRURegressor
 
-__all__ = ["GRURegressor"]
+__all__ = ["GRUClassifier", "GRURegressor"]

@@ -10,38 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
-from sklearn.utils import Tags, check_consistent_length, check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _core
-from fastgru.estimators._fit_loop import FitLoop, History
+from fastgru.estimators._data import DataMixin
+from fastgru.estimators._fit_loop import FitLoop, History, Schedule
+from fastgru.estimators._gates import Gates, gates_of
 from fastgru.estimators._network import (
     Architecture,
+    Head,
     Network,
     Trainer,
     initial_parameters,
     make_network,
     make_trainer,
 )
-from fastgru.estimators._params import FIXED_WHILE_CONTINUING, PARAMETER_CONSTRAINTS
+from fastgru.estimators._params import PARAMETER_CONSTRAINTS
 from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
-from fastgru.estimators._validation import (
-    as_sequences,
-    check_features,
-    check_sequences,
-    check_weights,
-    thread_count,
-)
+from fastgru.estimators._steps import StepLayout, end_to_end
+from fastgru.estimators._tokens import vocabulary_size
+from fastgru.estimators._validation import check_weights, thread_count
 
 
-class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
-    """A GRU with a dense head on its last state, trained in C++.
+class BaseGRU(DataMixin, ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
+    """A GRU with a dense head, trained in C++.
 
-    A concrete estimator says what y means: `_encode_targets`, `_target_scaling`, `_validation_score`, and
-    decodes `_raw_predict`.
+    A concrete estimator says what y means: `_encode_targets`, `_head`, `_target_scaling`,
+    `_validation_score`, and decodes `_answers`. Targets and answers are one row each per sample; with
+    ``output="sequence"`` one per time step, those of one sequence after those of the other.
     """
 
     _parameter_constraints: dict[str, list[Any]] = PARAMETER_CONSTRAINTS
@@ -52,11 +52,18 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         num_layers: int = 1,
         *,
         bidirectional: bool = False,
+        embedding_dim: int | None = None,
+        vocabulary_size: int | None = None,
+        output: str = "last",
+        pooling: str = "last",
         dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         solver: str = "adam",
         alpha: float = 0.0,
         batch_size: int = 32,
+        learning_rate: str = "constant",
         learning_rate_init: float = 5e-3,
         max_iter: int = 200,
         shuffle: bool = True,
@@ -73,18 +80,28 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         clip_norm: float | None = 1.0,
+        bptt: int | None = None,
         standardize: bool = True,
+        missing: str = "error",
+        callbacks: Callable[..., Any] | list[Callable[..., Any]] | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.bidirectional = bidirectional
+        self.embedding_dim = embedding_dim
+        self.vocabulary_size = vocabulary_size
+        self.output = output
+        self.pooling = pooling
         self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.recurrent_dropout = recurrent_dropout
         self.reset_after = reset_after
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
+        self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
         self.shuffle = shuffle
@@ -101,32 +118,51 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.clip_norm = clip_norm
+        self.bptt = bptt
         self.standardize = standardize
+        self.missing = missing
+        self.callbacks = callbacks
         self.dtype = dtype
         self.n_jobs = n_jobs
 
     @abstractmethod
     def _encode_targets(self, y: Any, *, reset: bool) -> NDArray[Any]:
-        """Check `y` and return what the head is trained on: (n_samples, n_head_outputs) of `self.dtype`."""
+        """Check `y` and return what the head is trained on: (n_answers, n_targets)."""
 
     @abstractmethod
-    def _target_scaling(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Standard:
-        """Return the scaling of encoded targets."""
+    def _head(self, samples: Samples) -> Head:
+        """Return what a new network is trained for, once the targets are encoded."""
+
+    @abstractmethod
+    def _target_scaling(self, samples: Samples) -> Standard:
+        """Return the scaling of the encoded targets."""
 
     @abstractmethod
     def _validation_score(
         self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None
     ) -> float:
-        """Return the score (higher is better) of the network's answers `raw` for encoded targets `y`."""
+        """Return the score (higher is better) of the network's raw answers for encoded targets `y`.
+
+        One row per answer, each with its weight.
+        """
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = True
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self.missing == "mask"
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_network")
+
+    def _step_class_weight(self, targets: NDArray[Any]) -> NDArray[np.float64] | None:
+        """Return what each class counts where every step has its own."""
+        return None
+
+    def _all_weights(self, sample_weight: Any, targets: NDArray[Any], X: Any) -> NDArray[np.float64] | None:
+        """Return what each sample counts, of mean 1, or None."""
+        return check_weights(sample_weight, X)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
         if incremental and self.early_stopping:
@@ -134,14 +170,7 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         going_on = hasattr(self, "_network") and (self.warm_start or incremental)
         if going_on:
             self._check_same_network()
-        array = check_sequences(self, X, dtype=self.dtype)
-        targets = self._encode_targets(y, reset=not going_on)
-        check_consistent_length(array, targets)
-        weight = check_weights(sample_weight, array)
-        check_features(self, X, array, reset=not going_on)
-        if not going_on:  # from here on the old network fits neither the data's shape nor a failed training
-            self.__dict__.pop("_network", None)
-        samples = Samples(as_sequences(array), targets, weight).without_zero_weights()
+        samples = self._check_samples(X, y, sample_weight, reset=not going_on)
 
         if going_on:
             network, seed, history = self._network, self._seed, self._history
@@ -183,10 +212,13 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
             )
         unseen = samples.take(np.sort(held_out))
         threads = thread_count(self.n_jobs)
+        wanted, weight = end_to_end(unseen.chosen_y), unseen.chosen_weight
+        if self.output == "sequence":
+            weight = StepLayout.of(unseen.chosen_y).repeat(weight)
 
         def validate() -> float:
-            raw = network.predict(unseen.X, num_threads=threads)
-            return self._validation_score(unseen.y, raw, unseen.weight)
+            raw = network.predict(unseen.X, rows=unseen.rows, raw=True, num_threads=threads)
+            return self._validation_score(wanted, raw.reshape(len(wanted), -1), weight)
 
         self._loop(network, trainer, validate).run(samples.take(np.sort(train)), history)
 
@@ -194,26 +226,60 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self, network: Network, trainer: Trainer, validate: Callable[[], float] | None = None
     ) -> FitLoop:
         progress = make_progress(self.verbose, type(self).__name__, self.max_iter)
-        return FitLoop(network, trainer, self.max_iter, self.tol, self.n_iter_no_change, progress, validate)
+        callbacks = [self.callbacks] if callable(self.callbacks) else list(self.callbacks or [])
+        for i, callback in enumerate(callbacks):
+            if not callable(callback):
+                raise ValueError(f"callbacks[{i}] must be callable, got {callback!r}")
+        return FitLoop(
+            network,
+            trainer,
+            self.max_iter,
+            self.tol,
+            self.n_iter_no_change,
+            progress,
+            validate,
+            Schedule(self.learning_rate, self.learning_rate_init, self.max_iter),
+            callbacks,
+        )
 
-    def _new_network(self, samples: Samples, seed: int) -> Network:
-        n_features = samples.X.shape[2]
-        architecture: Architecture = {
-            "input_size": n_features,
+    def _settings(self) -> dict[str, Any]:
+        """Return what the network is made from and the constructor decides alone."""
+        return {
             "hidden_size": int(self.hidden_size),
             "num_layers": int(self.num_layers),
             "bidirectional": bool(self.bidirectional),
             "reset_after": bool(self.reset_after),
             "dropout": float(self.dropout),
-            "output_size": samples.y.shape[1],
+            "input_dropout": float(self.input_dropout),
+            "missing_mask": self.missing == "mask" and self.embedding_dim is None,
+            "sequence": self.output == "sequence",
+            "pooling": self.pooling,
             "dtype": self.dtype,
+        }
+
+    def _input_size(self, n_features: int) -> int:
+        if self.embedding_dim is not None:
+            return int(self.embedding_dim)
+        return 2 * n_features if self.missing == "mask" else n_features
+
+    def _new_network(self, samples: Samples, seed: int) -> Network:
+        n_features, size = samples.n_features, 0
+        if self.embedding_dim is not None:
+            size = vocabulary_size(samples.X, self.vocabulary_size)
+        architecture: Architecture = {
+            "input_size": self._input_size(n_features),
+            "vocabulary_size": size,
+            **self._settings(),  # type: ignore[typeddict-item]
+            **self._head(samples),
         }
         network = make_network(architecture)
         network.set_parameters(initial_parameters(network, architecture, seed))
         inputs = identity(n_features)
-        if self.standardize:
-            inputs = standard(samples.X, samples.weight, name="X")
-        outputs = self._target_scaling(samples.y, samples.weight)
+        if self.standardize and not size:
+            inputs = standard(
+                samples.X, samples.weight, name="X", rows=samples.rows, missing=self.missing == "mask"
+            )
+        outputs = self._target_scaling(samples)
         network.set_scaling(inputs.mean, inputs.scale, outputs.mean, outputs.scale)
         self._architecture = architecture
         return network
@@ -234,16 +300,32 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
             shuffle=bool(self.shuffle),
             seed=seed,
             num_threads=thread_count(self.n_jobs),
+            bptt=self.bptt or 0,
+            recurrent_dropout=self.recurrent_dropout,
         )
 
     def _check_same_network(self) -> None:
-        for name in FIXED_WHILE_CONTINUING:
-            was, now = self._architecture[name], getattr(self, name)  # type: ignore[literal-required]
-            if was != now:
-                raise ValueError(
-                    f"{name}={now!r}, but the network that training goes on with has {name}={was!r}: set it "
-                    "back, or call fit with warm_start=False to begin anew"
-                )
+        before = {name: self._architecture[name] for name in self._settings()}  # type: ignore[literal-required]
+        tokens = self._architecture["vocabulary_size"]
+        embedded = self._architecture["input_size"] if tokens else None
+        if self.embedding_dim != embedded or (self.vocabulary_size or tokens) != tokens:
+            raise ValueError(
+                f"embedding_dim={self.embedding_dim!r} and vocabulary_size={self.vocabulary_size!r}, but the "
+                f"network that training goes on with has {embedded!r} and {tokens or None!r}: set them back, "
+                "or call fit with warm_start=False to begin anew"
+            )
+        for name, now in self._settings().items():
+            if before[name] == now:
+                continue
+            shown, was = name, before[name]
+            if name == "sequence":
+                shown, now_shown, was = "output", self.output, "sequence" if was else "last"
+            else:
+                now_shown = now
+            raise ValueError(
+                f"{shown}={now_shown!r}, but the network that training goes on with has {shown}={was!r}: set "
+                "it back, or call fit with warm_start=False to begin anew"
+            )
 
     def _publish(self) -> None:
         """Set the public fitted attributes from the private ones."""
@@ -254,17 +336,6 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         self.best_loss_ = history.best_loss
         self.validation_scores_ = history.validation_scores
         self.best_validation_score_ = history.best_score
-
-    def _raw_predict(self, X: Any) -> NDArray[np.float64]:
-        """Return the network's answers, (n_samples, n_head_outputs), unscaled."""
-        check_is_fitted(self)
-        array = check_sequences(self, X, dtype=self._architecture["dtype"])
-        check_features(self, X, array, reset=False)
-        raw = self._network.predict(as_sequences(array), num_threads=thread_count(self.n_jobs))
-        if not np.isfinite(raw).all():
-            row = int(np.flatnonzero(~np.isfinite(raw).all(axis=1))[0])
-            raise ValueError(f"X[{row}] lies so far from the data of fit that its answer leaves {raw.dtype}")
-        return np.asarray(raw, dtype=np.float64)
 
     def stream(self, batch_size: int = 1) -> _core.NetworkStreamF32 | _core.NetworkStreamF64:
         """Return a stream that takes one time step at a time and gives the estimator's answer after each.
@@ -292,3 +363,34 @@ class BaseGRU(ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore
         """
         check_is_fitted(self)
         return self._network.stream(batch_size)
+
+    def gates(self, X: Any, layer: int = -1) -> Gates:
+        """Return what the gates of one layer did at every step of some sequences.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, as ``predict`` takes them.
+        layer : int, default=-1
+            Which layer, from 0; -1 is the last.
+
+        Returns
+        -------
+        Gates
+            A named tuple of `reset`, `update`, `candidate` and `state`, each an array (n_samples,
+            n_timesteps, hidden_size), or a list of arrays if X is one; with two directions 2 * hidden_size,
+            the reverse one second. Where `update` is near 1 a unit keeps its state, where it is near 0 it
+            takes the candidate.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            There is no such layer; or as ``predict``.
+        """
+        check_is_fitted(self)
+        array = self._checked_like_fit(X)
+        if not -self._architecture["num_layers"] <= layer < self._architecture["num_layers"]:
+            raise ValueError(f"layer must be one of {self._architecture['num_layers']} layers, got {layer!r}")
+        return gates_of(self._network, self._architecture, array, layer % self._architecture["num_layers"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -60,6 +61,28 @@ class History:
         return better
 
 
+@dataclass
+class Schedule:
+    """The learning rate, epoch by epoch."""
+
+    kind: str
+    rate: float  # of the first epoch
+    max_iter: int
+    least: float = 1e-6  # a plateau's rate is not lowered beyond
+
+    def before_epoch(self, trainer: Trainer, epoch: int) -> None:
+        """Set the rate of an epoch, counted from 0."""
+        if self.kind == "cosine":
+            trainer.learning_rate = self.rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.max_iter))
+
+    def goes_on(self, trainer: Trainer) -> bool:
+        """Lower the rate where training no longer improves; False: it ends there."""
+        if self.kind != "plateau" or trainer.learning_rate / 5 < self.least:
+            return False
+        trainer.learning_rate /= 5
+        return True
+
+
 @dataclass(frozen=True)
 class FitLoop:
     """The loop over epochs, for any loss: the trainer knows the loss, `validate` knows the score."""
@@ -70,7 +93,9 @@ class FitLoop:
     tol: float
     n_iter_no_change: float
     progress: Progress
-    validate: Callable[[], float] | None = None  # the validation score of the present weights
+    validate: Callable[[], float] | None  # the validation score of the present weights
+    schedule: Schedule
+    callbacks: list[Callable[..., Any]]
 
     def run(self, samples: Samples, history: History) -> None:
         """Train until `max_iter`, convergence or Ctrl-C; `history` is brought up to date as it goes.
@@ -80,15 +105,19 @@ class FitLoop:
         """
         history.idle = 0
         best: NDArray[Any] | None = self.network.parameters.copy() if history.loss_curve else None
-        interrupted = converged = False
+        interrupted = converged = told = False
         try:
-            while history.n_iter < self.max_iter and not converged:
+            while history.n_iter < self.max_iter and not converged and not told:
+                self.schedule.before_epoch(self.trainer, history.n_iter)
                 loss = self._epoch(samples)
                 score = None if self.validate is None else self.validate()
                 if history.add(loss, score, self.tol) or best is None:
                     best = self.network.parameters.copy()
                 self.progress.epoch(history.n_iter, loss, score)
-                converged = history.idle > self.n_iter_no_change
+                told = self._call_back(history.n_iter, loss, score)
+                if history.idle > self.n_iter_no_change:
+                    converged = not self.schedule.goes_on(self.trainer)
+                    history.idle = 0
             if converged:
                 self._say_converged()
         except KeyboardInterrupt:
@@ -97,7 +126,7 @@ class FitLoop:
             self.progress.close()
         if best is not None and (interrupted or self.validate is not None):
             self.network.set_parameters(best)
-        if interrupted or not converged:
+        if interrupted or not (converged or told):
             self._warn_of_the_end(history, interrupted=interrupted)
 
     def run_one(self, samples: Samples, history: History) -> None:
@@ -112,8 +141,27 @@ class FitLoop:
         finally:
             self.progress.close()
 
+    def _call_back(self, epoch: int, loss: float, score: float | None) -> bool:
+        """Tell the callbacks of an epoch; whether one of them wants to stop."""
+        news = {
+            "epoch": epoch,
+            "loss": loss,
+            "validation_score": score,
+            "learning_rate": self.trainer.learning_rate,
+        }
+        answers = [callback(dict(news)) for callback in self.callbacks]  # all of them are called
+        return any(answers)
+
     def _epoch(self, samples: Samples) -> float:
-        return float(self.trainer.run_epoch(samples.X, samples.y, sample_weight=samples.weight))
+        return float(
+            self.trainer.run_epoch(
+                samples.X,
+                samples.y,
+                sample_weight=samples.weight,
+                rows=samples.rows,
+                class_weight=samples.class_weight,
+            )
+        )
 
     def _say_converged(self) -> None:
         what = "Training loss" if self.validate is None else "Validation score"

@@ -15,6 +15,15 @@ Network: TypeAlias = _core.NetworkF32 | _core.NetworkF64
 Trainer: TypeAlias = _core.TrainerF32 | _core.TrainerF64
 
 
+class Head(TypedDict):
+    """What the dense layer is trained for; `output_size` are targets, or classes."""
+
+    output_size: int
+    loss: str
+    huber_delta: float
+    quantiles: list[float]
+
+
 class Architecture(TypedDict):
     """What a network is made from; plain values, so that it can stand in a model file."""
 
@@ -26,6 +35,27 @@ class Architecture(TypedDict):
     dropout: float
     output_size: int
     dtype: str
+    loss: str
+    huber_delta: float
+    quantiles: list[float]
+    sequence: bool
+    pooling: str
+    missing_mask: bool
+    vocabulary_size: int
+    input_dropout: float
+
+
+# What networks were before their files said so (format version 1).
+FIRST_VERSION = {
+    "loss": "squared_error",
+    "huber_delta": 1.0,
+    "quantiles": [],
+    "sequence": False,
+    "pooling": "last",
+    "missing_mask": False,
+    "vocabulary_size": 0,
+    "input_dropout": 0.0,
+}
 
 
 def make_network(architecture: Architecture) -> Network:
@@ -56,6 +86,14 @@ def make_network(architecture: Architecture) -> Network:
         reset_after=architecture["reset_after"],
         output_size=architecture["output_size"],
         head_dropout=architecture["dropout"],
+        loss=architecture["loss"],
+        huber_delta=architecture["huber_delta"],
+        quantiles=architecture["quantiles"],
+        sequence=architecture["sequence"],
+        pooling=architecture["pooling"],
+        missing_mask=architecture["missing_mask"],
+        vocabulary_size=architecture["vocabulary_size"],
+        input_dropout=architecture["input_dropout"],
     )
 
 
@@ -86,7 +124,8 @@ def initial_parameters(network: Network, architecture: Architecture, seed: int) 
     matrix per gate: they keep the length of the state over many steps, so that gradients neither die nor
     grow. Biases are zero: standardized data is centred, and a gate at one half lets through a state and a
     gradient alike. The head is Glorot uniform, too, with a zero bias: the first answer is near the targets'
-    mean.
+    mean. An embedding is of spread 1, like standardized data; padding and the unknown token start at zero, so
+    that a token that was never met says nothing.
     """
     generator = np.random.Generator(np.random.Philox(key=seed))
     hidden = architecture["hidden_size"]
@@ -96,6 +135,9 @@ def initial_parameters(network: Network, architecture: Architecture, seed: int) 
         for name, shape in network.parameter_layout:
             if len(shape) == 1:
                 value = np.zeros(shape)
+            elif name == "embedding.weight":
+                value = generator.standard_normal(shape)
+                value[:2] = 0.0
             elif "weight_hh" in name:
                 value = np.concatenate([_orthogonal(generator, hidden) for _ in range(3)])
             else:
@@ -118,4 +160,13 @@ def parameter_count(architecture: Architecture) -> int:
     directions = 2 if architecture["bidirectional"] else 1
     cell = 3 * hidden * (hidden + 2)
     inputs = 3 * hidden * (architecture["input_size"] + (layers - 1) * directions * hidden)
-    return directions * (layers * cell + inputs) + architecture["output_size"] * (directions * hidden + 1)
+    answers = architecture["output_size"] * max(1, len(architecture["quantiles"]))
+    embedding = int(architecture["vocabulary_size"]) * int(architecture["input_size"])
+    return directions * (layers * cell + inputs) + answers * (directions * hidden + 1) + embedding
+
+
+def feature_count(architecture: Architecture) -> int:
+    """Return how many values a time step of X has."""
+    if architecture["vocabulary_size"]:
+        return 1
+    return architecture["input_size"] // (2 if architecture["missing_mask"] else 1)

@@ -12,11 +12,18 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_size": [Interval(Integral, 1, None, closed="left")],
     "num_layers": [Interval(Integral, 1, None, closed="left")],
     "bidirectional": ["boolean"],
+    "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+    "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],
+    "output": [StrOptions({"last", "sequence"})],
+    "pooling": [StrOptions({"last", "mean", "max"})],
     "dropout": [Interval(Real, 0, 1, closed="left")],
+    "input_dropout": [Interval(Real, 0, 1, closed="left")],
+    "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
     "reset_after": ["boolean"],
     "solver": [StrOptions({"adam", "sgd"})],
     "alpha": [Interval(Real, 0, None, closed="left")],
     "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [StrOptions({"constant", "cosine", "plateau"})],
     "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
     "shuffle": ["boolean"],
@@ -33,7 +40,10 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "epsilon": [Interval(Real, 0, None, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
     "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+    "bptt": [Interval(Integral, 1, None, closed="left"), None],
     "standardize": ["boolean"],
+    "missing": [StrOptions({"error", "mask"})],
+    "callbacks": [callable, list, None],
     "dtype": [StrOptions({"float32", "float64"})],
     "n_jobs": [
         Interval(Integral, 1, None, closed="left"),
@@ -42,5 +52,14 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     ],
 }
 
-# What the network is made from: these cannot change between calls that continue one training.
-FIXED_WHILE_CONTINUING = ("hidden_size", "num_layers", "bidirectional", "reset_after", "dropout", "dtype")
+REGRESSOR_CONSTRAINTS: dict[str, list[Any]] = {
+    **PARAMETER_CONSTRAINTS,
+    "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
+    "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
+    "huber_delta": [Interval(Real, 0, None, closed="neither")],
+}
+
+CLASSIFIER_CONSTRAINTS: dict[str, list[Any]] = {
+    **PARAMETER_CONSTRAINTS,
+    "class_weight": [dict, list, StrOptions({"balanced"}), None],
+}

@@ -13,7 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _model_file, _self_test
 from fastgru.estimators._fit_loop import History
-from fastgru.estimators._network import Architecture, Network, make_network, named_parameters, parameter_count
+from fastgru.estimators._network import (
+    FIRST_VERSION,
+    Architecture,
+    Network,
+    feature_count,
+    make_network,
+    named_parameters,
+    parameter_count,
+)
 
 _Self = TypeVar("_Self", bound="ModelFileMixin")
 
@@ -45,12 +53,20 @@ class ModelFileMixin:
         if saved is not None:
             self._network = _restored_network(self._architecture, saved[0], saved[1])
 
+    def _fitted_config(self) -> dict[str, Any]:
+        """Return what else of the fitted state a file must hold, as JSON has it."""
+        return {}
+
+    def _restore_fitted(self, fitted: dict[str, Any]) -> None:
+        """Take back what `_fitted_config` gave."""
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted estimator to a safetensors file; ``fastgru.load`` reads it back.
 
         The file holds the weights, the scaling, the constructor's parameters and the fitted numbers: no code
-        and no pickle. It leaves out two things: a `random_state` that is a RandomState instance (stored as
-        None) and the optimiser's moments (training that goes on from a loaded estimator starts them anew).
+        and no pickle. It leaves out three things: a `random_state` that is a RandomState instance and
+        `callbacks` (stored as None), and the optimiser's moments (training that goes on from a loaded
+        estimator starts them anew).
 
         Parameters
         ----------
@@ -78,29 +94,39 @@ class ModelFileMixin:
                 "early_stopped": history.validation_scores is not None,
                 "seed": self._seed,
                 "feature_names_in": [str(name) for name in getattr(self, "feature_names_in_", ())],
+                **self._fitted_config(),
             },
         }
         tensors: dict[str, NDArray[Any]] = {**named_parameters(self._network)}
         tensors.update(zip(_SCALING, self._network.scaling, strict=True))
         tensors["history.loss_curve"] = np.array(history.loss_curve, dtype=np.float64)
         tensors["history.validation_scores"] = np.array(history.validation_scores or [], dtype=np.float64)
-        x_mean, x_scale, _, y_scale = self._network.scaling
-        exact = functools.partial(self._self_test_answers, dtype="float64")
-        sample = _self_test.sample(x_mean, x_scale)
-        tensors.update(_self_test.make(self._self_test_answers, exact, sample, y_scale))
+        tensors.update(self._self_test())
         _model_file.save(path, type(self).__name__, config, tensors)
 
     @property
     def _self_test_features(self) -> int:
-        return self._architecture["input_size"]
+        return feature_count(self._architecture)
+
+    def _self_test(self) -> dict[str, NDArray[Any]]:
+        x_mean, x_scale, _, y_scale = self._network.scaling
+        x = _self_test.sample(x_mean, x_scale)
+        if self._architecture["vocabulary_size"] > 0:
+            ids = 1 + np.arange(len(x)) % (self._architecture["vocabulary_size"] - 1)
+            x = ids[:, None].astype(np.float64)
+        unit = np.repeat(y_scale, max(1, len(self._architecture["quantiles"])))
+        exact = functools.partial(self._self_test_answers, dtype="float64")
+        return _self_test.make(self._self_test_answers, exact, x, unit)
 
     def _self_test_answers(self, x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
-        """Return the network's answer, (1, n_outputs), to x (steps, input_size)."""
+        """Return the network's answers, (1 or steps, answers), to x (steps, features)."""
         network = self._network
         if dtype is not None and dtype != self._architecture["dtype"]:
             flat = network.parameters.astype(dtype)
             network = _restored_network({**self._architecture, "dtype": dtype}, flat, network.scaling)
-        return network.predict(x[None])
+        tokens = self._architecture["vocabulary_size"] > 0
+        answers = network.predict((x.astype(np.int64) if tokens else x)[None])
+        return answers.reshape(-1, answers.shape[-1])
 
     @classmethod
     def _from_model_file(cls: type[_Self], config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> _Self:
@@ -125,7 +151,7 @@ class ModelFileMixin:
         self._seed = _whole(fitted, "seed", 0, 2**64 - 1)
         self._trainer_state = {"solver": None, "state": {}}
         self.n_features_in_ = _whole(fitted, "n_features_in", 1, 2**63 - 1)
-        if self._architecture["input_size"] != (1 if self._n_dims == 2 else self.n_features_in_):
+        if feature_count(self._architecture) != (1 if self._n_dims == 2 else self.n_features_in_):
             raise ValueError("n_features_in does not fit the network's input_size")
         names = fitted["feature_names_in"]
         if names:
@@ -140,6 +166,7 @@ class ModelFileMixin:
             best_score=_number_or_none(fitted, "best_validation_score"),
             n_iter=_whole(fitted, "n_iter", 0, 2**63 - 1),
         )
+        self._restore_fitted(fitted)
 
 
 def _restored_network(
@@ -154,8 +181,16 @@ def _restored_network(
 
 def _plain(name: str, value: Any) -> Any:
     """Return a constructor parameter as JSON has it."""
-    if name == "random_state" and not isinstance(value, Integral):
+    if name == "callbacks" or (name == "random_state" and not isinstance(value, Integral)):
         return None
+    if isinstance(value, dict):  # JSON's keys are texts: pairs keep what the keys are
+        return {"pairs": [[_plain(name, part) for part in pair] for pair in value.items()]}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(name, part) for part in value]
+    return _plain_scalar(name, value)
+
+
+def _plain_scalar(name: str, value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (bool, np.bool_)):
@@ -167,11 +202,20 @@ def _plain(name: str, value: Any) -> Any:
     raise ValueError(f"{name}={value!r} cannot be written to a model file")
 
 
+def _unpaired(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unpaired(name, part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) != {"pairs"} or not isinstance(value["pairs"], list):
+        raise ValueError(f"{name} must be a list of pairs, got {value!r}")
+    return dict(value["pairs"])
+
+
 def _parsed(params: dict[str, Any]) -> dict[str, Any]:
-    """Undo `_plain`: only one parameter may be infinite."""
-    if params.get("n_iter_no_change") == "inf":
-        return {**params, "n_iter_no_change": np.inf}
-    return dict(params)
+    """Undo `_plain`: only one parameter may be infinite, and dicts are pairs."""
+    infinite = {"n_iter_no_change": np.inf} if params.get("n_iter_no_change") == "inf" else {}
+    return {**{name: _unpaired(name, value) for name, value in params.items()}, **infinite}
 
 
 def _finite_or_none(value: float | None) -> float | None:
@@ -195,25 +239,43 @@ def _whole(values: dict[str, Any], name: str, least: int, most: int) -> int:
 
 
 def _checked_architecture(values: dict[str, Any]) -> Architecture:
+    values = {**FIRST_VERSION, **values}
     if set(values) != set(Architecture.__annotations__):
         wanted = sorted(Architecture.__annotations__)
         raise ValueError(f"network has the fields {sorted(values)}, expected {wanted}")
     for name in ("input_size", "hidden_size", "num_layers", "output_size"):
         _whole(values, name, 1, 2**40)
-    for name in ("bidirectional", "reset_after"):
+    _whole(values, "vocabulary_size", 0, 2**40)
+    for name in ("bidirectional", "reset_after", "missing_mask"):
         if not isinstance(values[name], bool):
             raise ValueError(f"{name} must be true or false, got {values[name]!r}")
-    dropout = _number_or_none(values, "dropout")
-    if dropout is None or not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+    for name in ("dropout", "input_dropout"):
+        dropout = _number_or_none(values, name)
+        if dropout is None or not 0 <= dropout < 1:
+            raise ValueError(f"{name} must be in [0, 1), got {dropout!r}")
     if values["dtype"] not in ("float32", "float64"):
         raise ValueError(f"dtype must be float32 or float64, got {values['dtype']!r}")
+    _check_head(values)
     return cast(Architecture, values)
+
+
+def _check_head(values: dict[str, Any]) -> None:
+    """Check the kinds of values; what they may be is the core's to say."""
+    for name in ("loss", "pooling"):
+        if not isinstance(values[name], str):
+            raise ValueError(f"{name} must be a text, got {values[name]!r}")
+    if not isinstance(values["sequence"], bool):
+        raise ValueError(f"sequence must be true or false, got {values['sequence']!r}")
+    if _number_or_none(values, "huber_delta") is None:
+        raise ValueError("huber_delta must be a number")
+    quantiles = values["quantiles"]
+    if not isinstance(quantiles, list) or not all(isinstance(each, float) for each in quantiles):
+        raise ValueError(f"quantiles must be a list of numbers, got {quantiles!r}")
 
 
 def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]]) -> NDArray[Any]:
     """Return the flat weights; a claimed size is held against the file's before anything is made of it."""
-    held = [tensor for name, tensor in tensors.items() if name.startswith(("gru.", "head."))]
+    held = [tensor for name, tensor in tensors.items() if name.startswith(("gru.", "head.", "embedding."))]
     expected, found = parameter_count(architecture), sum(tensor.size for tensor in held)
     if expected != found:
         raise ValueError(f"the network has {expected} parameters, the file holds {found}")
@@ -228,7 +290,7 @@ def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]
             raise ValueError(f"{name} has dtype {tensors[name].dtype}, expected {architecture['dtype']}")
         if not np.isfinite(tensors[name]).all():
             raise ValueError(f"{name} holds values that are not finite")
-    sizes = (architecture["input_size"],) * 2 + (architecture["output_size"],) * 2
+    sizes = (feature_count(architecture),) * 2 + (architecture["output_size"],) * 2
     for name, size in zip(_SCALING, sizes, strict=True):
         if tensors[name].shape != (size,) or not np.isfinite(tensors[name]).all():
             raise ValueError(f"{name} must be {size} finite numbers, got shape {tensors[name].shape}")

@@ -1,32 +1,62 @@
-"""The training data on its way to the trainer: rows that belong together, taken together."""
+"""The training data on its way to the trainer: rows that belong together, chosen together."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgru.estimators._sequence_list import SequenceList
+
 
 @dataclass(frozen=True)
 class Samples:
-    """Checked sequences (n_samples, n_timesteps, n_features), with the targets and weights of those rows."""
+    """Checked sequences with their targets and weights, and which of them count (`rows`; None: all).
 
-    X: NDArray[Any]
-    y: NDArray[Any]
+    `X` is (n_samples, n_timesteps, n_features) or a list of (n_timesteps_i, n_features); `y` is (n_samples,
+    n_targets), or the like of X where every step has its targets. Choosing rows copies
+    nothing: the core reads them from the whole `X` and `y`.
+    """
+
+    X: NDArray[Any] | SequenceList
+    y: NDArray[Any] | SequenceList
     weight: NDArray[np.float64] | None
+    rows: NDArray[np.int64] | None = None
+    class_weight: NDArray[np.float64] | None = None  # what each class counts, of answers at every step
 
     def __len__(self) -> int:
-        return len(self.y)
+        return len(self.y) if self.rows is None else len(self.rows)
+
+    @property
+    def n_features(self) -> int:
+        """Values per time step."""
+        return int(self.X[0].shape[-1])
+
+    @property
+    def n_targets(self) -> int:
+        """Columns of y, per sample or per time step."""
+        return int(self.y[0].shape[-1])
+
+    @property
+    def chosen_y(self) -> NDArray[Any] | SequenceList:
+        """The targets of the rows that count."""
+        if self.rows is None:
+            return self.y
+        return [self.y[row] for row in self.rows] if isinstance(self.y, list) else self.y[self.rows]
+
+    @property
+    def chosen_weight(self) -> NDArray[np.float64] | None:
+        """The weights of the rows that count."""
+        return self.weight if self.rows is None or self.weight is None else self.weight[self.rows]
 
     def take(self, rows: NDArray[Any]) -> Samples:
-        """Return the rows at these indices, or where a mask is true, as copies."""
-        weight = None if self.weight is None else self.weight[rows]
-        return Samples(self.X[rows], self.y[rows], weight)
+        """Return those of the rows that count which stand at these places."""
+        return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
     def without_zero_weights(self) -> Samples:
         """Return the samples that count; the same object if all do."""
         if self.weight is None or self.weight.all():
             return self
-        return self.take(self.weight > 0)
+        return self.take(np.flatnonzero(self.weight > 0))

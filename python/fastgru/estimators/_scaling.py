@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastgru.estimators._sequence_list import SequenceList, blocks_of_steps
 
 _BLOCK_VALUES = 1 << 18  # float64 values held at once: 2 MiB, whatever the size of X
 
@@ -24,20 +27,31 @@ def identity(n_features: int) -> Standard:
 
 
 def standard(
-    values: NDArray[Any], weight: NDArray[np.float64] | None, *, name: str, answers_in: str | None = None
+    values: NDArray[Any] | SequenceList,
+    weight: NDArray[np.float64] | None,
+    *,
+    name: str,
+    rows: NDArray[Any] | None = None,
+    answers_in: str | None = None,
+    missing: bool = False,
 ) -> Standard:
     """Return the weighted mean and standard deviation over every axis but the last.
 
     Parameters
     ----------
-    values : ndarray of shape (n_samples, ..., n_features), float32 or float64
-        Read in blocks, never copied as a whole; sums are float64.
+    values : ndarray of shape (n_samples, ..., n_features), or list of (n_timesteps_i, n_features)
+        float32 or float64. Read in blocks, never copied as a whole; sums are float64.
     weight : ndarray of shape (n_samples,) or None
-        One weight per row of the first axis.
+        One weight per sample.
+    rows : ndarray of int or None
+        The samples that count; None: all.
     name : str
         The argument's name in messages.
     answers_in : {"float32", "float64"} or None
         Where values are given back in raw units, their dtype: it may be too narrow for them, with a warning.
+
+    missing : bool
+        Whether NaN is a value that is missing and left out.
 
     Returns
     -------
@@ -49,17 +63,26 @@ def standard(
     ValueError
         The squares of the values leave the range of float64.
     """
-    n_features = values.shape[-1]
-    total = _row_sizes(values, weight)
+    n_features = values[0].shape[-1]
+    rows = np.arange(len(values)) if rows is None else rows
     mean = np.zeros(n_features)
-    for block, row_weight in _blocks(values, weight):
+    total: Any = 0.0
+    for block, row_weight in _blocks(values, weight, rows):
+        if missing:
+            total = total + np.einsum("n,nkf->f", row_weight, ~np.isnan(block))
+            np.nan_to_num(block, copy=False, nan=0.0)
+        else:
+            total += float(row_weight.sum()) * block.shape[1]
         mean += np.einsum("n,nkf->f", row_weight, block)
+    total = np.maximum(total, np.finfo(np.float64).tiny)  # of a feature that is never there
     mean /= total
     variance = np.zeros(n_features)
     drift = np.zeros(n_features)  # what rounding left in the mean; corrects the variance (Chan et al., 1983)
     with np.errstate(over="ignore", invalid="ignore"):  # refused by name below
-        for block, row_weight in _blocks(values, weight):
+        for block, row_weight in _blocks(values, weight, rows):
             centred = np.subtract(block, mean, out=block)
+            if missing:
+                np.nan_to_num(centred, copy=False, nan=0.0)
             drift += np.einsum("n,nkf->f", row_weight, centred)
             variance += np.einsum("n,nkf,nkf->f", row_weight, centred, centred)
         variance = np.maximum(variance / total - (drift / total) ** 2, 0.0)
@@ -69,26 +92,32 @@ def standard(
         )
     # As in sklearn.preprocessing: a spread within the rounding of the mean is none.
     eps = np.finfo(np.float64).eps
-    constant = variance <= values.shape[0] * eps * variance + (values.shape[0] * mean * eps) ** 2
+    constant = variance <= len(rows) * eps * variance + (len(rows) * mean * eps) ** 2
     scale = np.where(constant, 1.0, np.sqrt(variance))
     if answers_in is not None:
         _warn_of_lost_digits(mean, np.where(constant, np.inf, scale), answers_in, name)
     return Standard(mean, scale)
 
 
-def _blocks(values: NDArray[Any], weight: NDArray[np.float64] | None) -> Any:
-    """Yield float64 blocks (rows, inner, features) that may be written to, with their rows' weights."""
-    n_samples = values.shape[0]
-    rows = max(1, _BLOCK_VALUES // max(1, values[0].size))
-    for start in range(0, n_samples, rows):
-        part = values[start : start + rows]
-        block = np.array(part, dtype=np.float64, order="C").reshape(len(part), -1, values.shape[-1])
-        yield block, np.ones(len(part)) if weight is None else weight[start : start + rows]
-
-
-def _row_sizes(values: NDArray[Any], weight: NDArray[np.float64] | None) -> float:
-    inner = values[0].size // values.shape[-1]
-    return float(inner * (values.shape[0] if weight is None else weight.sum()))
+def _blocks(
+    values: NDArray[Any] | SequenceList, weight: NDArray[np.float64] | None, rows: NDArray[Any]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield float64 blocks (n, inner, features) that may be written to, with the weight of each of the n."""
+    done = 0
+    if isinstance(values, list):
+        for steps, lengths in blocks_of_steps(values, rows):
+            part = rows[done : done + len(lengths)]
+            row_weight = np.ones(len(part)) if weight is None else weight[part]
+            yield steps.astype(np.float64)[:, np.newaxis, :], np.repeat(row_weight, lengths)
+            done += len(lengths)
+        return
+    whole = len(rows) == len(values)
+    size = max(1, _BLOCK_VALUES // max(1, values[0].size))
+    for done in range(0, len(rows), size):
+        part = rows[done : done + size]
+        chosen = values[done : done + size] if whole else values[part]
+        block = np.array(chosen, dtype=np.float64, order="C").reshape(len(part), -1, values.shape[-1])
+        yield block, np.ones(len(part)) if weight is None else weight[part]
 
 
 def _warn_of_lost_digits(

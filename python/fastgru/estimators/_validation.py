@@ -12,11 +12,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from fastgru.estimators._sequence_list import SequenceList, check_sequence_list, is_sequence_list
+
 _SHAPES = "(n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)"
 
 
-def check_sequences(estimator: BaseEstimator, X: Any, *, dtype: str) -> NDArray[Any]:
+def check_sequences(
+    estimator: BaseEstimator, X: Any, *, dtype: str, allow_nan: bool = False
+) -> NDArray[Any] | SequenceList:
     """Return `X` as a finite float32 or float64 array of rank 2 or 3; an array of either is not copied.
+
+    A list of arrays stays one; see `check_sequence_list`. `allow_nan`: NaN is a value that is missing.
 
     Raises
     ------
@@ -25,6 +31,8 @@ def check_sequences(estimator: BaseEstimator, X: Any, *, dtype: str) -> NDArray[
     ValueError
         Wrong rank, an empty axis, text, complex numbers, NaN, or values beyond the range of `dtype`.
     """
+    if is_sequence_list(X):
+        return check_sequence_list(estimator, X, dtype=dtype, allow_nan=allow_nan)
     array = _as_numbers(X, "X", estimator)
     if array.ndim not in (2, 3):
         raise ValueError(
@@ -35,37 +43,43 @@ def check_sequences(estimator: BaseEstimator, X: Any, *, dtype: str) -> NDArray[
     if array.size == 0:  # three axes: check_array has looked at two
         raise ValueError(f"X has shape {array.shape}: at least one time step and one feature are required.")
     kept_in = np.float32 if np.can_cast(array.dtype, np.float32) else np.float64
-    return _finite_as(array, np.dtype(kept_in), dtype, "X", estimator)
+    return _finite_as(array, np.dtype(kept_in), dtype, "X", estimator, allow_nan=allow_nan)
 
 
-def as_sequences(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a checked `X` as (n_samples, n_timesteps, n_features), without a copy."""
-    return array if array.ndim == 3 else array[:, :, np.newaxis]
+def as_sequences(checked: NDArray[Any] | SequenceList) -> NDArray[Any] | SequenceList:
+    """Return a checked `X` as (n_samples, n_timesteps, n_features), without a copy, or as the list it is."""
+    return checked[:, :, np.newaxis] if isinstance(checked, np.ndarray) and checked.ndim == 2 else checked
 
 
-def check_features(estimator: BaseEstimator, X: Any, array: NDArray[Any], *, reset: bool) -> None:
-    """Record (`reset`) or compare ``feature_names_in_`` and ``n_features_in_``; `array` is the checked `X`.
+def check_features(
+    estimator: BaseEstimator, X: Any, checked: NDArray[Any] | SequenceList, *, reset: bool
+) -> None:
+    """Record (`reset`) or compare ``feature_names_in_`` and ``n_features_in_``; `checked` is `X`, checked.
 
-    The features of a rank 2 `X` are its time steps (one variable), those of a rank 3 `X` its last axis, so
-    that the number of time steps may then differ from one call to the next.
+    The features of a rank 2 `X` are its time steps (one variable), those of a rank 3 `X` or of a list its
+    last axis, so that the number of time steps may then differ from one call to the next. What was fitted
+    with one feature in that way takes a rank 2 `X`, too.
 
     Raises
     ------
     ValueError
         Another number of features, other names, or another rank than at ``fit``.
     """
-    if not reset and array.ndim != estimator._n_dims:
+    n_dims = 3 if isinstance(checked, list) else checked.ndim
+    univariate = not reset and estimator._n_dims == 3 and estimator.n_features_in_ == 1
+    if not reset and n_dims != estimator._n_dims and not univariate:
         name, wanted = type(estimator).__name__, estimator._n_dims
         hint = "pass (n_samples, n_timesteps, n_features)"
         if wanted == 2:
             hint = "to let the number of time steps of one variable differ, fit with X[..., np.newaxis]"
-        raise ValueError(f"X has {array.ndim} dimensions, but {name} was fitted with {wanted}: {hint}.")
-    if array.ndim == 2:
+        raise ValueError(f"X has {n_dims} dimensions, but {name} was fitted with {wanted}: {hint}.")
+    if n_dims == 2 and not univariate:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     else:
-        validate_data(estimator, array[:, 0, :], reset=reset, skip_check_array=True)
+        one_step = np.asarray(as_sequences(checked)[0])[:1]
+        validate_data(estimator, one_step, reset=reset, skip_check_array=True)
     if reset:
-        estimator._n_dims = array.ndim
+        estimator._n_dims = n_dims
 
 
 def check_real_targets(estimator: BaseEstimator, y: Any, *, dtype: str) -> NDArray[Any]:
@@ -89,7 +103,7 @@ def check_real_targets(estimator: BaseEstimator, y: Any, *, dtype: str) -> NDArr
     return array.reshape(len(array), -1)
 
 
-def check_weights(sample_weight: Any, X: NDArray[Any]) -> NDArray[np.float64] | None:
+def check_weights(sample_weight: Any, X: NDArray[Any] | SequenceList) -> NDArray[np.float64] | None:
     """Return weights of mean 1 over the rows that count, or None without weights.
 
     Raises
@@ -139,6 +153,8 @@ def _as_numbers(values: Any, name: str, estimator: BaseEstimator) -> NDArray[Any
             raise
         if "inhomogeneous" in message or "setting an array element with a sequence" in message:
             message = f"its parts differ in length or nesting ({message})"
+            if name == "X":
+                message += ". Sequences of unlike length are a list of NumPy arrays"
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {message}") from error
     if array.dtype.kind not in "biuf":
@@ -147,7 +163,13 @@ def _as_numbers(values: Any, name: str, estimator: BaseEstimator) -> NDArray[Any
 
 
 def _finite_as(
-    array: NDArray[Any], kept_in: np.dtype[Any], computed_in: str, name: str, estimator: BaseEstimator
+    array: NDArray[Any],
+    kept_in: np.dtype[Any],
+    computed_in: str,
+    name: str,
+    estimator: BaseEstimator,
+    *,
+    allow_nan: bool = False,
 ) -> NDArray[Any]:
     """Return `array` in one dtype, once it is sure that another can hold its values, too."""
     with np.errstate(over="ignore"):  # what leaves the range becomes infinite and is refused by name below
@@ -157,12 +179,14 @@ def _finite_as(
         dtype=None,
         ensure_2d=False,
         allow_nd=True,
+        ensure_all_finite="allow-nan" if allow_nan else True,
         ensure_min_samples=0,
         ensure_min_features=0,
         estimator=estimator,
         input_name=name,
     )
     limit = np.finfo(computed_in).max
-    if array.size and (array.max() > limit or array.min() < -limit):
+    # fmax and fmin pass over NaN.
+    if array.size and (np.fmax.reduce(array, axis=None) > limit or np.fmin.reduce(array, axis=None) < -limit):
         raise ValueError(f"Input {name} contains a value too large for dtype('{computed_in}').")
     return array

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
 
-from fastgru.estimators._base import BaseGRU
-from fastgru.estimators._scaling import Standard, identity, standard
-from fastgru.estimators._validation import check_real_targets
+from fastgru.estimators._regression import Regression
 
 __all__ = ["GRURegressor"]
 
 _Self = TypeVar("_Self", bound="GRURegressor")
 
 
-class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[misc]  # scikit-learn has no types
+class GRURegressor(Regression):
     """Regression on sequences with a gated recurrent unit (GRU), trained on the CPU.
 
-    The GRU reads a sample's time steps in order; a dense layer turns its last state into the targets. Trained
-    on the squared error with mini-batches, as :class:`sklearn.neural_network.MLPRegressor` is, whose
-    parameters and attributes carry the same names here.
+    The GRU reads a sample's time steps in order; a dense layer turns its last state (or every state, see
+    `output`) into the targets. Trained with mini-batches, as :class:`sklearn.neural_network.MLPRegressor` is,
+    whose parameters and attributes carry the same names here.
 
     Parameters
     ----------
@@ -31,11 +29,36 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
         Units of each layer and direction.
     num_layers : int, default=1
         GRU layers on top of each other.
+    loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"
+        What training minimises, over standardized targets; huber: half the squared error up to `huber_delta`,
+        linear beyond.
+    quantile : float or array-like of float in (0, 1), default=0.5
+        For ``loss="quantile"`` (pinball loss): which to predict. Several at once are predicted by one
+        network, as a last axis of `predict`, rising; they cannot cross.
+    huber_delta : float, default=1.0
+        For ``loss="huber"``, in standard deviations of y.
     bidirectional : bool, default=False
         Read each sample backwards, too. Such an estimator cannot :meth:`stream`.
+    embedding_dim : int or None, default=None
+        X holds tokens, integers from 1 on, for each of which so many numbers are learnt; None: numbers.
+        Id 0 is padding: where rows of an array begin or end with it, it is left out. Id 1 is the unknown
+        token, as which every id is read that the first ``fit`` could not know.
+    vocabulary_size : int or None, default=None
+        With `embedding_dim`: ids are below it. None: those of the first ``fit``.
+    output : {"last", "sequence"}, default="last"
+        One answer per sequence, or one per time step (many-to-many): y and predictions are then arrays
+        (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), or lists of arrays like X.
+    pooling : {"last", "mean", "max"}, default="last"
+        What the dense layer reads with ``output="last"``: the last state, or the mean or the largest value of
+        each unit over the time steps.
     dropout : float in [0, 1), default=0.0
         In training, the share of every layer's outputs set to zero, between layers and before the dense
         layer.
+    input_dropout : float in [0, 1), default=0.0
+        In training, the share of the values that the first layer reads set to zero, anew at every step.
+    recurrent_dropout : float in [0, 1), default=0.0
+        In training, the share of the recurrent weights set to zero, anew for every mini-batch (DropConnect,
+        as in Merity et al., 2017).
     reset_after : bool, default=True
         Apply the reset gate after the recurrent product (PyTorch, cuDNN, Keras' default); False: before it
         (Cho et al., 2014).
@@ -45,12 +68,16 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
         L2 penalty: ``alpha * w`` is added to the gradient of every weight matrix (not of biases).
     batch_size : int, default=32
         Samples per step of the solver, at most all.
+    learning_rate : {"constant", "cosine", "plateau"}, default="constant"
+        How the step size goes on in ``fit``: cosine: along half a cosine to zero at `max_iter`; plateau: a
+        fifth of what it was each time training would stop for want of improvement, until below 1e-6.
     learning_rate_init : float, default=0.005
         The step size.
     max_iter : int, default=200
         Epochs at most: how often each sample is used.
     shuffle : bool, default=True
-        Put the samples in a new order each epoch.
+        Put the samples in a new order each epoch. Sequences of unlike length then share a mini-batch with
+        their like.
     random_state : int, RandomState instance or None, default=None
         Decides the initial weights, the order of samples, dropout and the validation split. An int gives the
         same bits at every fit, at any number of threads.
@@ -80,11 +107,21 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
         Training stops after more than this many epochs in a row without improvement.
     clip_norm : float or None, default=1.0
         The gradient of a step is scaled down to this norm where it is longer. None: never.
+    bptt : int or None, default=None
+        Truncated backpropagation: gradients go back through so many time steps at most, and memory with them.
+        One answer per sequence then learns from its last steps; answers at every step from the steps of their
+        own stretch. States are carried on all the same. Not with two directions or `pooling`.
     standardize : bool, default=True
         Subtract from every feature and every target its mean and divide by its standard deviation (weighted
         by `sample_weight`, over samples and time steps), inside: predictions are in the units of y. Taken
         from the first ``fit`` or ``partial_fit``. Constant columns are safe. Unscaled input is what makes a
         GRU fail in practice: turn it off only for data that is scaled already.
+    missing : {"error", "mask"}, default="error"
+        NaN in X: refused; or a value that is missing: the network reads the mean in its place, and for every
+        feature whether it was there.
+    callbacks : callable, list of callables or None, default=None
+        Called after each epoch of ``fit`` with a dict of `epoch`, `loss`, `validation_score` and
+        `learning_rate`; training stops where one returns True.
     dtype : {"float32", "float64"}, default="float32"
         What is computed in. float64 is much slower and meant for checks.
     n_jobs : int or None, default=None
@@ -103,13 +140,13 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
     n_iter_ : int
         Epochs run by the last call.
     loss_ : float
-        Training loss of the last epoch: the mean squared error of standardized targets.
+        Training loss of the last epoch: the mean of `loss` over standardized targets.
     loss_curve_ : list of float
         Training loss of every epoch.
     best_loss_ : float or None
         The least of `loss_curve_`; None with early stopping.
     validation_scores_ : list of float or None
-        With early stopping, R² on the held-out samples after each epoch.
+        With early stopping, :meth:`score` on the held-out samples after each epoch.
     best_validation_score_ : float or None
         The highest of `validation_scores_`.
 
@@ -143,7 +180,109 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
     (80,)
     >>> est.score(X[300:], y[300:]) > 0.99
     True
+
+    Several quantiles:
+
+    >>> est = GRURegressor(loss="quantile", quantile=[0.1, 0.5, 0.9], max_iter=10, random_state=0)
+    >>> low, middle, high = est.fit(X[:300], y[:300]).predict(X[300:]).T
+    >>> bool((low <= middle).all() and (middle <= high).all())
+    True
+
+    Sequences of unlike length:
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(rng.integers(3, 30), 2)) for _ in range(200)]
+    >>> y = np.array([sequence[-1].sum() for sequence in X])
+    >>> GRURegressor(hidden_size=16, max_iter=50, random_state=0).fit(X, y).score(X, y) > 0.9
+    True
     """
+
+    def __init__(
+        self,
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        *,
+        loss: str = "squared_error",
+        quantile: float | ArrayLike = 0.5,
+        huber_delta: float = 1.0,
+        bidirectional: bool = False,
+        embedding_dim: int | None = None,
+        vocabulary_size: int | None = None,
+        output: str = "last",
+        pooling: str = "last",
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        reset_after: bool = True,
+        solver: str = "adam",
+        alpha: float = 0.0,
+        batch_size: int = 32,
+        learning_rate: str = "constant",
+        learning_rate_init: float = 5e-3,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        clip_norm: float | None = 1.0,
+        bptt: int | None = None,
+        standardize: bool = True,
+        missing: str = "error",
+        callbacks: Callable[..., Any] | list[Callable[..., Any]] | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            embedding_dim=embedding_dim,
+            vocabulary_size=vocabulary_size,
+            output=output,
+            pooling=pooling,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            reset_after=reset_after,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            clip_norm=clip_norm,
+            bptt=bptt,
+            standardize=standardize,
+            missing=missing,
+            callbacks=callbacks,
+            dtype=dtype,
+            n_jobs=n_jobs,
+        )
+        self.loss = loss
+        self.quantile = quantile
+        self.huber_delta = huber_delta
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def fit(self: _Self, X: Any, y: Any, sample_weight: Any = None) -> _Self:
@@ -151,11 +290,15 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            The sequences, of one variable or several. Finite real numbers; arrays of
-            float32 and float64 are read where they lie, whatever their strides.
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, of one variable or several. Finite real numbers; arrays of float32 and float64,
+            memory-mapped ones too, are read where they lie, whatever their strides. Sequences of unlike
+            length are a list (or a tuple, or an array of objects) of arrays (n_timesteps_i, n_features) or
+            (n_timesteps_i,); nothing is padded, and mini-batches are put together from sequences of about
+            the same length. A nested list of numbers is a table. With `embedding_dim`: tokens, (n_samples,
+            n_tokens) or a list of (n_tokens_i,).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The targets, finite real numbers.
+            The targets, finite real numbers. With ``output="sequence"`` one for each time step.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each sample counts in the standardization and the loss, not negative; samples of weight
             zero are left out. Only ratios matter.
@@ -191,7 +334,7 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
             The sequences, as in :meth:`fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The targets.
@@ -213,21 +356,23 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
         self._fit(X, y, sample_weight, incremental=True)
         return self
 
-    def predict(self, X: Any) -> NDArray[np.float64]:
+    def predict(self, X: Any) -> Any:
         """Predict the targets of sequences.
 
         A row's prediction has the same bits whatever rows stand beside it.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)
-            The sequences, of the rank used at fit; with three axes the number of time steps may differ from
-            fit's.
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, of the rank used at fit; with three axes, and in a list, the number of time steps
+            may differ from fit's.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
-            The predicted targets, in the units of y; one axis if there is one target.
+            The predicted targets, in the units of y; one axis if there is one target, one more for several
+            quantiles. With ``output="sequence"`` a target for every time step: an array (n_samples,
+            n_timesteps) or (n_samples, n_timesteps, n_outputs), or a list of arrays if X is one.
 
         Raises
         ------
@@ -236,27 +381,6 @@ class GRURegressor(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[m
         ValueError
             Another number of features than at fit, NaN or infinity.
         """
-        raw = self._raw_predict(X)
-        return raw[:, 0] if raw.shape[1] == 1 else raw
-
-    def _encode_targets(self, y: Any, *, reset: bool) -> NDArray[Any]:
-        targets = check_real_targets(self, y, dtype=self.dtype)
-        if not reset and targets.shape[1] != self.n_outputs_:
-            raise ValueError(f"y has {targets.shape[1]} outputs, but the fit before had {self.n_outputs_}")
-        return targets
-
-    def _target_scaling(self, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> Standard:
-        if not self.standardize:
-            return identity(y.shape[1])
-        return standard(y, sample_weight, name="y", answers_in=self.dtype)
-
-    def _validation_score(
-        self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None
-    ) -> float:
-        if not np.isfinite(raw).all():
-            return float("nan")
-        return float(r2_score(y.astype(np.float64), raw.astype(np.float64), sample_weight=sample_weight))
-
-    def _publish(self) -> None:
-        super()._publish()
-        self.n_outputs_ = self._architecture["output_size"]
+        answers, layout = self._answers(X)
+        answers = self._unpacked(answers)
+        return answers if layout is None else layout.split(answers)

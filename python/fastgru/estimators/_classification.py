@@ -1,0 +1,247 @@
+"""What the classifier trains on: labels as numbers and back, class weights, heads, model files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_expit, log_softmax
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import Tags, compute_class_weight, compute_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+
+from fastgru.estimators._base import BaseGRU
+from fastgru.estimators._labels import (
+    check_labels,
+    classes_from_json,
+    classes_of,
+    classes_to_json,
+    encode_labels,
+)
+from fastgru.estimators._network import Head
+from fastgru.estimators._params import CLASSIFIER_CONSTRAINTS
+from fastgru.estimators._samples import Samples
+from fastgru.estimators._scaling import Standard, identity
+from fastgru.estimators._steps import StepLayout
+from fastgru.estimators._validation import check_weights
+
+
+class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-learn has no types
+    """The inside of `GRUClassifier`."""
+
+    _parameter_constraints = CLASSIFIER_CONSTRAINTS
+    _first_classes: NDArray[Any] | None = None  # what partial_fit was told that labels there are
+    class_weight: dict[Any, float] | list[dict[int, float]] | str | None
+    classes_: NDArray[Any]
+    multilabel_: bool
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _encode_targets(self, y: Any, *, reset: bool) -> NDArray[Any]:
+        labels, multilabel = check_labels(self, y)
+        if reset:
+            self.multilabel_ = multilabel
+            given = None if multilabel else self._first_classes
+            self.classes_ = classes_of(labels, multilabel=multilabel) if given is None else given
+        if multilabel != self.multilabel_ or (multilabel and labels.shape[1] != len(self.classes_)):
+            raise ValueError(
+                f"y of shape {labels.shape} does not fit the first call, which had {len(self.classes_)} "
+                + ("columns of 0 and 1" if self.multilabel_ else "classes, one label per sample")
+            )
+        if multilabel:
+            return labels.astype(np.float64)
+        if self.output == "sequence" and len(self.classes_) < 2:
+            raise ValueError(
+                f"y has one class alone, {self.classes_[0]!r}: nothing to tell apart at any step"
+            )
+        return encode_labels(labels, self.classes_).astype(np.float64)[:, np.newaxis]
+
+    def _step_class_weight(self, targets: NDArray[Any]) -> NDArray[np.float64] | None:
+        if self.class_weight is None:
+            return None
+        if self.multilabel_:
+            raise ValueError("class_weight is not possible for several labels at every step")
+        labels = self.classes_[targets[:, 0].astype(np.int64)]
+        present = np.unique(labels)
+        weight = np.ones(len(self.classes_))
+        weight[encode_labels(present, self.classes_)] = compute_class_weight(
+            self.class_weight, classes=present, y=labels
+        )
+        if np.any(weight < 0):
+            raise ValueError(f"class_weight must not be negative, got {self.class_weight!r}")
+        return weight
+
+    def _all_weights(self, sample_weight: Any, targets: NDArray[Any], X: Any) -> NDArray[np.float64] | None:
+        if self.class_weight is None or self.output == "sequence":
+            return check_weights(sample_weight, X)
+        if len(targets) != len(X):
+            return None  # refused by the caller, by name
+        labels = (
+            targets.astype(np.int64) if self.multilabel_ else self.classes_[targets[:, 0].astype(np.int64)]
+        )
+        factor = compute_sample_weight(self.class_weight, labels)
+        given = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if np.any(factor < 0):
+            raise ValueError(f"class_weight must not be negative, got {self.class_weight!r}")
+        check_weights(given, X)
+        return check_weights(given * factor, X)
+
+    def _head(self, samples: Samples) -> Head:
+        return self._head_of_classes()
+
+    def _head_of_classes(self, *, sequence: bool | None = None) -> Head:
+        sequence = self.output == "sequence" if sequence is None else sequence
+        several = not self.multilabel_ and (len(self.classes_) > 2 or sequence)
+        return {
+            "output_size": len(self.classes_) if several or self.multilabel_ else 1,
+            "loss": "cross_entropy" if several else "binary_cross_entropy",
+            "huber_delta": 1.0,
+            "quantiles": [],
+        }
+
+    def _target_scaling(self, samples: Samples) -> Standard:
+        return identity(self._head_of_classes()["output_size"])
+
+    def _codes(self, scores: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the places in `classes_`, or the table of 0 and 1, that scores stand for."""
+        if self.multilabel_:
+            return np.asarray(scores > 0, dtype=np.int64)
+        if scores.shape[1] > 1:
+            return np.asarray(scores.argmax(axis=1), dtype=np.int64)
+        return np.asarray((scores[:, 0] > 0) & (len(self.classes_) > 1), dtype=np.int64)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class, or of each label on its own.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, as in :meth:`predict`.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`. Rows sum to 1, but for several labels, whose columns stand for
+            themselves.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As in :meth:`predict`.
+        """
+        p, layout = self._answers(X)
+        if not self.multilabel_ and p.shape[1] == 1:
+            p = np.hstack([1.0 - p, p]) if len(self.classes_) == 2 else np.ones_like(p)
+        return self._shaped(p, layout)
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Return the logarithm of :meth:`predict_proba`, without its loss of tiny probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, as in :meth:`predict`.
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As in :meth:`predict`.
+        """
+        scores, layout = self._answers(X, raw=True)
+        if self.multilabel_:
+            log_p = log_expit(scores)
+        elif scores.shape[1] > 1:
+            log_p = log_softmax(scores, axis=1)
+        elif len(self.classes_) == 1:
+            log_p = np.zeros_like(scores)
+        else:
+            log_p = np.hstack([log_expit(-scores), log_expit(scores)])
+        return self._shaped(log_p, layout)
+
+    def decision_function(self, X: Any) -> Any:
+        """Return the scores behind the probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, as in :meth:`predict`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            With two classes one score, above 0 where ``classes_[1]`` is predicted; else one per class, or per
+            label.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As in :meth:`predict`.
+        """
+        scores, layout = self._answers(X, raw=True)
+        if not self.multilabel_ and scores.shape[1] == 2:
+            scores = np.diff(scores, axis=1)
+        if not self.multilabel_ and scores.shape[1] == 1:
+            scores = scores[:, 0]
+        return self._shaped(scores, layout)
+
+    def _shaped(self, rows: NDArray[Any], layout: StepLayout | None) -> Any:
+        return rows if layout is None else layout.split(rows)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy: the share of samples, or of time steps, whose class is predicted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, as in :meth:`predict`.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), or one per time step
+            The true classes, as in :meth:`fit`. Of several labels all must be right.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each sample counts.
+
+        Returns
+        -------
+        score : float
+            Between 0 and 1.
+        """
+        scores, layout = self._answers(X, raw=True)
+        predicted = self._decode(scores)
+        if layout is not None:
+            check_consistent_length(layout.lengths, y)
+            y = layout.join(y)
+            sample_weight = layout.repeat(check_weights(sample_weight, layout.lengths))
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+
+    def _decode(self, scores: NDArray[Any]) -> NDArray[Any]:
+        codes = self._codes(scores)
+        return codes if self.multilabel_ else np.asarray(self.classes_[codes])
+
+    def _validation_score(
+        self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None
+    ) -> float:
+        if not np.isfinite(raw).all():
+            return float("nan")
+        wanted = y.astype(np.int64) if self.multilabel_ else y[:, 0].astype(np.int64)
+        return float(accuracy_score(wanted, self._codes(raw), sample_weight=sample_weight))
+
+    def _fitted_config(self) -> dict[str, Any]:
+        return {"classes": classes_to_json(self.classes_), "multilabel": self.multilabel_}
+
+    def _restore_fitted(self, fitted: dict[str, Any]) -> None:
+        self.classes_ = classes_from_json(fitted["classes"])
+        if not isinstance(fitted["multilabel"], bool):
+            raise ValueError(f"multilabel must be true or false, got {fitted['multilabel']!r}")
+        self.multilabel_ = fitted["multilabel"]
+        wanted = self._head_of_classes(sequence=self._architecture["sequence"])
+        if any(self._architecture[name] != wanted[name] for name in ("output_size", "loss")):
+            raise ValueError("classes do not fit the network's outputs")

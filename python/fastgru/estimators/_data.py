@@ -1,0 +1,86 @@
+"""What goes into an estimator and comes out of it: checked, encoded samples; answers and their sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
+
+from fastgru.estimators._network import Architecture, Network
+from fastgru.estimators._samples import Samples
+from fastgru.estimators._sequence_list import SequenceList
+from fastgru.estimators._steps import StepLayout
+from fastgru.estimators._tokens import check_tokens
+from fastgru.estimators._validation import as_sequences, check_features, check_sequences, thread_count
+
+
+class DataMixin:
+    """The side of an estimator that faces its data."""
+
+    _network: Network
+    _architecture: Architecture
+    embedding_dim: int | None
+    missing: str
+    output: str
+    dtype: str
+    n_jobs: int | None
+
+    def _check_X(self, X: Any, *, tokens: bool, missing: bool, dtype: str) -> NDArray[Any] | SequenceList:
+        """Return `X` as the core takes it."""
+        if tokens:
+            fitted = self.__dict__.get("_architecture")
+            every_step = fitted["sequence"] if fitted is not None and hasattr(self, "_network") else False
+            return check_tokens(self, X, every_step=every_step or self.output == "sequence")
+        return check_sequences(self, X, dtype=dtype, allow_nan=missing)
+
+    def _check_samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
+        """Check and encode what ``fit`` was given; with `reset` the estimator is fitted no more."""
+        estimator: Any = self  # what y means is said further up
+        array = self._check_X(
+            X, tokens=self.embedding_dim is not None, missing=self.missing == "mask", dtype=self.dtype
+        )
+        class_weight = None
+        if self.output == "sequence" and y is not None:
+            check_consistent_length(array, y)
+            layout = StepLayout.of(array)
+            flat = estimator._encode_targets(layout.join(y), reset=reset)
+            class_weight = estimator._step_class_weight(flat)
+            targets = layout.split(flat)
+        else:
+            targets = estimator._encode_targets(y, reset=reset)
+        check_consistent_length(array, targets)
+        weight = estimator._all_weights(sample_weight, targets, array)
+        check_features(self, X, array, reset=reset)
+        if reset:  # from here on the old network fits neither the data's shape nor a failed training
+            self.__dict__.pop("_network", None)
+        return Samples(as_sequences(array), targets, weight, None, class_weight).without_zero_weights()
+
+    def _checked_like_fit(self, X: Any) -> NDArray[Any] | SequenceList:
+        """Return `X` as the core takes it, once it fits what the estimator was fitted with."""
+        fitted = self._architecture
+        tokens, missing = fitted["vocabulary_size"] > 0, fitted["missing_mask"]
+        array = self._check_X(X, tokens=tokens, missing=missing, dtype=fitted["dtype"])
+        check_features(self, X, array, reset=False)
+        return as_sequences(array)
+
+    def _answers(self, X: Any, *, raw: bool = False) -> tuple[NDArray[np.float64], StepLayout | None]:
+        """Return the network's answers, a row each, and how they belong to sequences (None: a row each).
+
+        `raw`: scores instead of probabilities.
+        """
+        check_is_fitted(self)
+        array = self._checked_like_fit(X)
+        answers = self._network.predict(array, raw=raw, num_threads=thread_count(self.n_jobs))
+        layout = StepLayout.of(array) if self._architecture["sequence"] else None
+        answers = answers.reshape(-1, answers.shape[-1])
+        if not np.isfinite(answers).all():
+            row = int(np.flatnonzero(~np.isfinite(answers).all(axis=1))[0])
+            if layout is not None:
+                row = int(np.searchsorted(np.cumsum(layout.lengths), row, side="right"))
+            raise ValueError(
+                f"X[{row}] lies so far from the data of fit that its answer leaves {answers.dtype}"
+            )
+        return np.asarray(answers, dtype=np.float64), layout

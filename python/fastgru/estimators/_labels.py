@@ -1,0 +1,112 @@
+"""Class labels: which there are, as numbers for the network and back, and in model files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+
+
+def check_labels(estimator: BaseEstimator, y: Any) -> tuple[NDArray[Any], bool]:
+    """Return `y` as labels (n_samples,), or as a 0/1 table (n_samples, n_labels), and whether it is one.
+
+    A column vector becomes labels, with the usual warning.
+
+    Raises
+    ------
+    ValueError
+        No `y`, NaN, wrong rank, or values that are no classes: real numbers, or a table of many classes.
+    """
+    if y is None:
+        raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None")
+    if scipy.sparse.issparse(y):
+        y = y.toarray()
+    labels = check_array(
+        y, dtype=None, ensure_2d=False, ensure_min_samples=0, estimator=estimator, input_name="y"
+    )
+    if labels.ndim not in (1, 2) or labels.size == 0:
+        raise ValueError(f"y should be of shape (n_samples,) or (n_samples, n_labels), got {labels.shape}")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = column_or_1d(labels, warn=True)
+    check_classification_targets(labels)
+    kind = type_of_target(labels, input_name="y")
+    if kind == "multiclass-multioutput":
+        raise ValueError(
+            "y is a table of several classes a column (multiclass-multioutput): fit one estimator per "
+            "column; several labels at once are a table of 0 and 1"
+        )
+    return labels, kind == "multilabel-indicator"
+
+
+def classes_of(labels: NDArray[Any], *, multilabel: bool) -> NDArray[Any]:
+    """Return the sorted classes, or the column numbers of a table."""
+    return np.arange(labels.shape[1]) if multilabel else np.asarray(unique_labels(labels))
+
+
+def encode_labels(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the place of every label in the sorted `classes`.
+
+    Raises
+    ------
+    ValueError
+        A label that is none of them.
+    """
+    try:
+        places = np.searchsorted(classes, labels)
+        known = classes[np.minimum(places, len(classes) - 1)] == labels
+    except TypeError:  # numbers against texts
+        known = np.zeros(len(labels), dtype=bool)
+    if not np.all(known):
+        unseen = sorted({str(label) for label in labels[~np.asarray(known)]})
+        known_ones = ", ".join(str(label) for label in classes[:10])
+        raise ValueError(
+            f"y has the labels {', '.join(unseen[:5])}{', …' if len(unseen) > 5 else ''}, which the first "
+            f"call did not have; its classes are {known_ones}"
+        )
+    return np.asarray(places, dtype=np.int64)
+
+
+def classes_to_json(classes: NDArray[Any]) -> dict[str, Any]:
+    """Return the classes as a model file holds them.
+
+    Raises
+    ------
+    ValueError
+        They are neither numbers nor texts.
+    """
+    kind = classes.dtype.kind
+    if kind == "O":
+        if not all(isinstance(label, str) for label in classes):
+            raise ValueError("classes_ cannot be written to a model file: they are neither numbers nor texts")
+        return {"dtype": "object", "values": list(classes)}
+    if kind not in "biufU":
+        raise ValueError(f"classes_ of dtype {classes.dtype} cannot be written to a model file")
+    return {"dtype": classes.dtype.str, "values": classes.tolist()}
+
+
+def classes_from_json(saved: Any) -> NDArray[Any]:
+    """Undo `classes_to_json`; nothing in a file is trusted to be right.
+
+    Raises
+    ------
+    ValueError
+        It is not what `classes_to_json` returns, or the classes do not rise.
+    """
+    if not isinstance(saved, dict) or set(saved) != {"dtype", "values"}:
+        raise ValueError(f"classes must have dtype and values, got {saved!r}")
+    values = saved["values"]
+    if not isinstance(values, list) or not values:
+        raise ValueError(f"classes must be a list, got {values!r}")
+    kinds = {bool: "b", int: "iu", float: "f", str: "UO"}
+    dtype = np.dtype(object if saved["dtype"] == "object" else str(saved["dtype"]))
+    if any(dtype.kind not in kinds.get(type(value), "") for value in values):
+        raise ValueError(f"classes are not of dtype {saved['dtype']!r}")
+    classes = np.array(values, dtype=dtype)
+    if not np.all(classes[:-1] < classes[1:]) or classes.tolist() != values:
+        raise ValueError("classes must rise")
+    return classes

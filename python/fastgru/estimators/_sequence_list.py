@@ -1,0 +1,145 @@
+"""Lists of sequences of unlike length: recognising them, checking them, reading them where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+
+# One array (n_timesteps_i, n_features) per sample, all float32 or all float64.
+SequenceList: TypeAlias = list[NDArray[Any]]
+
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_BLOCK_VALUES = 1 << 16  # values looked at together: within the caches
+
+
+def is_sequence_list(X: Any) -> bool:
+    """Tell whether `X` is a list, a tuple or an object array of arrays.
+
+    A nested list of numbers is none: it is a table, as everywhere in scikit-learn.
+    """
+    if isinstance(X, np.ndarray) and (X.dtype != object or X.ndim != 1):
+        return False
+    return isinstance(X, (list, tuple, np.ndarray)) and any(_is_array(part) for part in X)
+
+
+def check_sequence_list(
+    estimator: BaseEstimator, X: Any, *, dtype: str, allow_nan: bool = False
+) -> SequenceList:
+    """Return the sequences as finite arrays (n_timesteps_i, n_features) of one dtype, views where possible.
+
+    Raises
+    ------
+    TypeError
+        A sequence is sparse or holds objects that are not numbers.
+    ValueError
+        A sequence has another rank, no time steps, other features than the first, text, complex numbers, NaN,
+        or values beyond the range of `dtype`. The message names it: ``X[3]``.
+    """
+    parts = [_as_numbers(part, i, estimator) for i, part in enumerate(X)]
+    rank, n_features = parts[0].ndim, parts[0].shape[1:]
+    for i, part in enumerate(parts):
+        shape = part.shape
+        if part.ndim == rank and shape[1:] == n_features and part.size and rank < 3:
+            continue
+        if part.ndim not in (1, 2) or part.size == 0:
+            raise ValueError(
+                f"X[{i}] has shape {shape}: in a list, each sequence is (n_timesteps,) or (n_timesteps, "
+                "n_features), with at least one time step and one feature"
+            )
+        raise ValueError(
+            f"X[{i}] has shape {shape} and X[0] has {parts[0].shape}: the sequences of a list differ in "
+            "their number of time steps only"
+        )
+    dtypes = {part.dtype for part in parts}
+    narrow = all(np.can_cast(each, np.float32) for each in dtypes)
+    kept_in = np.dtype(np.float32 if narrow else np.float64)
+    if dtypes != {kept_in}:
+        with np.errstate(
+            over="ignore"
+        ):  # what leaves the range becomes infinite and is refused by name below
+            parts = [part.astype(kept_in, copy=False) for part in parts]
+    sequences = [part if part.ndim == 2 and part.flags.c_contiguous else _columns(part) for part in parts]
+    _check_finite(sequences, dtype, estimator, allow_nan=allow_nan)
+    return sequences
+
+
+def blocks_of_steps(
+    sequences: SequenceList, rows: NDArray[Any] | None = None
+) -> Iterator[tuple[NDArray[Any], list[int]]]:
+    """Yield the time steps of the `rows` (None: all), one after the other: blocks (n_steps, n_features).
+
+    Beside each block: how many steps each of its sequences has, in the order of `rows`.
+    """
+    chosen = sequences if rows is None else [sequences[row] for row in rows]
+    lengths = [len(part) for part in chosen]
+    ends = np.cumsum(lengths)
+    most = max(1, _BLOCK_VALUES // chosen[0].shape[1])
+    first = 0
+    while first < len(chosen):
+        before = ends[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, before + most, side="right")))
+        yield np.concatenate(chosen[first:last]), lengths[first:last]
+        first = last
+
+
+def _is_array(part: Any) -> bool:
+    return hasattr(part, "__array__") and len(getattr(part, "shape", ())) > 0
+
+
+def _as_numbers(part: Any, i: int, estimator: BaseEstimator) -> NDArray[Any]:
+    # Arrays of floats, nearly all there are, need none of scikit-learn's conversions.
+    if type(part) is np.ndarray and (part.dtype is _FLOAT32 or part.dtype is _FLOAT64):
+        return part
+    name = f"X[{i}]"
+    try:
+        array = check_array(
+            part,
+            dtype="numeric",
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_all_finite=False,
+            ensure_min_samples=0,
+            estimator=estimator,
+            input_name=name,
+        )
+    except (TypeError, ValueError) as error:
+        if name in str(error):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    return np.asarray(array)
+
+
+def _columns(part: NDArray[Any]) -> NDArray[Any]:
+    part = part[:, np.newaxis] if part.ndim == 1 else part
+    usable = part.strides[1] == part.itemsize or part.shape[1] == 1
+    return part if usable else np.ascontiguousarray(part)
+
+
+def _check_finite(
+    sequences: SequenceList, computed_in: str, estimator: BaseEstimator, *, allow_nan: bool
+) -> None:
+    limit = float(np.finfo(computed_in).max)
+    most, least = (np.fmax.reduce, np.fmin.reduce) if allow_nan else (np.max, np.min)
+    first = 0
+    for block, lengths in blocks_of_steps(sequences):
+        if not (most(block, axis=None) <= limit and least(block, axis=None) >= -limit):  # NaN compares false
+            for i in range(first, first + len(lengths)):
+                _check_one(sequences[i], i, limit, computed_in, estimator, allow_nan=allow_nan)
+        first += len(lengths)
+
+
+def _check_one(
+    part: NDArray[Any], i: int, limit: float, computed_in: str, estimator: BaseEstimator, *, allow_nan: bool
+) -> None:
+    finite: Any = "allow-nan" if allow_nan else True
+    check_array(part, dtype=None, ensure_all_finite=finite, estimator=estimator, input_name=f"X[{i}]")
+    if np.fmax.reduce(part, axis=None) > limit or np.fmin.reduce(part, axis=None) < -limit:
+        raise ValueError(f"Input X[{i}] contains a value too large for dtype('{computed_in}').")

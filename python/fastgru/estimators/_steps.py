@@ -1,0 +1,73 @@
+"""Answers at every time step: targets of sequences laid end to end, and answers put back into sequences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgru.estimators._sequence_list import SequenceList
+
+
+@dataclass(frozen=True)
+class StepLayout:
+    """How many steps the sequences of an X have: (n_samples, n_timesteps) of an array, or a length each."""
+
+    shape: tuple[int, int] | None
+    lengths: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, X: NDArray[Any] | SequenceList) -> StepLayout:
+        """Return the layout of a checked `X`."""
+        if isinstance(X, list):
+            return cls(None, np.array([len(sequence) for sequence in X], dtype=np.int64))
+        return cls((X.shape[0], X.shape[1]), np.full(X.shape[0], X.shape[1], dtype=np.int64))
+
+    def split(self, flat: NDArray[Any]) -> Any:
+        """Return (all steps, ...) as an array (n_samples, n_timesteps, ...), or as a list of arrays."""
+        if self.shape is not None:
+            return flat.reshape(*self.shape, *flat.shape[1:])
+        return np.split(flat, np.cumsum(self.lengths)[:-1])
+
+    def join(self, y: Any) -> NDArray[Any]:
+        """Return the targets of all steps, one sequence after the other: (all steps,) or (all steps, k).
+
+        Raises
+        ------
+        ValueError
+            `y` has other steps than X, or its sequences differ in their number of outputs.
+        """
+        if self.shape is not None and not isinstance(y, (list, tuple)):
+            array = np.asarray(y)
+            if array.dtype != object or array.ndim > 1:
+                if array.ndim not in (2, 3) or array.shape[:2] != self.shape:
+                    raise ValueError(
+                        f"y should be of shape {self.shape} or {(*self.shape, 'n_outputs')}, a target for "
+                        f"every step of X, got {array.shape}"
+                    )
+                return _column(array.reshape(-1, *array.shape[2:]))
+        parts = [np.asarray(part) for part in y]
+        for i, (part, length) in enumerate(zip(parts, self.lengths, strict=True)):
+            if part.ndim not in (1, 2) or len(part) != length:
+                raise ValueError(
+                    f"y[{i}] should be of shape ({length},) or ({length}, n_outputs), a target for every "
+                    f"step of X[{i}], got {part.shape}"
+                )
+            if part.shape[1:] != parts[0].shape[1:]:
+                raise ValueError(f"y[{i}] has shape {part.shape}, but y[0] has {parts[0].shape}")
+        return _column(np.concatenate(parts))
+
+    def repeat(self, weight: NDArray[Any] | None) -> NDArray[Any] | None:
+        """Return the weight of every step from that of every sequence."""
+        return None if weight is None else np.repeat(weight, self.lengths)
+
+
+def end_to_end(values: NDArray[Any] | SequenceList) -> NDArray[Any]:
+    """Return (n_samples, n_timesteps, k), or a list of (n_timesteps_i, k), as (all steps, k)."""
+    return np.concatenate(values) if isinstance(values, list) else values.reshape(-1, values.shape[-1])
+
+
+def _column(flat: NDArray[Any]) -> NDArray[Any]:
+    return flat[:, 0] if flat.ndim == 2 and flat.shape[1] == 1 else flat

@@ -1,0 +1,398 @@
+"""The GRU as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.base import _fit_context
+
+from fastgru.estimators._classification import Classification
+
+__all__ = ["GRUClassifier"]
+
+_Self = TypeVar("_Self", bound="GRUClassifier")
+
+
+class GRUClassifier(Classification):
+    """Classification of sequences with a gated recurrent unit (GRU), trained on the CPU.
+
+    The GRU reads a sample's time steps in order; a dense layer turns its last state into one score per class.
+    Trained on the cross entropy with mini-batches, as :class:`sklearn.neural_network.MLPClassifier` is, whose
+    parameters and attributes carry the same names here. Two classes share one score (logistic loss), several
+    have a softmax, and a 0/1 table of labels (multi-label) has one logistic score per column.
+
+    Parameters
+    ----------
+    hidden_size : int, default=64
+        Units of each layer and direction.
+    num_layers : int, default=1
+        GRU layers on top of each other.
+    bidirectional : bool, default=False
+        Read each sample backwards, too. Such an estimator cannot :meth:`stream`.
+    embedding_dim : int or None, default=None
+        X holds tokens, integers from 1 on, for each of which so many numbers are learnt; None: numbers.
+        Id 0 is padding: where rows of an array begin or end with it, it is left out. Id 1 is the unknown
+        token, as which every id is read that the first ``fit`` could not know.
+    vocabulary_size : int or None, default=None
+        With `embedding_dim`: ids are below it. None: those of the first ``fit``.
+    output : {"last", "sequence"}, default="last"
+        One answer per sequence, or one per time step (many-to-many): y and predictions are then arrays
+        (n_samples, n_timesteps) or (n_samples, n_timesteps, n_labels), or lists of arrays like X.
+    pooling : {"last", "mean", "max"}, default="last"
+        What the dense layer reads with ``output="last"``: the last state, or the mean or the largest value of
+        each unit over the time steps.
+    dropout : float in [0, 1), default=0.0
+        In training, the share of every layer's outputs set to zero, between layers and before the dense
+        layer.
+    input_dropout : float in [0, 1), default=0.0
+        In training, the share of the values that the first layer reads set to zero, anew at every step.
+    recurrent_dropout : float in [0, 1), default=0.0
+        In training, the share of the recurrent weights set to zero, anew for every mini-batch (DropConnect,
+        as in Merity et al., 2017).
+    reset_after : bool, default=True
+        Apply the reset gate after the recurrent product (PyTorch, cuDNN, Keras' default); False: before it
+        (Cho et al., 2014).
+    solver : {"adam", "sgd"}, default="adam"
+        Adam (Kingma & Ba, 2014), or stochastic gradient descent with momentum.
+    alpha : float, default=0.0
+        L2 penalty: ``alpha * w`` is added to the gradient of every weight matrix (not of biases).
+    class_weight : dict, "balanced" or None, default=None
+        How much each class counts, ``{label: weight}``; "balanced": n_samples / (n_classes * count). It
+        multiplies `sample_weight`. Several labels per sample: the product over them, or a list of dicts.
+    batch_size : int, default=32
+        Samples per step of the solver, at most all.
+    learning_rate : {"constant", "cosine", "plateau"}, default="constant"
+        How the step size goes on in ``fit``: cosine: along half a cosine to zero at `max_iter`; plateau: a
+        fifth of what it was each time training would stop for want of improvement, until below 1e-6.
+    learning_rate_init : float, default=0.005
+        The step size.
+    max_iter : int, default=200
+        Epochs at most: how often each sample is used.
+    shuffle : bool, default=True
+        Put the samples in a new order each epoch. Sequences of unlike length then share a mini-batch with
+        their like.
+    random_state : int, RandomState instance or None, default=None
+        Decides the initial weights, the order of samples, dropout and the validation split. An int gives the
+        same bits at every fit, at any number of threads.
+    tol : float, default=1e-4
+        An epoch counts as an improvement when it lowers the training loss, or with `early_stopping` raises
+        the validation score, by at least this much.
+    verbose : bool or int, default=False
+        Show a progress bar if tqdm is installed, else a line per epoch.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the weights, the optimiser's state and the scaling of the fit before:
+        ``max_iter=5`` twice is ``max_iter=10`` once, to the bit (without `early_stopping`).
+    momentum : float in [0, 1), default=0.9
+        For ``solver="sgd"``.
+    nesterovs_momentum : bool, default=True
+        For ``solver="sgd"`` with momentum.
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the samples, stop when the score on them no longer improves, and
+        keep the weights of the best epoch.
+    validation_fraction : float in (0, 1), default=0.1
+        The share held out, drawn at random. For overlapping windows of one series, the held-out ones resemble
+        their neighbours and the score flatters.
+    beta_1, beta_2 : float in [0, 1), default=0.9, 0.999
+        Decay of Adam's first and second moments.
+    epsilon : float, default=1e-8
+        For Adam, against division by zero.
+    n_iter_no_change : int or inf, default=10
+        Training stops after more than this many epochs in a row without improvement.
+    clip_norm : float or None, default=1.0
+        The gradient of a step is scaled down to this norm where it is longer. None: never.
+    bptt : int or None, default=None
+        Truncated backpropagation: gradients go back through so many time steps at most, and memory with them.
+        One answer per sequence then learns from its last steps; answers at every step from the steps of their
+        own stretch. States are carried on all the same. Not with two directions or `pooling`.
+    standardize : bool, default=True
+        Subtract from every feature its mean and divide by its standard deviation (weighted by
+        `sample_weight`, over samples and time steps), inside. Taken from the first ``fit`` or
+        ``partial_fit``. Constant features are safe. Unscaled input is what makes a GRU fail in practice: turn
+        it off only for data that is scaled already.
+    missing : {"error", "mask"}, default="error"
+        NaN in X: refused; or a value that is missing: the network reads the mean in its place, and for every
+        feature whether it was there.
+    callbacks : callable, list of callables or None, default=None
+        Called after each epoch of ``fit`` with a dict of `epoch`, `loss`, `validation_score` and
+        `learning_rate`; training stops where one returns True.
+    dtype : {"float32", "float64"}, default="float32"
+        What is computed in. float64 is much slower and meant for checks.
+    n_jobs : int or None, default=None
+        Threads for training and prediction; -1: all cores. None: ``fastgru.set_num_threads``, else the
+        environment's OMP_NUM_THREADS, else all cores. Results do not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; with several labels per sample, the column numbers.
+    multilabel_ : bool
+        Whether y was a table of 0 and 1.
+    n_features_in_ : int
+        Time steps of an X of shape (n_samples, n_timesteps), features of an X of shape (n_samples,
+        n_timesteps, n_features).
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, where X was a frame whose column names are all texts.
+    n_iter_ : int
+        Epochs run by the last call.
+    loss_ : float
+        Training loss of the last epoch: the mean cross entropy.
+    loss_curve_ : list of float
+        Training loss of every epoch.
+    best_loss_ : float or None
+        The least of `loss_curve_`; None with early stopping.
+    validation_scores_ : list of float or None
+        With early stopping, the accuracy on the held-out samples after each epoch.
+    best_validation_score_ : float or None
+        The highest of `validation_scores_`.
+
+    See Also
+    --------
+    GRURegressor : The same for targets that are numbers, with the notes on training.
+    fastgru.make_windows : Samples from one long series.
+
+    References
+    ----------
+    K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
+    Translation", 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgru import GRUClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 12)).cumsum(axis=1)
+    >>> y = np.where(X[:, -1] > X.mean(axis=1), "up", "down")
+    >>> est = GRUClassifier(hidden_size=16, max_iter=40, random_state=0).fit(X[:200], y[:200])
+    >>> est.classes_
+    array(['down', 'up'], dtype='<U4')
+    >>> est.score(X[200:], y[200:]) > 0.9
+    True
+    >>> est.predict_proba(X[200:]).shape
+    (100, 2)
+
+    Texts as tokens (1: unknown, 0: padding):
+
+    >>> words = {"good": 2, "bad": 3, "not": 4, "film": 5}
+    >>> texts = ["good film", "bad film", "not bad", "not good film", "film not bad", "not good"]
+    >>> X = [np.array([words.get(word, 1) for word in text.split()]) for text in texts]
+    >>> est = GRUClassifier(embedding_dim=8, hidden_size=16, random_state=0)
+    >>> est = est.fit(X, ["pos", "neg", "pos", "neg", "pos", "neg"])
+    >>> est.predict([[2, 5, 0], [4, 2, 5]])
+    array(['pos', 'neg'], dtype='<U3')
+
+    A label for every step of sequences of unlike length:
+
+    >>> X = [rng.normal(size=rng.integers(5, 15)) for _ in range(100)]
+    >>> y = [np.where(sequence.cumsum() > 0, "above", "below") for sequence in X]
+    >>> est = GRUClassifier(hidden_size=16, max_iter=40, output="sequence", random_state=0).fit(X, y)
+    >>> len(est.predict(X[:7])), est.predict(X[:7])[0].shape == X[0].shape
+    (7, True)
+    >>> est.score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        *,
+        class_weight: dict[Any, float] | list[dict[int, float]] | str | None = None,
+        bidirectional: bool = False,
+        embedding_dim: int | None = None,
+        vocabulary_size: int | None = None,
+        output: str = "last",
+        pooling: str = "last",
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        reset_after: bool = True,
+        solver: str = "adam",
+        alpha: float = 0.0,
+        batch_size: int = 32,
+        learning_rate: str = "constant",
+        learning_rate_init: float = 5e-3,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        clip_norm: float | None = 1.0,
+        bptt: int | None = None,
+        standardize: bool = True,
+        missing: str = "error",
+        callbacks: Callable[..., Any] | list[Callable[..., Any]] | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            embedding_dim=embedding_dim,
+            vocabulary_size=vocabulary_size,
+            output=output,
+            pooling=pooling,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            reset_after=reset_after,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            clip_norm=clip_norm,
+            bptt=bptt,
+            standardize=standardize,
+            missing=missing,
+            callbacks=callbacks,
+            dtype=dtype,
+            n_jobs=n_jobs,
+        )
+        self.class_weight = class_weight
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    def fit(self: _Self, X: Any, y: Any, sample_weight: Any = None) -> _Self:
+        """Train on sequences and their classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, of one variable or several. Finite real numbers; arrays of float32 and float64,
+            memory-mapped ones too, are read where they lie, whatever their strides. Sequences of unlike
+            length are a list (or a tuple, or an array of objects) of arrays (n_timesteps_i, n_features) or
+            (n_timesteps_i,); nothing is padded, and mini-batches are put together from sequences of about
+            the same length. A nested list of numbers is a table. With `embedding_dim`: tokens, (n_samples,
+            n_tokens) or a list of (n_tokens_i,).
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            One label per sample, numbers or texts; or a table of 0 and 1, a column per label. With
+            ``output="sequence"`` one label per time step.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each sample counts in the standardization and the loss, not negative; samples of weight
+            zero are left out. Only ratios matter.
+
+        Returns
+        -------
+        self : GRUClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            Bad parameters, shapes, NaN or infinity; labels that are no classes, or, with `warm_start`, were
+            not there before; or training diverged.
+        TypeError
+            Sparse X, or objects that are not numbers.
+
+        Warns
+        -----
+        ConvergenceWarning
+            `max_iter` was reached while training still improved.
+        UserWarning
+            Ctrl-C.
+        """
+        self._first_classes = None
+        self._fit(X, y, sample_weight, incremental=False)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    def partial_fit(self: _Self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> _Self:
+        """Train for one epoch on the given samples, going on from what is there.
+
+        The first call decides the number of features, the classes and the standardization, which stay.
+        `max_iter`, `tol` and `n_iter_no_change` play no part; `early_stopping` and
+        ``class_weight="balanced"`` are not possible.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, as in :meth:`fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            The labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that any call will have; in the first call, where they cannot be known from y.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in :meth:`fit`; ratios count within a call.
+
+        Returns
+        -------
+        self : GRUClassifier
+            The estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in :meth:`fit`; other classes in a later call; ``early_stopping=True``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastgru import GRUClassifier
+        >>> X = np.random.default_rng(0).normal(size=(100, 10))
+        >>> y = X[:, -1] > 0
+        >>> est = GRUClassifier(hidden_size=8, random_state=0)
+        >>> for _ in range(20):
+        ...     est = est.partial_fit(X, y, classes=[False, True])
+        >>> len(est.loss_curve_)
+        20
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not possible with partial_fit, which sees a part of the samples: "
+                "pass the weights as a dict"
+            )
+        self._first_classes = None if classes is None else np.unique(np.asarray(classes))
+        told = self._first_classes
+        if told is not None and hasattr(self, "_network") and not np.array_equal(told, self.classes_):
+            raise ValueError(f"classes={classes!r} differ from those of the first call: {self.classes_}")
+        self._fit(X, y, sample_weight, incremental=True)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Return the most probable class of each sequence; with several labels, those above one half.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, in the units of those that ``fit`` got.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Labels, or a table of 0 and 1. With ``output="sequence"`` one per time step: an array (n_samples,
+            n_timesteps), or a list of arrays if X is one; so it is with the other methods.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            As in :meth:`fit`, and where the features are not those of ``fit``.
+        """
+        scores, layout = self._answers(X, raw=True)
+        return self._shaped(self._decode(scores), layout)
