@@ -1,10 +1,22 @@
 # What the build looks for. Eigen, pybind11: required. OpenMP: taken when the compiler has it. doctest: tests only.
 
+# Targets that are found here are made known to a project around this one, which links to them through ours.
+macro(fastgru_find_global target)
+  set(FASTGRU_KNOWN OFF)
+  if(TARGET ${target})
+    set(FASTGRU_KNOWN ON)
+  endif()
+  find_package(${ARGN})
+  if(TARGET ${target} AND NOT FASTGRU_KNOWN)
+    set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL ON)
+  endif()
+endmacro()
+
 set(THREADS_PREFER_PTHREAD_FLAG ON)
-find_package(Threads REQUIRED)
+fastgru_find_global(Threads::Threads Threads REQUIRED)
 
 if(FASTGRU_OPENMP)
-  find_package(OpenMP COMPONENTS CXX QUIET)
+  fastgru_find_global(OpenMP::OpenMP_CXX OpenMP COMPONENTS CXX QUIET)
   if(NOT OpenMP_CXX_FOUND)
     message(STATUS "fastgru: the compiler has no OpenMP; the library will run on one thread")
   endif()
@@ -28,12 +40,12 @@ endif()
 
 # Eigen: no version is asked for, because Eigen 5 refuses a request for 3.x. The system's copy is taken if CMake
 # finds one, else that of the cmeel-eigen package, whose prefix is not on CMake's path.
-find_package(Eigen3 NO_MODULE QUIET)
+fastgru_find_global(Eigen3::Eigen Eigen3 NO_MODULE QUIET)
 if(NOT TARGET Eigen3::Eigen)
   if(Python_EXECUTABLE)
     execute_process(COMMAND "${Python_EXECUTABLE}" -m cmeel cmake
       OUTPUT_VARIABLE FASTGRU_CMEEL_PREFIX OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-    find_package(Eigen3 NO_MODULE QUIET PATHS ${FASTGRU_CMEEL_PREFIX})
+    fastgru_find_global(Eigen3::Eigen Eigen3 NO_MODULE QUIET PATHS ${FASTGRU_CMEEL_PREFIX})
   endif()
 endif()
 if(NOT TARGET Eigen3::Eigen)

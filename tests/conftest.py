@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 import fastgru
+from fastgru import _paths
 
 # No deadline: no test here is about how long an example takes. Derandomised: a run can be repeated.
 settings.register_profile("fastgru", deadline=None, derandomize=True, print_blob=True)
@@ -30,3 +34,20 @@ def pytest_report_header() -> list[str]:
 def repo() -> Path:
     """The root of the source tree these tests belong to."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def load_in_c() -> Callable[[Path], str]:
+    """A function that loads a model file in the C library: the error's message, or "" if it loads."""
+    name = {"win32": "fastgru.dll", "darwin": "libfastgru.dylib"}.get(sys.platform, "libfastgru.so")
+    library = ctypes.CDLL(str(_paths.cmake_dir().parents[1] / name))
+    library.fastgru_model_free.argtypes = [ctypes.c_void_p]
+
+    def load(path: Path) -> str:
+        handle, message = ctypes.c_void_p(), ctypes.create_string_buffer(512)
+        if library.fastgru_model_load(os.fsencode(path), ctypes.byref(handle), message) != 0:
+            return message.value.decode()
+        library.fastgru_model_free(handle)
+        return ""
+
+    return load

@@ -206,16 +206,22 @@ Status JsonReader::read_hex4(std::uint32_t* value) {
 Status JsonReader::read_unicode_escape(std::size_t* write) {
   std::uint32_t code = 0;
   FASTGRU_RETURN_IF_ERROR(read_hex4(&code));
-  if (code >= 0xDC00 && code <= 0xDFFF) return fail("low surrogate without its high one");
-  if (code >= 0xD800 && code <= 0xDBFF) {
+  const bool low_comes = position_ + 1 < size_ && text_[position_] == '\\' && text_[position_ + 1] == 'u';
+  if (code >= 0xDC00 && code <= 0xDFFF && !surrogates_) return fail("low surrogate without its high one");
+  if (code >= 0xD800 && code <= 0xDBFF && low_comes) {
+    const std::size_t before = position_;
     std::uint32_t low = 0;
-    if (current() != '\\') return fail("high surrogate without its low one");
-    ++position_;
-    if (current() != 'u') return fail("high surrogate without its low one");
-    ++position_;
+    position_ += 2;
     FASTGRU_RETURN_IF_ERROR(read_hex4(&low));
-    if (low < 0xDC00 || low > 0xDFFF) return fail("high surrogate without its low one");
-    code = ((code - 0xD800) << 10) + (low - 0xDC00) + 0x10000;
+    const bool pair = low >= 0xDC00 && low <= 0xDFFF;
+    if (!pair && !surrogates_) return fail("high surrogate without its low one");
+    if (pair) {
+      code = ((code - 0xD800) << 10) + (low - 0xDC00) + 0x10000;
+    } else {
+      position_ = before;  // an escape of its own
+    }
+  } else if (code >= 0xD800 && code <= 0xDBFF && !surrogates_) {
+    return fail("high surrogate without its low one");
   }
   encode_utf8(code, text_, write);  // never longer than the escape it replaces
   return {};

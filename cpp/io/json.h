@@ -35,7 +35,10 @@ class JsonReader {
 
   // `text` must be valid UTF-8, below 4 GiB, and outlive the reader. Strings are decoded in place: between
   // its quotes the text is no longer JSON once its value has been consumed.
-  JsonReader(char* text, std::size_t size) : text_(text), size_(size) {}
+  // `surrogates`: whether a \u escape may be half of a pair, as in Python's json; it becomes three bytes
+  // then.
+  JsonReader(char* text, std::size_t size, bool surrogates = false)
+      : text_(text), size_(size), surrogates_(surrogates) {}
 
   Status peek(JsonKind* kind);
   Status begin_object();
@@ -67,6 +70,7 @@ class JsonReader {
 
   char* text_;
   std::size_t size_;
+  bool surrogates_;
   std::size_t position_ = 0;
   std::size_t depth_ = 0;
   std::bitset<kMaxDepth + 1> in_object_;  // per depth: object or array

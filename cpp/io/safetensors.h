@@ -55,6 +55,7 @@ class SafetensorsHeader {
   // In the order of their bytes in the file.
   std::size_t tensor_count() const { return tensors_.size(); }
   TensorInfo tensor(std::size_t index) const;
+  std::string_view tensor_name(std::size_t index) const { return text(tensors_[index].name); }
 
   // By key, in byte order.
   std::size_t metadata_count() const { return metadata_.size(); }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/denormals.h"
+
 namespace fastgru {
 namespace {
 
@@ -45,6 +47,7 @@ void probabilities(const NetworkConfig& config, const S* head, S* out) {
 template <class S>
 void answers_of(const NetworkConfig& config, const Scaling& scaling, const S* head, std::int64_t rows,
                 bool raw, S* out) {
+  const FlushDenormals flush;
   const std::int64_t width = config.answers();
   for (std::int64_t b = 0; b < rows; ++b, head += width, out += width) {
     if (config.loss == Loss::quantile) {

@@ -54,6 +54,17 @@ Status Network<S>::make(const NetworkConfig& config, std::shared_ptr<Network>& r
 }
 
 template <class S>
+Status Network<S>::make(const NetworkConfig& config, const S* flat, Scaling scaling,
+                        std::shared_ptr<Network>& result) {
+  FASTGRU_RETURN_IF_ERROR(validate(config));
+  std::shared_ptr<Network> network(new Network(config));
+  FASTGRU_RETURN_IF_ERROR(network->set_parameters(flat));
+  FASTGRU_RETURN_IF_ERROR(network->set_scaling(std::move(scaling)));
+  result = std::move(network);
+  return {};
+}
+
+template <class S>
 NetworkVersion<S> Network<S>::version() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return version_;

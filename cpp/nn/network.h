@@ -18,6 +18,9 @@ class Network {
  public:
   // All parameters 0, the scaling the identity.
   static Status make(const NetworkConfig& config, std::shared_ptr<Network>& result);
+  // With these layout().total() parameters and this scaling.
+  static Status make(const NetworkConfig& config, const S* flat, Scaling scaling,
+                     std::shared_ptr<Network>& result);
 
   const NetworkLayout& layout() const { return *layout_; }
   const NetworkConfig& config() const { return layout_->config(); }

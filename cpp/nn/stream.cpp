@@ -1,12 +1,14 @@
 #include "nn/stream.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "gru/checks.h"
 #include "nn/answers.h"
 #include "nn/head.h"
 #include "nn/pooling.h"
+#include "runtime/denormals.h"
 
 namespace fastgru {
 namespace {
@@ -57,6 +59,39 @@ Status NetworkStream<S>::copy(std::unique_ptr<NetworkStream>& result) const {
   return {};
 }
 
+template <class S>
+std::size_t NetworkStream<S>::state_bytes() const noexcept {
+  const std::int64_t states = config().gru.num_layers + (pools() ? 1 : 0);
+  return static_cast<std::size_t>(states * rows() * config().gru.hidden_size) * sizeof(S) + sizeof(steps_);
+}
+
+template <class S>
+void NetworkStream<S>::save(void* to) const noexcept {
+  auto* bytes = static_cast<char*>(to);
+  std::memcpy(bytes, &steps_, sizeof(steps_));
+  bytes += sizeof(steps_);
+  S* const states = reinterpret_cast<S*>(bytes);
+  gru_.get_state(states);
+  if (!pools()) return;
+  const std::int64_t layer = rows() * config().gru.hidden_size;
+  S* const pooled = states + config().gru.num_layers * layer;
+  if (steps_ > 0) {
+    std::copy_n(running_.data(), layer, pooled);
+  } else {
+    std::fill_n(pooled, layer, S(0));
+  }
+}
+
+template <class S>
+void NetworkStream<S>::restore(const void* from) noexcept {
+  const auto* bytes = static_cast<const char*>(from);
+  std::memcpy(&steps_, bytes, sizeof(steps_));
+  const S* const states = reinterpret_cast<const S*>(bytes + sizeof(steps_));
+  gru_.set_state(states);
+  const std::int64_t layer = rows() * config().gru.hidden_size;
+  if (pools()) std::copy_n(states + config().gru.num_layers * layer, layer, running_.data());
+}
+
 // h_ becomes the mean or the largest of the states so far.
 template <class S>
 void NetworkStream<S>::pool_states() noexcept {
@@ -71,6 +106,7 @@ void NetworkStream<S>::pool_states() noexcept {
 template <class S>
 template <class X>
 void NetworkStream<S>::step(const X* x, S* y) noexcept {
+  const FlushDenormals flush;
   const InputEncoder<S> encode = version_.encoder();
   for (std::int64_t b = 0; b < rows(); ++b) {
     encode(x + b * config().features(), x_.data() + b * config().gru.input_size);

@@ -1,6 +1,7 @@
 // A network that answers after every time step, as an app would ask it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -29,6 +30,10 @@ class NetworkStream {
   // pooled so far counts, too, and only copy() takes it along.
   void get_state(S* state) const noexcept { gru_.get_state(state); }
   void set_state(const S* state) noexcept { gru_.set_state(state); }
+  // All that the next answers depend on, as bytes.
+  std::size_t state_bytes() const noexcept;
+  void save(void* to) const noexcept;
+  void restore(const void* from) noexcept;
   bool pools() const { return config().pooling != Pooling::last; }
   void reset() noexcept {
     gru_.reset();

@@ -10,32 +10,62 @@
 
 namespace fastgru {
 
+#if defined(__SSE2__) || defined(_M_X64)
+namespace float_state {
+constexpr unsigned kFlush = 0x8000 | 0x0040;  // flush to zero, denormals are zero
+using Word = unsigned;
+inline Word read() { return _mm_getcsr(); }
+inline void write(Word word) { _mm_setcsr(word); }
+}  // namespace float_state
+#elif defined(__aarch64__) && defined(__GNUC__)
+namespace float_state {
+constexpr std::uint64_t kFlush = std::uint64_t{1} << 24;  // the flags of exceptions stand in another register
+using Word = std::uint64_t;
+inline Word read() {
+  Word word = 0;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(word));
+  return word;
+}
+inline void write(Word word) { __asm__ volatile("msr fpcr, %0" : : "r"(word)); }
+}  // namespace float_state
+#else
+namespace float_state {
+constexpr unsigned kFlush = 0;
+using Word = unsigned;
+inline Word read() { return 0; }
+inline void write(Word) {}
+}  // namespace float_state
+#endif
+
 class FlushDenormals {
  public:
+  // Where they are flushed already, the register is left alone: one of these inside another costs a read.
+  FlushDenormals() : saved_(float_state::read()) {
+    if (!flushed()) float_state::write(saved_ | float_state::kFlush);
+  }
+  ~FlushDenormals() {
+    if (!flushed()) float_state::write(saved_);
+  }
   FlushDenormals(const FlushDenormals&) = delete;
   FlushDenormals& operator=(const FlushDenormals&) = delete;
 
-#if defined(__SSE2__) || defined(_M_X64)
-  FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | kFlushToZero | kDenormalsAreZero); }
-  ~FlushDenormals() { _mm_setcsr(saved_); }
+ private:
+  bool flushed() const { return (saved_ & float_state::kFlush) == float_state::kFlush; }
+  float_state::Word saved_;
+};
+
+// The outermost one of a call from an app: the register comes back whole, with the flags of exceptions that
+// it had. (Written without a look at what is there: after a flag was raised, reading it takes tens of
+// nanoseconds.)
+class KeepFloatState {
+ public:
+  KeepFloatState() : saved_(float_state::read()) { float_state::write(saved_ | float_state::kFlush); }
+  ~KeepFloatState() { float_state::write(saved_); }
+  KeepFloatState(const KeepFloatState&) = delete;
+  KeepFloatState& operator=(const KeepFloatState&) = delete;
 
  private:
-  static constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
-  unsigned saved_;
-#elif defined(__aarch64__) && defined(__GNUC__)
-  FlushDenormals() {
-    __asm__ volatile("mrs %0, fpcr" : "=r"(saved_));
-    const std::uint64_t flush = saved_ | std::uint64_t{1} << 24;
-    __asm__ volatile("msr fpcr, %0" : : "r"(flush));
-  }
-  ~FlushDenormals() { __asm__ volatile("msr fpcr, %0" : : "r"(saved_)); }
-
- private:
-  std::uint64_t saved_ = 0;
-#else
-  FlushDenormals() {}
-  ~FlushDenormals() {}
-#endif
+  float_state::Word saved_;
 };
 
 }  // namespace fastgru

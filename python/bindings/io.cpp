@@ -13,6 +13,7 @@
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "bindings/status.h"
+#include "io/model_metadata.h"
 #include "io/safetensors.h"
 
 namespace fastgru::bindings {
@@ -197,6 +198,16 @@ void write_safetensors(const py::object& path, const py::object& tensors, const 
   raise_if_error(status, os_error, path);
 }
 
+void check_metadata(const py::dict& metadata) {
+  std::vector<std::pair<std::string, std::string>> texts;
+  for (const auto& [key, value] : metadata) {
+    std::string name = utf8(key, "a metadata key");
+    std::string text = utf8(value, "metadata " + in_quotes(name));
+    texts.emplace_back(std::move(name), std::move(text));
+  }
+  bindings::raise_if_error(check_model_metadata({texts.begin(), texts.end()}));
+}
+
 }  // namespace
 
 void bind_io(py::module_& module) {
@@ -205,6 +216,10 @@ void bind_io(py::module_& module) {
   if (error == nullptr) throw py::error_already_set();
   model_format_error() = py::reinterpret_steal<py::object>(error);
   module.attr("ModelFormatError") = model_format_error();
+  module.attr("model_format_version") = kModelFormatVersion;
+  module.def(
+      "check_model_metadata", &check_metadata, py::arg("metadata"),
+      "Check the metadata of a model file, as the C++ library does: ModelFormatError says what is wrong.");
   module.def("read_safetensors", &read_safetensors, py::arg("source"),
              "Read a safetensors file (a path) or its content (bytes): its metadata and its arrays.");
   module.def("write_safetensors", &write_safetensors, py::arg("path"), py::arg("tensors"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from importlib import import_module
@@ -11,17 +10,10 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastgru import _core
+from fastgru import _core, _self_test
 from fastgru._version import __version__
 
 __all__ = ["ModelFile", "load", "read", "save"]
-
-# The version this code writes, and the newest it reads. It goes up when a file's meaning changes so that an
-# older fastgru could not read it rightly.
-FORMAT_VERSION = 2
-
-_REQUIRED = ("format", "format_version", "kind", "config")
-_OPTIONAL = ("written_by",)
 
 # Which class makes itself from a file of which kind; the module is imported only when such a file is loaded.
 _KINDS = {
@@ -34,6 +26,7 @@ _KINDS = {
 class ModelFile(NamedTuple):
     """What a model file holds."""
 
+    version: int
     kind: str
     config: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
@@ -84,7 +77,7 @@ def save(
         raise kind_of_error(f"config must be what JSON can hold: {error}") from error
     metadata = {
         "format": "fastgru",
-        "format_version": str(FORMAT_VERSION),
+        "format_version": str(_core.model_format_version),
         "written_by": f"fastgru {__version__}",
         "kind": kind,
         "config": text,
@@ -105,11 +98,11 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
     path = os.fsdecode(path)
     metadata, tensors = _core.read_safetensors(path)
     try:
-        _check_metadata(metadata)
-        config = _parse_config(metadata["config"])
+        _core.check_model_metadata(metadata)
+        config = json.loads(metadata["config"])  # checked: nothing in it is twice, too deep or out of range
     except ValueError as error:
         raise _core.ModelFormatError(f"{path!r}: {error}") from None
-    return ModelFile(metadata["kind"], config, tensors)
+    return ModelFile(int(metadata["format_version"]), metadata["kind"], config, tensors)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -146,76 +139,24 @@ def load(path: str | os.PathLike[str]) -> Any:
     4
     """
     path = os.fsdecode(path)
-    kind, config, tensors = read(path)
+    version, kind, config, tensors = read(path)
     if kind not in _KINDS:
         known = ", ".join(_KINDS)
         raise _core.ModelFormatError(f"{path!r}: unknown kind {_short(kind)}; this fastgru knows {known}")
+    # Files of version 1 have no self-test: a tensor of that name is as unknown there as any other.
+    self_test = {name: tensors.pop(name) for name in _self_test.NAMES if version > 1 and name in tensors}
     module, name = _KINDS[kind]
     cls = getattr(import_module(module), name)
     try:
-        return cls._from_model_file(config, tensors)
+        model = cls._from_model_file(config, tensors)
+        _self_test.check(model._self_test_answers, self_test, model._self_test_features)
+        return model
     except _core.ModelFormatError as error:
         raise _core.ModelFormatError(f"{path!r}: {error}") from error
     except KeyError as error:
         raise _core.ModelFormatError(f"{path!r}: a {kind} needs {error}, which is missing") from error
     except (TypeError, ValueError, OverflowError) as error:
         raise _core.ModelFormatError(f"{path!r}: not a valid {kind}: {error}") from error
-
-
-def _check_metadata(metadata: dict[str, str]) -> None:
-    if metadata.get("format") != "fastgru":
-        raise ValueError(
-            "a safetensors file, but not a fastgru model: its metadata does not say format=fastgru; weights "
-            "of other programs go through load_state_dict"
-        )
-    # The version comes before the rest: a newer one may have other keys.
-    version = metadata.get("format_version", "")
-    if not (version.isascii() and version.isdecimal() and len(version) <= 9 and version[0] != "0"):
-        raise ValueError(f"metadata format_version must be a whole number from 1, got {_short(version)}")
-    if int(version) > FORMAT_VERSION:
-        writer = metadata.get("written_by", "a fastgru that does not say which")
-        raise ValueError(
-            f"written by {_short(writer)} in format version {version}; this is fastgru {__version__}, which "
-            f"reads up to format version {FORMAT_VERSION}: a newer fastgru is needed"
-        )
-    for key in _REQUIRED:
-        if key not in metadata:
-            raise ValueError(f"metadata key {key!r} is missing")
-    for key in metadata:
-        if key not in _REQUIRED + _OPTIONAL:
-            raise ValueError(f"metadata key {_short(key)} is unknown in format version {version}")
-
-
-def _parse_config(text: str) -> dict[str, Any]:
-    try:
-        config = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
-        )
-    except RecursionError:
-        raise ValueError("metadata config is nested too deeply") from None
-    except ValueError as error:
-        raise ValueError(f"metadata config is not valid JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise ValueError(f"metadata config must be a JSON object, got {type(config).__name__}")
-    return config
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("an object has the same key twice")
-    return made
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"number out of range: {_short(text)}")
-    return value
 
 
 def _short(text: str) -> str:

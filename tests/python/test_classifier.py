@@ -211,7 +211,7 @@ DAMAGES: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_a_damaged_model_file_is_refused(how: str, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     fitted("four").save(path)
-    kind, config, tensors = _model_file.read(path)
+    _, kind, config, tensors = _model_file.read(path)
     DAMAGES[how](config)
     _model_file.save(path, kind, config, tensors)
     with pytest.raises(ModelFormatError):

@@ -89,9 +89,14 @@ def installed_files() -> list[tuple[str, Path]]:
 def test_wheel_carries_only_what_is_needed() -> None:
     names = [name for name, _ in installed_files() if name.startswith("fastgru/")]
     kinds = {"".join(Path(name).suffixes[-1:]) for name in names}
-    assert kinds <= {".py", ".pyi", ".typed", ".so", ".pyd", ".csv", ".txt", ".md"}, kinds
-    assert sum(name.endswith((".so", ".pyd")) for name in names) == 1
+    library = {".h", ".hpp", ".a", ".lib", ".dll", ".dylib", ".cmake", ".pc"}  # for apps
+    assert kinds <= {".py", ".pyi", ".typed", ".so", ".pyd", ".csv", ".txt", ".md"} | library, kinds
+    assert sum(name.startswith("fastgru/_core.") and name.endswith((".so", ".pyd")) for name in names) == 1
     assert {"fastgru/py.typed", "fastgru/_core.pyi", "fastgru/__init__.py"} <= set(names)
+    assert {"fastgru/include/fastgru/fastgru.h", "fastgru/include/fastgru/fastgru.hpp"} <= set(names)
+    assert all(
+        name.startswith(("fastgru/include/", "fastgru/lib/")) for name in names if name[-2:] in {".h", ".a"}
+    )
     assert not [
         name for name, _ in installed_files() if "gomp" in name or name.startswith(("tests/", "bench/"))
     ]

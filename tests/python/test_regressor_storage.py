@@ -156,7 +156,7 @@ def damages() -> list[str]:
 def test_a_damaged_model_file_is_refused(how: str, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     small().fit(X3, Y2).save(path)
-    kind, config, tensors = _model_file.read(path)
+    _, kind, config, tensors = _model_file.read(path)
     tensors = {name: np.array(value) for name, value in tensors.items()}
     damaged(config, tensors, how)
     _model_file.save(path, kind, config, tensors)

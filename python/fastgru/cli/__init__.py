@@ -6,10 +6,12 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-from fastgru import __version__
-from fastgru.cli import _bench, _demo, _info
+from fastgru import __version__, _paths
+from fastgru.cli import _bench, _demo, _export, _info
 from fastgru.cli._errors import InputError
 
 __all__ = ["main"]
@@ -58,11 +60,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _PrintFolder(argparse.Action):
+    """Print a folder of the C++ library and exit, as --version does; no command is needed."""
+
+    def __init__(self, *arguments: Any, folder: Callable[[], Path], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._folder = folder
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        """Print the folder, which must be there."""
+        folder = self._folder()
+        if not folder.is_dir():
+            parser.error(f"this installation carries no C++ library: there is no folder {folder}")
+        print(folder)
+        parser.exit()
+
+
 def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fastgru", description="A fast, exact GRU for the CPU.")
     parser.add_argument("--version", action="version", version=f"fastgru {__version__}")
+    for option, folder, what in (
+        ("--includedir", _paths.include_dir, "the folder of fastgru/fastgru.hpp and fastgru/fastgru.h"),
+        ("--cmakedir", _paths.cmake_dir, "the folder for CMake's find_package: -Dfastgru_DIR=…"),
+        ("--pkgconfigdir", _paths.pkgconfig_dir, "the folder for pkg-config: PKG_CONFIG_PATH=…"),
+    ):
+        parser.add_argument(
+            option, action=_PrintFolder, nargs=0, folder=folder, help=f"print {what}, and exit"
+        )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _demo.add_parser(commands)
     _info.add_parser(commands)
     _bench.add_parser(commands)
+    _export.add_parser(commands)
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, TypeVar, cast
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from fastgru import _model_file
+from fastgru import _model_file, _self_test
 from fastgru.estimators._fit_loop import History
 from fastgru.estimators._network import (
     FIRST_VERSION,
@@ -100,7 +101,32 @@ class ModelFileMixin:
         tensors.update(zip(_SCALING, self._network.scaling, strict=True))
         tensors["history.loss_curve"] = np.array(history.loss_curve, dtype=np.float64)
         tensors["history.validation_scores"] = np.array(history.validation_scores or [], dtype=np.float64)
+        tensors.update(self._self_test())
         _model_file.save(path, type(self).__name__, config, tensors)
+
+    @property
+    def _self_test_features(self) -> int:
+        return feature_count(self._architecture)
+
+    def _self_test(self) -> dict[str, NDArray[Any]]:
+        x_mean, x_scale, _, y_scale = self._network.scaling
+        x = _self_test.sample(x_mean, x_scale)
+        if self._architecture["vocabulary_size"] > 0:
+            ids = 1 + np.arange(len(x)) % (self._architecture["vocabulary_size"] - 1)
+            x = ids[:, None].astype(np.float64)
+        unit = np.repeat(y_scale, max(1, len(self._architecture["quantiles"])))
+        exact = functools.partial(self._self_test_answers, dtype="float64")
+        return _self_test.make(self._self_test_answers, exact, x, unit)
+
+    def _self_test_answers(self, x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
+        """Return the network's answers, (1 or steps, answers), to x (steps, features)."""
+        network = self._network
+        if dtype is not None and dtype != self._architecture["dtype"]:
+            flat = network.parameters.astype(dtype)
+            network = _restored_network({**self._architecture, "dtype": dtype}, flat, network.scaling)
+        tokens = self._architecture["vocabulary_size"] > 0
+        answers = network.predict((x.astype(np.int64) if tokens else x)[None])
+        return answers.reshape(-1, answers.shape[-1])
 
     @classmethod
     def _from_model_file(cls: type[_Self], config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> _Self:
@@ -268,6 +294,8 @@ def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]
     for name, size in zip(_SCALING, sizes, strict=True):
         if tensors[name].shape != (size,) or not np.isfinite(tensors[name]).all():
             raise ValueError(f"{name} must be {size} finite numbers, got shape {tensors[name].shape}")
+        if tensors[name].dtype != np.float64:
+            raise ValueError(f"{name} has dtype {tensors[name].dtype}, expected float64")
         if name.endswith("scale") and not (tensors[name] > 0).all():
             raise ValueError(f"{name} must be positive")
     return np.concatenate([tensors[name].ravel() for name, _ in layout])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastgru import _core, _model_file
+from fastgru import _core, _model_file, _self_test
 from fastgru.gru import parameters
 
 __all__ = ["Config", "Gradients", "Layer", "checked_config"]
@@ -223,7 +224,27 @@ class Layer:
         ...     fastgru.load(Path(folder) / "gru.safetensors")
         GRU(input_size=3, hidden_size=4)
         """
-        _model_file.save(path, "GRU", self._config._asdict(), self.state_dict())
+        features = np.zeros(self.input_size)
+        self_test = _self_test.make(
+            self._self_test_answers,
+            functools.partial(self._self_test_answers, dtype="float64"),
+            _self_test.sample(features, features + 1),
+            np.ones(1),
+        )
+        _model_file.save(path, "GRU", self._config._asdict(), {**self.state_dict(), **self_test})
+
+    @property
+    def _self_test_features(self) -> int:
+        return self.input_size
+
+    def _self_test_answers(self, x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
+        """Return the states of the top layer, (steps, D·H), after x (steps, input_size)."""
+        dtype = dtype or self._config.dtype
+        core = self._core
+        if dtype != self._config.dtype:
+            core = _CORES[dtype](*self._config[:8])
+            core.set_parameters(self._core.parameters.astype(dtype))
+        return core.forward(x.astype(dtype))[0]
 
     @classmethod
     def _from_model_file(
@@ -232,6 +253,8 @@ class Layer:
         if unknown := sorted(set(config) - set(Config._fields)):
             raise ValueError(f"unknown configuration: {', '.join(unknown)}")
         checked = checked_config(**{name: config[name] for name in Config._fields})
+        if config["dtype"] not in _CORES:  # NumPy has other names for them, a file has not
+            raise ValueError(f"dtype must be float32 or float64, got {config['dtype']!r}")
         # The shapes are held against the configuration before anything of its sizes is allocated.
         layout = parameters.layout(
             input_size=checked.input_size,

@@ -39,7 +39,7 @@ def check_flag(name: str, value: Any) -> bool:
 def check_dropout(value: Any) -> float:
     """Return `value` as a float in [0, 1)."""
     try:
-        if isinstance(value, str | bytes):
+        if isinstance(value, str | bytes | bool | np.bool_):
             raise TypeError
         p = float(value)
     except (TypeError, ValueError):

@@ -1,0 +1,246 @@
+// The C functions of fastgru.h over model/: arguments are checked here, and no exception gets past this file.
+#include "fastgru/fastgru.h"
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "model/model.h"
+
+struct fastgru_model {
+  fastgru::LoadedModelPtr model;
+};
+
+struct fastgru_stream {
+  std::unique_ptr<fastgru::ModelStream> stream;
+};
+
+namespace {
+
+using fastgru::ErrorCode;
+using fastgru::Status;
+
+fastgru_status status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::ok:
+      return FASTGRU_OK;
+    case ErrorCode::invalid_argument:
+      return FASTGRU_INVALID_ARGUMENT;
+    case ErrorCode::out_of_memory:
+      return FASTGRU_OUT_OF_MEMORY;
+    case ErrorCode::io_error:
+      return FASTGRU_IO_ERROR;
+    case ErrorCode::model_format:
+      return FASTGRU_MODEL_FORMAT;
+    case ErrorCode::interrupted:
+    case ErrorCode::internal:
+      break;
+  }
+  return FASTGRU_INTERNAL;
+}
+
+// As much of the message as there is room for, never half a character.
+void write_message(const char* message, fastgru_error* error) noexcept {
+  if (error == nullptr) return;
+  std::size_t size = std::strlen(message);
+  if (size >= sizeof(error->message)) {
+    size = sizeof(error->message) - 1;
+    while (size > 0 && (static_cast<unsigned char>(message[size]) & 0xC0U) == 0x80U) --size;
+  }
+  std::memcpy(error->message, message, size);
+  error->message[size] = '\0';
+}
+
+// Runs `function`, which returns a Status; what it throws becomes one.
+template <class Function>
+fastgru_status guarded(fastgru_error* error, Function function) noexcept {
+  try {
+    const Status status = function();
+    write_message(status.message().c_str(), error);
+    return status_of(status.code());
+  } catch (const std::bad_alloc&) {
+    write_message("not enough memory", error);
+    return FASTGRU_OUT_OF_MEMORY;
+  } catch (const std::exception& exception) {
+    write_message(exception.what(), error);
+    return FASTGRU_INTERNAL;
+  } catch (...) {
+    write_message("an unknown exception", error);
+    return FASTGRU_INTERNAL;
+  }
+}
+
+Status missing(const char* name) { return Status::invalid(std::string(name) + " is NULL"); }
+
+template <class X>
+fastgru_status forward(const fastgru_model* model, const fastgru::SequenceCall<X>& call,
+                       fastgru_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    if (model == nullptr) return missing("model");
+    return model->model->forward(call);
+  });
+}
+
+// What stands before a state's numbers, so that the bytes of another stream are refused.
+struct StateHeader {
+  char magic[8];
+  std::int64_t rows;
+  std::uint64_t bytes;
+};
+
+StateHeader header_of(const fastgru::ModelStream& stream) noexcept {
+  return {{'f', 'g', 'r', 'u', 's', 't', '0', '1'}, stream.rows(), stream.state_bytes()};
+}
+
+}  // namespace
+
+uint32_t fastgru_abi_version(void) noexcept { return FASTGRU_ABI_VERSION; }
+const char* fastgru_version(void) noexcept { return FASTGRU_VERSION; }
+
+const char* fastgru_status_name(fastgru_status status) noexcept {
+  switch (status) {
+    case FASTGRU_OK:
+      return "ok";
+    case FASTGRU_INVALID_ARGUMENT:
+      return "invalid argument";
+    case FASTGRU_OUT_OF_MEMORY:
+      return "out of memory";
+    case FASTGRU_IO_ERROR:
+      return "file cannot be read";
+    case FASTGRU_MODEL_FORMAT:
+      return "not a good model file";
+    case FASTGRU_INTERNAL:
+      return "internal error";
+  }
+  return "unknown status";
+}
+
+fastgru_status fastgru_model_load(const char* path, fastgru_model** result, fastgru_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    if (path == nullptr) return missing("path");
+    if (result == nullptr) return missing("result");
+    auto fresh = std::make_unique<fastgru_model>();
+    FASTGRU_RETURN_IF_ERROR(fastgru::load_model(std::filesystem::u8path(path), fresh->model));
+    *result = fresh.release();
+    return {};
+  });
+}
+
+fastgru_status fastgru_model_load_memory(const void* bytes, size_t size, fastgru_model** result,
+                                         fastgru_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    if (bytes == nullptr) return missing("bytes");
+    if (result == nullptr) return missing("result");
+    auto fresh = std::make_unique<fastgru_model>();
+    FASTGRU_RETURN_IF_ERROR(fastgru::load_model(bytes, size, fresh->model));
+    *result = fresh.release();
+    return {};
+  });
+}
+
+void fastgru_model_free(fastgru_model* model) noexcept { delete model; }
+
+fastgru_status fastgru_model_get_info(const fastgru_model* model, fastgru_model_info* info) noexcept {
+  if (model == nullptr || info == nullptr || info->struct_size < sizeof(size_t)) {
+    return FASTGRU_INVALID_ARGUMENT;
+  }
+  const fastgru::ModelInfo& from = model->model->info();
+  fastgru_model_info full = {};
+  full.struct_size = std::min(info->struct_size, sizeof(full));
+  const std::size_t length = std::min(from.kind.size(), sizeof(full.kind) - 1);
+  std::memcpy(full.kind, from.kind.data(), length);
+  full.input_size = from.input_size;
+  full.output_size = from.output_size;
+  full.hidden_size = from.hidden_size;
+  full.num_layers = from.num_layers;
+  full.num_directions = from.directions;
+  full.num_parameters = from.parameters;
+  full.every_step = from.every_step ? 1 : 0;
+  full.can_stream = from.can_stream() ? 1 : 0;
+  full.is_float64 = from.is_double ? 1 : 0;
+  std::memcpy(info, &full, full.struct_size);
+  return FASTGRU_OK;
+}
+
+fastgru_status fastgru_model_get_parameter(const fastgru_model* model, const char* name, double* values,
+                                           int64_t count, fastgru_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    if (model == nullptr) return missing("model");
+    if (name == nullptr) return missing("name");
+    if (values == nullptr) return missing("values");
+    return model->model->parameter(name, values, count);
+  });
+}
+
+fastgru_status fastgru_model_forward(const fastgru_model* model, const float* x, int64_t rows, int64_t steps,
+                                     const int64_t* lengths, float* y, int32_t num_threads,
+                                     fastgru_error* error) noexcept {
+  return forward<float>(model, {x, rows, steps, lengths, y, num_threads}, error);
+}
+
+fastgru_status fastgru_model_forward_f64(const fastgru_model* model, const double* x, int64_t rows,
+                                         int64_t steps, const int64_t* lengths, double* y,
+                                         int32_t num_threads, fastgru_error* error) noexcept {
+  return forward<double>(model, {x, rows, steps, lengths, y, num_threads}, error);
+}
+
+fastgru_status fastgru_stream_new(const fastgru_model* model, int64_t rows, fastgru_stream** result,
+                                  fastgru_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    if (model == nullptr) return missing("model");
+    if (result == nullptr) return missing("result");
+    auto fresh = std::make_unique<fastgru_stream>();
+    FASTGRU_RETURN_IF_ERROR(model->model->stream(rows, fresh->stream));
+    *result = fresh.release();
+    return {};
+  });
+}
+
+fastgru_status fastgru_stream_copy(const fastgru_stream* stream, fastgru_stream** result,
+                                   fastgru_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    if (stream == nullptr) return missing("stream");
+    if (result == nullptr) return missing("result");
+    auto fresh = std::make_unique<fastgru_stream>();
+    FASTGRU_RETURN_IF_ERROR(stream->stream->copy(fresh->stream));
+    *result = fresh.release();
+    return {};
+  });
+}
+
+void fastgru_stream_free(fastgru_stream* stream) noexcept { delete stream; }
+int64_t fastgru_stream_rows(const fastgru_stream* stream) noexcept { return stream->stream->rows(); }
+
+void fastgru_stream_step(fastgru_stream* stream, const float* x, float* y) noexcept {
+  stream->stream->step(x, y);
+}
+void fastgru_stream_step_f64(fastgru_stream* stream, const double* x, double* y) noexcept {
+  stream->stream->step(x, y);
+}
+void fastgru_stream_reset(fastgru_stream* stream) noexcept { stream->stream->reset(); }
+
+size_t fastgru_stream_state_size(const fastgru_stream* stream) noexcept {
+  return sizeof(StateHeader) + stream->stream->state_bytes();
+}
+
+fastgru_status fastgru_stream_save(const fastgru_stream* stream, void* to, size_t size) noexcept {
+  if (stream == nullptr || to == nullptr || size != fastgru_stream_state_size(stream)) {
+    return FASTGRU_INVALID_ARGUMENT;
+  }
+  const StateHeader header = header_of(*stream->stream);
+  std::memcpy(to, &header, sizeof(header));
+  stream->stream->save(static_cast<char*>(to) + sizeof(header));
+  return FASTGRU_OK;
+}
+
+fastgru_status fastgru_stream_restore(fastgru_stream* stream, const void* from, size_t size) noexcept {
+  if (stream == nullptr || from == nullptr || size != fastgru_stream_state_size(stream)) {
+    return FASTGRU_INVALID_ARGUMENT;
+  }
+  const StateHeader wanted = header_of(*stream->stream);
+  if (std::memcmp(from, &wanted, sizeof(wanted)) != 0) return FASTGRU_INVALID_ARGUMENT;
+  stream->stream->restore(static_cast<const char*>(from) + sizeof(wanted));
+  return FASTGRU_OK;
+}

@@ -1,0 +1,138 @@
+/* fastgru.h: a trained GRU inside an app. C99 and later, C++.
+ *
+ * A model file that Python wrote (estimator.save, gru.save) becomes a fastgru_model: immutable, to be used by
+ * any number of threads at once. A fastgru_stream is the state of some sequences that advance step by step.
+ *
+ * Rules that hold for every function:
+ *   - Nothing is global: messages go to the fastgru_error the caller passes, which may be NULL.
+ *   - What a pointer named `result` points at is written on FASTGRU_OK only.
+ *   - Handles come from fastgru_..._new or _load and go with fastgru_..._free, which takes NULL.
+ *   - No exception leaves a function. Strings are UTF-8. Arrays are dense, in C order.
+ *   - Functions marked [real-time] do not allocate, lock, call the system or read the clock; subnormal
+ * numbers do not slow them, and the floating-point control register is afterwards what it was before.
+ */
+#ifndef FASTGRU_FASTGRU_H
+#define FASTGRU_FASTGRU_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32) && defined(FASTGRU_BUILDING_SHARED)
+#define FASTGRU_API __declspec(dllexport)
+#elif defined(_WIN32) && defined(FASTGRU_SHARED)
+#define FASTGRU_API __declspec(dllimport)
+#elif defined(__GNUC__) && defined(FASTGRU_BUILDING_SHARED)
+#define FASTGRU_API __attribute__((visibility("default")))
+#else
+#define FASTGRU_API
+#endif
+
+#ifdef __cplusplus
+#define FASTGRU_NOEXCEPT noexcept
+extern "C" {
+#else
+#define FASTGRU_NOEXCEPT
+#endif
+
+/* Goes up when a program compiled against an older header could no longer run with the library. Functions and
+ * fields at the end of fastgru_model_info may be added without that. */
+#define FASTGRU_ABI_VERSION 1
+
+FASTGRU_API uint32_t fastgru_abi_version(void) FASTGRU_NOEXCEPT;
+FASTGRU_API const char* fastgru_version(void) FASTGRU_NOEXCEPT; /* "0.1.0" */
+
+typedef enum fastgru_status {
+  FASTGRU_OK = 0,
+  FASTGRU_INVALID_ARGUMENT = 1, /* the caller's mistake; the message names the argument */
+  FASTGRU_OUT_OF_MEMORY = 2,
+  FASTGRU_IO_ERROR = 3,     /* the file cannot be read; the message has the path and the reason */
+  FASTGRU_MODEL_FORMAT = 4, /* not a model file, damaged, too new, or failing its own self-test */
+  FASTGRU_INTERNAL = 5      /* a bug of fastgru's */
+} fastgru_status;
+
+FASTGRU_API const char* fastgru_status_name(fastgru_status status) FASTGRU_NOEXCEPT; /* "invalid argument" */
+
+/* What went wrong, ending in a zero byte; empty after FASTGRU_OK. */
+typedef struct fastgru_error {
+  char message[512];
+} fastgru_error;
+
+typedef struct fastgru_model fastgru_model;
+typedef struct fastgru_stream fastgru_stream;
+
+/* ---- models ---- */
+
+FASTGRU_API fastgru_status fastgru_model_load(const char* path, fastgru_model** result,
+                                              fastgru_error* error) FASTGRU_NOEXCEPT;
+/* The bytes of a model file; they are not needed after the call. */
+FASTGRU_API fastgru_status fastgru_model_load_memory(const void* bytes, size_t size, fastgru_model** result,
+                                                     fastgru_error* error) FASTGRU_NOEXCEPT;
+/* Streams of the model keep what they need of it. */
+FASTGRU_API void fastgru_model_free(fastgru_model* model) FASTGRU_NOEXCEPT;
+
+typedef struct fastgru_model_info {
+  size_t struct_size; /* set it to sizeof(fastgru_model_info) before the call */
+  char kind[32];      /* the Python class: "GRU", "GRURegressor" */
+  int64_t input_size; /* raw features of a time step */
+  int64_t output_size;
+  int64_t hidden_size;
+  int64_t num_layers;
+  int64_t num_directions;
+  int64_t num_parameters;
+  int32_t every_step; /* 1: fastgru_model_forward answers after every step, 0: once for a sequence */
+  int32_t can_stream; /* 0: two directions, whose second one needs the future */
+  int32_t is_float64; /* 1: computes in float64, else in float32 */
+} fastgru_model_info;
+
+FASTGRU_API fastgru_status fastgru_model_get_info(const fastgru_model* model,
+                                                  fastgru_model_info* info) FASTGRU_NOEXCEPT;
+
+/* Copies all `count` values of a weight, in C order, under its name in the model file: "weight_ih_l0", or of
+ * an estimator "gru.weight_ih_l0", "head.weight". */
+FASTGRU_API fastgru_status fastgru_model_get_parameter(const fastgru_model* model, const char* name,
+                                                       double* values, int64_t count,
+                                                       fastgru_error* error) FASTGRU_NOEXCEPT;
+
+/* Whole sequences: x (rows, steps, input_size); y (rows, output_size), or (rows, steps, output_size) if
+ * every_step. lengths: how many steps of each row count, 0 to steps, or NULL for all. num_threads: 1 stays on
+ * the calling thread, 0 lets the library choose. The bits of a row depend on that row alone. */
+FASTGRU_API fastgru_status fastgru_model_forward(const fastgru_model* model, const float* x, int64_t rows,
+                                                 int64_t steps, const int64_t* lengths, float* y,
+                                                 int32_t num_threads, fastgru_error* error) FASTGRU_NOEXCEPT;
+/* The same for float64 data: raw values are standardised before they are rounded to the model's precision. */
+FASTGRU_API fastgru_status fastgru_model_forward_f64(const fastgru_model* model, const double* x,
+                                                     int64_t rows, int64_t steps, const int64_t* lengths,
+                                                     double* y, int32_t num_threads,
+                                                     fastgru_error* error) FASTGRU_NOEXCEPT;
+
+/* ---- streams ---- one thread at a time each ---- */
+
+/* `rows` sequences side by side, their state zero. */
+FASTGRU_API fastgru_status fastgru_stream_new(const fastgru_model* model, int64_t rows,
+                                              fastgru_stream** result, fastgru_error* error) FASTGRU_NOEXCEPT;
+FASTGRU_API fastgru_status fastgru_stream_copy(const fastgru_stream* stream, fastgru_stream** result,
+                                               fastgru_error* error) FASTGRU_NOEXCEPT;
+FASTGRU_API void fastgru_stream_free(fastgru_stream* stream) FASTGRU_NOEXCEPT;
+FASTGRU_API int64_t fastgru_stream_rows(const fastgru_stream* stream) FASTGRU_NOEXCEPT;
+
+/* One time step: x (rows, input_size), y (rows, output_size), the answer to all steps so far, with the bits
+ * of fastgru_model_forward on them. NaN in x stays in its row, until a reset. [real-time] */
+FASTGRU_API void fastgru_stream_step(fastgru_stream* stream, const float* x, float* y) FASTGRU_NOEXCEPT;
+FASTGRU_API void fastgru_stream_step_f64(fastgru_stream* stream, const double* x, double* y) FASTGRU_NOEXCEPT;
+/* Begins new sequences. [real-time] */
+FASTGRU_API void fastgru_stream_reset(fastgru_stream* stream) FASTGRU_NOEXCEPT;
+
+/* The state as bytes: to keep, and to restore in a stream of the same model and as many rows, on a machine of
+ * the same byte order. Both return FASTGRU_INVALID_ARGUMENT and change nothing if `size` is not
+ * fastgru_stream_state_size, or the bytes are not such a state. [real-time] */
+FASTGRU_API size_t fastgru_stream_state_size(const fastgru_stream* stream) FASTGRU_NOEXCEPT;
+FASTGRU_API fastgru_status fastgru_stream_save(const fastgru_stream* stream, void* to,
+                                               size_t size) FASTGRU_NOEXCEPT;
+FASTGRU_API fastgru_status fastgru_stream_restore(fastgru_stream* stream, const void* from,
+                                                  size_t size) FASTGRU_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* FASTGRU_FASTGRU_H */

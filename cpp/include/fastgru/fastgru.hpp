@@ -1,0 +1,175 @@
+// fastgru.hpp: a trained GRU inside an app. C++17; a thin layer over fastgru.h, whose rules hold here too.
+//
+//   const fastgru::Model model = fastgru::Model::load("nino.safetensors");
+//   fastgru::Stream stream = model.stream();
+//   stream.step(x, y);  // input_size() raw values in, output_size() answers out: noexcept, real-time safe
+//
+// eigen.hpp has the same calls for Eigen's matrices.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "fastgru/fastgru.h"
+
+namespace fastgru {
+inline namespace app {
+
+// What every function that can fail throws; those that are noexcept cannot.
+class Error : public std::runtime_error {
+ public:
+  Error(fastgru_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
+  fastgru_status status() const noexcept { return status_; }
+
+ private:
+  fastgru_status status_;
+};
+
+inline void throw_on_error(fastgru_status status, const fastgru_error& error) {
+  if (status != FASTGRU_OK) {
+    throw Error(status, error.message[0] != '\0' ? error.message : fastgru_status_name(status));
+  }
+}
+
+// The state of some sequences that advance side by side, one step a call. Copies are independent. One thread
+// at a time may use one.
+class Stream {
+ public:
+  Stream(const Stream& other) : Stream(other.copied(), other.inputs_, other.outputs_) {}
+  Stream(Stream&&) noexcept = default;
+  Stream& operator=(const Stream& other) {
+    if (this != &other) *this = Stream(other);
+    return *this;
+  }
+  Stream& operator=(Stream&&) noexcept = default;
+  ~Stream() = default;
+
+  std::int64_t rows() const noexcept { return fastgru_stream_rows(handle_.get()); }
+  std::int64_t input_size() const noexcept { return inputs_; }
+  std::int64_t output_size() const noexcept { return outputs_; }
+
+  // x (rows, input_size), y (rows, output_size): the answer to all steps so far. Real-time safe.
+  void step(const float* x, float* y) noexcept { fastgru_stream_step(handle_.get(), x, y); }
+  void step(const double* x, double* y) noexcept { fastgru_stream_step_f64(handle_.get(), x, y); }
+  // Begins new sequences. Real-time safe.
+  void reset() noexcept { fastgru_stream_reset(handle_.get()); }
+
+  // The state as bytes, which restore() of a stream of the same model and as many rows takes back.
+  std::size_t state_size() const noexcept { return fastgru_stream_state_size(handle_.get()); }
+  std::vector<unsigned char> save() const {
+    std::vector<unsigned char> bytes(state_size());
+    save(bytes.data());
+    return bytes;
+  }
+  void restore(const std::vector<unsigned char>& bytes) {
+    if (!restore(bytes.data(), bytes.size())) {
+      throw Error(FASTGRU_INVALID_ARGUMENT, "these bytes are not a state of such a stream");
+    }
+  }
+  // The same for a real-time thread. `to` has room for state_size(). False: not such a state, nothing
+  // changed.
+  void save(void* to) const noexcept { fastgru_stream_save(handle_.get(), to, state_size()); }
+  bool restore(const void* from, std::size_t size) noexcept {
+    return fastgru_stream_restore(handle_.get(), from, size) == FASTGRU_OK;
+  }
+
+  fastgru_stream* handle() noexcept { return handle_.get(); }
+
+ private:
+  friend class Model;
+  struct Free {
+    void operator()(fastgru_stream* stream) const noexcept { fastgru_stream_free(stream); }
+  };
+  Stream(fastgru_stream* handle, std::int64_t inputs, std::int64_t outputs) noexcept
+      : handle_(handle), inputs_(inputs), outputs_(outputs) {}
+
+  fastgru_stream* copied() const {
+    fastgru_stream* result = nullptr;
+    fastgru_error error;
+    throw_on_error(fastgru_stream_copy(handle_.get(), &result, &error), error);
+    return result;
+  }
+
+  std::unique_ptr<fastgru_stream, Free> handle_;
+  std::int64_t inputs_, outputs_;
+};
+
+// A model file, loaded. Immutable; copies share it; any number of threads may use one at once.
+class Model {
+ public:
+  // `path` is UTF-8. Throws Error: the file cannot be read, or is not a good model file.
+  static Model load(const std::string& path) {
+    fastgru_model* result = nullptr;
+    fastgru_error error;
+    throw_on_error(fastgru_model_load(path.c_str(), &result, &error), error);
+    return Model(result);
+  }
+  // From the bytes of a model file, which are not needed afterwards.
+  static Model load(const void* bytes, std::size_t size) {
+    fastgru_model* result = nullptr;
+    fastgru_error error;
+    throw_on_error(fastgru_model_load_memory(bytes, size, &result, &error), error);
+    return Model(result);
+  }
+
+  std::string kind() const { return info_.kind; }  // the Python class: "GRU", "GRURegressor"
+  std::int64_t input_size() const noexcept { return info_.input_size; }
+  std::int64_t output_size() const noexcept { return info_.output_size; }
+  std::int64_t hidden_size() const noexcept { return info_.hidden_size; }
+  std::int64_t num_layers() const noexcept { return info_.num_layers; }
+  bool every_step() const noexcept { return info_.every_step != 0; }  // forward() answers after every step
+  bool can_stream() const noexcept { return info_.can_stream != 0; }
+  bool is_float64() const noexcept { return info_.is_float64 != 0; }
+  const fastgru_model_info& info() const noexcept { return info_; }
+
+  // A stream of `rows` sequences, their state zero. Throws Error if the model has two directions.
+  Stream stream(std::int64_t rows = 1) const {
+    fastgru_stream* result = nullptr;
+    fastgru_error error;
+    throw_on_error(fastgru_stream_new(handle_.get(), rows, &result, &error), error);
+    return Stream(result, input_size(), output_size());
+  }
+
+  // x (rows, steps, input_size), y (rows, output_size), or (rows, steps, output_size) if every_step().
+  // lengths: how many steps of each row count, or null. num_threads: 1 stays on this thread, 0 lets fastgru
+  // choose.
+  void forward(const float* x, std::int64_t rows, std::int64_t steps, float* y,
+               const std::int64_t* lengths = nullptr, int num_threads = 1) const {
+    fastgru_error error;
+    throw_on_error(fastgru_model_forward(handle_.get(), x, rows, steps, lengths, y, num_threads, &error),
+                   error);
+  }
+  void forward(const double* x, std::int64_t rows, std::int64_t steps, double* y,
+               const std::int64_t* lengths = nullptr, int num_threads = 1) const {
+    fastgru_error error;
+    throw_on_error(fastgru_model_forward_f64(handle_.get(), x, rows, steps, lengths, y, num_threads, &error),
+                   error);
+  }
+
+  // All values of a weight, in C order, under its name in the model file.
+  std::vector<double> parameter(const std::string& name, std::int64_t count) const {
+    std::vector<double> values(static_cast<std::size_t>(count));
+    fastgru_error error;
+    throw_on_error(fastgru_model_get_parameter(handle_.get(), name.c_str(), values.data(), count, &error),
+                   error);
+    return values;
+  }
+
+  const fastgru_model* handle() const noexcept { return handle_.get(); }
+
+ private:
+  explicit Model(fastgru_model* handle) : handle_(handle, fastgru_model_free) {
+    info_.struct_size = sizeof(info_);
+    throw_on_error(fastgru_model_get_info(handle, &info_), fastgru_error());
+  }
+
+  std::shared_ptr<fastgru_model> handle_;
+  fastgru_model_info info_ = {};
+};
+
+}  // namespace app
+}  // namespace fastgru

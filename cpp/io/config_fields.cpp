@@ -1,0 +1,132 @@
+#include "io/config_fields.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace fastgru {
+namespace {
+
+Status wrong(const ConfigField& field, const std::string& wanted) {
+  return {ErrorCode::model_format,
+          std::string(field.name) + " must be " + wanted + ", got " + in_quotes(field.text)};
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+}
+
+// Too small for a double is the only number that is out of range here: it counts as zero.
+bool parse_number(std::string_view text, double* value) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, *value);
+  if (error == std::errc::result_out_of_range) *value = 0;
+  return (error == std::errc() || error == std::errc::result_out_of_range) && stop == end;
+}
+
+}  // namespace
+
+Status read_fields(const char* what, std::string_view text, OtherFields others,
+                   std::initializer_list<ConfigField*> wanted) {
+  std::string copy(text);  // keys are decoded in place; values are taken from the original
+  JsonReader reader(copy.data(), copy.size(), true);
+  FASTGRU_RETURN_IF_ERROR(reader.begin_object());
+  while (true) {
+    bool more = false;
+    JsonSpan span;
+    FASTGRU_RETURN_IF_ERROR(reader.next_key(&more, &span));
+    if (!more) break;
+    const std::string_view key(copy.data() + span.begin, span.size);
+    const auto field = std::find_if(wanted.begin(), wanted.end(), [&](auto* f) { return f->name == key; });
+    if (field == wanted.end() && others == OtherFields::refused) {
+      return {ErrorCode::model_format, std::string(what) + " has the unknown field " + in_quotes(key)};
+    }
+    JsonKind kind = JsonKind::null;
+    FASTGRU_RETURN_IF_ERROR(reader.peek(&kind));
+    const std::size_t begin = reader.position();
+    FASTGRU_RETURN_IF_ERROR(reader.skip_value());
+    if (field == wanted.end()) continue;
+    (*field)->text = trimmed(text.substr(begin, reader.position() - begin));
+    (*field)->kind = kind;
+  }
+  for (const ConfigField* field : wanted) {
+    if (field->found() || !field->required) continue;
+    return {ErrorCode::model_format,
+            std::string(what) + " needs " + in_quotes(field->name) + ", which is missing"};
+  }
+  return {};
+}
+
+Status read_object(const ConfigField& field) {
+  return field.kind == JsonKind::object ? Status() : wrong(field, "an object");
+}
+
+Status read_whole(const ConfigField& field, std::int64_t least, std::int64_t most, std::int64_t* value) {
+  const char* end = field.text.data() + field.text.size();
+  const auto [stop, error] = std::from_chars(field.text.data(), end, *value);
+  const bool whole = field.kind == JsonKind::number && error == std::errc() && stop == end;
+  if (whole && *value >= least && *value <= most) return {};
+  return wrong(field, "an integer from " + std::to_string(least) + " to " + std::to_string(most));
+}
+
+Status read_flag(const ConfigField& field, bool* value) {
+  *value = field.text == "true";
+  return field.kind == JsonKind::boolean ? Status() : wrong(field, "true or false");
+}
+
+Status read_number(const ConfigField& field, double* value) {
+  const bool number = field.kind == JsonKind::number && parse_number(field.text, value);
+  return number ? Status() : wrong(field, "a number");
+}
+
+Status read_dropout(const ConfigField& field, double* value) {
+  const bool number = field.kind == JsonKind::number && parse_number(field.text, value);
+  return number && *value >= 0 && *value < 1 ? Status() : wrong(field, "a number in [0, 1)");
+}
+
+Status read_numbers(const ConfigField& field, std::int64_t most, std::vector<double>* values) {
+  const Status unfit = wrong(field, "a list of at most " + std::to_string(most) + " numbers, each with a point");
+  if (field.kind != JsonKind::array) return unfit;
+  std::string copy(field.text);
+  JsonReader reader(copy.data(), copy.size(), true);
+  FASTGRU_RETURN_IF_ERROR(reader.begin_array());
+  values->clear();
+  while (true) {
+    bool more = false;
+    FASTGRU_RETURN_IF_ERROR(reader.next_element(&more));
+    if (!more) return {};
+    JsonKind kind = JsonKind::null;
+    FASTGRU_RETURN_IF_ERROR(reader.peek(&kind));
+    const std::size_t begin = reader.position();
+    FASTGRU_RETURN_IF_ERROR(reader.skip_value());
+    const std::string_view text = trimmed(field.text.substr(begin, reader.position() - begin));
+    const bool point = text.find_first_of(".eE") != std::string_view::npos;
+    double value = 0;
+    if (kind != JsonKind::number || !point || !parse_number(text, &value)) return unfit;
+    if (static_cast<std::int64_t>(values->size()) == most) return unfit;
+    values->push_back(value);
+  }
+}
+
+Status read_choice(const ConfigField& field, std::initializer_list<std::string_view> choices,
+                   std::size_t* which) {
+  std::string list;
+  *which = 0;
+  for (const std::string_view choice : choices) {
+    list += (list.empty() ? "" : ", ") + std::string(choice);
+    const bool same = field.text.size() == choice.size() + 2 && field.text.substr(1, choice.size()) == choice;
+    if (field.kind == JsonKind::string && same) return {};
+    ++*which;
+  }
+  return wrong(field, "one of " + list);
+}
+
+Status read_double(const ConfigField& field, bool* value) {
+  std::size_t which = 0;
+  FASTGRU_RETURN_IF_ERROR(read_choice(field, {"float32", "float64"}, &which));
+  *value = which == 1;
+  return {};
+}
+
+}  // namespace fastgru

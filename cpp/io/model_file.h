@@ -1,0 +1,47 @@
+// A model file, opened and checked as far as its kind does not matter: from the disk or from memory.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "io/safetensors.h"
+#include "runtime/status.h"
+
+namespace fastgru {
+
+class ModelFile {
+ public:
+  static Status open(const std::filesystem::path& path, ModelFile* file, int* os_error = nullptr);
+  // The bytes must stay in place as long as the file is used.
+  static Status parse(const void* bytes, std::size_t size, ModelFile* file);
+
+  std::string_view kind() const { return kind_; }
+  std::string_view config() const { return config_; }  // a JSON object
+  int version() const { return version_; }             // of the format
+
+  std::size_t tensor_count() const { return by_name_.size(); }
+  std::string_view tensor_name(std::size_t index) const { return by_name_[index].first; }
+  bool has(std::string_view name) const { return place_of(name) < by_name_.size(); }
+  // A tensor that must be there, of this type. An empty `shape` means: whatever shape.
+  Status find(std::string_view name, TensorDtype dtype, const std::vector<std::int64_t>& shape,
+              TensorInfo* tensor) const;
+  Status read(const TensorInfo& tensor, void* to) const;
+
+ private:
+  const SafetensorsHeader& header() const { return bytes_ == nullptr ? file_.header() : memory_; }
+  std::size_t place_of(std::string_view name) const;
+  Status check();
+
+  SafetensorsFile file_;
+  SafetensorsHeader memory_;
+  const char* bytes_ = nullptr;
+  std::string_view kind_, config_;
+  int version_ = 0;
+  std::vector<std::pair<std::string_view, std::uint32_t>> by_name_;  // sorted; the number is the header's
+};
+
+}  // namespace fastgru

@@ -1,0 +1,138 @@
+#include "io/model_metadata.h"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <string>
+
+#include "io/json.h"
+
+namespace fastgru {
+namespace {
+
+constexpr std::array<std::string_view, 5> kKeys = {"format", "format_version", "kind", "config",
+                                                   "written_by"};
+constexpr std::size_t kRequired = 4;  // of them; the last may be missing
+
+Status wrong(const std::string& what) { return {ErrorCode::model_format, what}; }
+
+bool has(const ModelMetadata& metadata, std::string_view key) {
+  return std::any_of(metadata.begin(), metadata.end(), [&](auto& entry) { return entry.first == key; });
+}
+
+// The number that a version is; 0 if it is not written as one.
+int parse_version(std::string_view text) {
+  constexpr std::size_t kMostDigits = 9;
+  if (text.empty() || text.size() > kMostDigits || text[0] == '0') return 0;
+  int value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return 0;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+// The version comes before the rest: a newer one may have other keys.
+Status check_version(const ModelMetadata& metadata) {
+  const std::string_view text = metadata_value(metadata, "format_version");
+  const int version = parse_version(text);
+  if (version == 0) {
+    return wrong("metadata format_version must be a whole number from 1, got " + in_quotes(text));
+  }
+  if (version <= kModelFormatVersion) return {};
+  const std::string writer = has(metadata, "written_by") ? in_quotes(metadata_value(metadata, "written_by"))
+                                                         : "a fastgru that does not say which";
+  return wrong("written by " + writer + " in format version " + std::string(text) +
+               "; this is fastgru " FASTGRU_VERSION ", which reads up to format version " +
+               std::to_string(kModelFormatVersion) + ": a newer fastgru is needed");
+}
+
+// One value of any kind and all that is in it. As deep as the reader lets it: 127 levels.
+Status check_value(JsonReader& reader, const char* text) {
+  JsonKind kind = JsonKind::null;
+  bool more = false;
+  FASTGRU_RETURN_IF_ERROR(reader.peek(&kind));
+  if (kind == JsonKind::array) {
+    FASTGRU_RETURN_IF_ERROR(reader.begin_array());
+    while (true) {
+      FASTGRU_RETURN_IF_ERROR(reader.next_element(&more));
+      if (!more) return {};
+      FASTGRU_RETURN_IF_ERROR(check_value(reader, text));
+    }
+  }
+  if (kind != JsonKind::object) return reader.skip_value();
+  std::deque<JsonSpan> keys;  // grows without a copy: a hostile object costs little more than its text
+  FASTGRU_RETURN_IF_ERROR(reader.begin_object());
+  while (true) {
+    JsonSpan key;
+    FASTGRU_RETURN_IF_ERROR(reader.next_key(&more, &key));
+    if (!more) break;
+    keys.push_back(key);
+    FASTGRU_RETURN_IF_ERROR(check_value(reader, text));
+  }
+  const auto name = [&](const JsonSpan& span) { return std::string_view(text + span.begin, span.size); };
+  std::sort(keys.begin(), keys.end(), [&](auto& a, auto& b) { return name(a) < name(b); });
+  const auto twice =
+      std::adjacent_find(keys.begin(), keys.end(), [&](auto& a, auto& b) { return name(a) == name(b); });
+  return twice == keys.end() ? Status()
+                             : wrong("an object has the key " + in_quotes(name(*twice)) + " twice");
+}
+
+const char* name_of(JsonKind kind) {
+  constexpr std::array<const char*, 6> kNames = {"null",     "a boolean", "a number",
+                                                 "a string", "an array",  "an object"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+// The reader speaks of the file's header; what it says of the position is of no use here.
+std::string without_name(const std::string& message) {
+  constexpr std::string_view kName = "InvalidHeaderJson: ", kEnd = " of the header";
+  std::string text = message.substr(message.compare(0, kName.size(), kName) == 0 ? kName.size() : 0);
+  const std::size_t end = text.rfind(kEnd);
+  return end == std::string::npos ? text : text.substr(0, end);
+}
+
+Status check_config(std::string_view config) {
+  constexpr std::string_view kInvalid = "metadata config is not valid JSON: ";
+  std::string text(config);  // strings are decoded in place
+  JsonReader reader(text.data(), text.size(), true);
+  JsonKind kind = JsonKind::null;
+  Status status = reader.peek(&kind);
+  if (status.ok()) status = check_value(reader, text.data());
+  if (status.ok()) status = reader.finish();
+  if (!status.ok()) return wrong(std::string(kInvalid) + without_name(status.message()));
+  if (kind == JsonKind::object) return {};
+  return wrong(std::string("metadata config must be a JSON object, got ") + name_of(kind));
+}
+
+}  // namespace
+
+std::string_view metadata_value(const ModelMetadata& metadata, std::string_view key) {
+  const auto found =
+      std::find_if(metadata.begin(), metadata.end(), [&](auto& entry) { return entry.first == key; });
+  return found == metadata.end() ? std::string_view() : found->second;
+}
+
+int metadata_version(const ModelMetadata& metadata) {
+  return parse_version(metadata_value(metadata, "format_version"));
+}
+
+Status check_model_metadata(const ModelMetadata& metadata) {
+  if (metadata_value(metadata, "format") != "fastgru") {
+    return wrong(
+        "a safetensors file, but not a fastgru model: its metadata does not say format=fastgru; weights of "
+        "other programs go through load_state_dict");
+  }
+  FASTGRU_RETURN_IF_ERROR(check_version(metadata));
+  for (std::size_t i = 0; i < kRequired; ++i) {
+    if (!has(metadata, kKeys[i])) return wrong("metadata key " + in_quotes(kKeys[i]) + " is missing");
+  }
+  for (const auto& [key, value] : metadata) {
+    if (std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end()) continue;
+    return wrong("metadata key " + in_quotes(key) + " is unknown in format version " +
+                 std::string(metadata_value(metadata, "format_version")));
+  }
+  return check_config(metadata_value(metadata, "config"));
+}
+
+}  // namespace fastgru

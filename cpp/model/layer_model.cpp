@@ -1,0 +1,173 @@
+// The file of a layer, fastgru.GRU: its output is the top layer's state after every step.
+#include <algorithm>
+#include <utility>
+
+#include "gru/engine.h"
+#include "io/config_fields.h"
+#include "model/convert.h"
+#include "model/model.h"
+#include "model/weights.h"
+#include "runtime/denormals.h"
+
+namespace fastgru {
+namespace {
+
+template <class S>
+class LayerStream final : public ModelStream {
+ public:
+  static Status make(std::shared_ptr<const Weights<S>> weights, std::int64_t rows,
+                     std::unique_ptr<ModelStream>& result) {
+    FASTGRU_RETURN_IF_ERROR(check_stream(weights->config(), rows, sizeof(S)));
+    std::unique_ptr<LayerStream> fresh(new LayerStream(Stream<S>(std::move(weights), rows)));
+    if (!fresh->reserve()) return out_of_memory();
+    result = std::move(fresh);
+    return {};
+  }
+
+  std::int64_t rows() const noexcept override { return stream_.rows(); }
+  void step(const float* x, float* y) noexcept override { run(x, y); }
+  void step(const double* x, double* y) noexcept override { run(x, y); }
+  void reset() noexcept override { stream_.reset(); }
+
+  std::size_t state_bytes() const noexcept override {
+    return static_cast<std::size_t>(config().num_layers * rows() * config().hidden_size) * sizeof(S);
+  }
+  void save(void* to) const noexcept override { stream_.get_state(static_cast<S*>(to)); }
+  void restore(const void* from) noexcept override { stream_.set_state(static_cast<const S*>(from)); }
+
+  Status copy(std::unique_ptr<ModelStream>& result) const override {
+    std::unique_ptr<LayerStream> fresh(new LayerStream(stream_));
+    if (!fresh->reserve()) return out_of_memory();
+    result = std::move(fresh);
+    return {};
+  }
+
+ private:
+  explicit LayerStream(const Stream<S>& stream) : stream_(stream) {}
+
+  const GruConfig& config() const noexcept { return stream_.weights().config(); }
+  bool reserve() {
+    return x_.reserve(rows() * config().input_size) && y_.reserve(rows() * config().hidden_size);
+  }
+
+  template <class X>
+  void run(const X* x, X* y) noexcept {
+    const KeepFloatState keep;
+    if constexpr (std::is_same_v<X, S>) {
+      stream_.step(x, y);
+    } else {
+      convert(x, rows() * config().input_size, x_.data());
+      stream_.step(x_.data(), y_.data());
+      convert(y_.data(), rows() * config().hidden_size, y);
+    }
+  }
+
+  Stream<S> stream_;
+  AlignedBuffer<S> x_, y_;
+};
+
+template <class S>
+class LayerModel final : public LoadedModel {
+ public:
+  LayerModel(std::shared_ptr<const Weights<S>> weights, const ModelFile& file)
+      : weights_(std::move(weights)) {
+    const GruConfig& config = weights_->config();
+    info_.kind = file.kind();
+    info_.input_size = config.input_size;
+    info_.hidden_size = config.hidden_size;
+    info_.num_layers = config.num_layers;
+    info_.directions = config.directions();
+    info_.output_size = config.directions() * config.hidden_size;
+    info_.parameters = weights_->layout().total();
+    info_.every_step = true;
+    info_.is_double = std::is_same_v<S, double>;
+  }
+
+  Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const override {
+    return LayerStream<S>::make(weights_, rows, result);
+  }
+  Status forward(const SequenceCall<float>& call) const override { return run(call); }
+  Status forward(const SequenceCall<double>& call) const override { return run(call); }
+  Status parameter(std::string_view name, double* values, std::int64_t count) const override {
+    return copy_parameter(weights_->layout().slots(), weights_->params(), name, values, count);
+  }
+
+ private:
+  template <class X>
+  Status run(const SequenceCall<X>& call) const {
+    FASTGRU_RETURN_IF_ERROR(check_call(info(), call));
+    FASTGRU_RETURN_IF_ERROR(check_memory(weights_->config(), call.steps, call.rows, sizeof(S)));
+    const std::int64_t cells = call.rows * call.steps;
+    Converted<S> inputs, outputs;
+    AlignedBuffer<S> last;
+    const S* x = nullptr;
+    S* y = nullptr;
+    FASTGRU_RETURN_IF_ERROR(inputs.read(call.x, cells * info().input_size, x));
+    FASTGRU_RETURN_IF_ERROR(outputs.target(call.y, cells * info().output_size, y));
+    if (!last.reserve(info().num_layers * call.rows * info().output_size)) return out_of_memory();
+    ForwardArgs<S> args;
+    args.x = rows_first(x, call, info().input_size);
+    args.y = rows_first(y, call, info().output_size);
+    args.h_n = last.data();
+    args.lengths = call.lengths;
+    RunOptions options;
+    options.num_threads = call.num_threads;
+    Workspace<S> workspace;
+    FASTGRU_RETURN_IF_ERROR(fastgru::forward(*weights_, args, workspace, options));
+    outputs.write(cells * info().output_size, call.y);
+    return {};
+  }
+
+  template <class T, class X>
+  static SequenceView<T> rows_first(T* data, const SequenceCall<X>& call, std::int64_t features) {
+    return {data, call.steps, call.rows, features, features, call.steps * features};
+  }
+
+  std::shared_ptr<const Weights<S>> weights_;
+};
+
+template <class S>
+Status make_layer(const ModelFile& file, const GruConfig& config, LoadedModelPtr& result) {
+  const ParamLayout layout(config);
+  FASTGRU_RETURN_IF_ERROR(check_names(file, layout.slots(), {}));
+  auto weights = std::make_shared<Weights<S>>(config);
+  {
+    AlignedBuffer<S> flat;
+    FASTGRU_RETURN_IF_ERROR(read_parameters(file, layout.slots(), layout.total(), flat));
+    FASTGRU_RETURN_IF_ERROR(weights->assign(flat.data()));
+  }
+  result = std::make_shared<const LayerModel<S>>(std::move(weights), file);
+  return {};
+}
+
+}  // namespace
+
+Status load_layer(const ModelFile& file, LoadedModelPtr& result) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  ConfigField input{"input_size"}, hidden{"hidden_size"}, layers{"num_layers"}, bias{"bias"};
+  ConfigField batch_first{"batch_first"}, dropout{"dropout"}, bidirectional{"bidirectional"};
+  ConfigField reset_after{"reset_after"}, precision{"precision"}, dtype{"dtype"};
+  FASTGRU_RETURN_IF_ERROR(read_fields("config", file.config(), OtherFields::refused,
+                                      {&input, &hidden, &layers, &bias, &batch_first, &dropout,
+                                       &bidirectional, &reset_after, &precision, &dtype}));
+  GruConfig config;
+  bool order = false;  // of axes, in Python: rows come first here
+  std::size_t precise = 0;  // every mode of precision computes the same today
+  bool is_double = false;
+  FASTGRU_RETURN_IF_ERROR(read_whole(input, 1, kMost, &config.input_size));
+  FASTGRU_RETURN_IF_ERROR(read_whole(hidden, 1, kMost, &config.hidden_size));
+  FASTGRU_RETURN_IF_ERROR(read_whole(layers, 1, kMost, &config.num_layers));
+  FASTGRU_RETURN_IF_ERROR(read_flag(bias, &config.bias));
+  FASTGRU_RETURN_IF_ERROR(read_flag(batch_first, &order));
+  FASTGRU_RETURN_IF_ERROR(read_dropout(dropout, &config.dropout));
+  FASTGRU_RETURN_IF_ERROR(read_flag(bidirectional, &config.bidirectional));
+  FASTGRU_RETURN_IF_ERROR(read_flag(reset_after, &config.reset_after));
+  FASTGRU_RETURN_IF_ERROR(read_choice(precision, {"highest", "high", "medium"}, &precise));
+  FASTGRU_RETURN_IF_ERROR(read_double(dtype, &is_double));
+  FASTGRU_RETURN_IF_ERROR(as_model_error(validate(config)));
+  FASTGRU_RETURN_IF_ERROR(check_layers(file, config.num_layers));
+  return is_double ? make_layer<double>(file, config, result)
+                                 : make_layer<float>(file, config, result);
+}
+
+}  // namespace fastgru

@@ -1,0 +1,85 @@
+// What a model file holds, ready to run: a layer or a whole estimator, of either precision, behind one
+// interface.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "io/model_file.h"
+#include "runtime/status.h"
+
+namespace fastgru {
+
+struct ModelInfo {
+  std::string kind;
+  std::int64_t input_size = 0, output_size = 0;
+  std::int64_t hidden_size = 0, num_layers = 0, directions = 0, parameters = 0;
+  bool every_step = false;  // a sequence has an answer per step, not one
+  bool is_double = false;   // computes in float64
+
+  bool can_stream() const { return directions == 1; }
+};
+
+// The state of some sequences that advance side by side. After make() and copy() nothing here allocates,
+// locks, throws or calls the system.
+class ModelStream {
+ public:
+  virtual ~ModelStream() = default;
+
+  virtual std::int64_t rows() const noexcept = 0;
+  // x (rows, input_size), y (rows, output_size), both dense.
+  virtual void step(const float* x, float* y) noexcept = 0;
+  virtual void step(const double* x, double* y) noexcept = 0;
+  virtual void reset() noexcept = 0;
+  // The state as bytes of this machine's order, which restore() of a stream of the same shape takes back.
+  virtual std::size_t state_bytes() const noexcept = 0;
+  virtual void save(void* to) const noexcept = 0;
+  virtual void restore(const void* from) noexcept = 0;
+  virtual Status copy(std::unique_ptr<ModelStream>& result) const = 0;
+};
+
+// Dense sequences of the same length: x (rows, steps, input_size), y (rows, steps, output_size) when the
+// model answers every step, else (rows, output_size).
+template <class X>
+struct SequenceCall {
+  const X* x = nullptr;
+  std::int64_t rows = 0, steps = 0;
+  const std::int64_t* lengths = nullptr;  // (rows), each in [0, steps]; null: all steps
+  X* y = nullptr;
+  int num_threads = 1;  // 0: the process-wide setting
+};
+
+// Immutable: any number of threads may use one at once.
+class LoadedModel {
+ public:
+  virtual ~LoadedModel() = default;
+
+  const ModelInfo& info() const { return info_; }
+  virtual Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const = 0;
+  virtual Status forward(const SequenceCall<float>& call) const = 0;
+  virtual Status forward(const SequenceCall<double>& call) const = 0;
+  // Copies `count` values of the tensor `name` (as in the model file), all of them.
+  virtual Status parameter(std::string_view name, double* values, std::int64_t count) const = 0;
+
+ protected:
+  ModelInfo info_;
+};
+
+using LoadedModelPtr = std::shared_ptr<const LoadedModel>;
+
+// Everything is checked before memory is taken for it; errors of the file are model_format Statuses.
+Status load_model(const std::filesystem::path& path, LoadedModelPtr& result);
+Status load_model(const void* bytes, std::size_t size, LoadedModelPtr& result);
+
+// Runs the file's self-test, if it has one.
+Status check_self_test(const ModelFile& file, const LoadedModel& model);
+
+// One per kind of model, called by load_model().
+Status load_layer(const ModelFile& file, LoadedModelPtr& result);
+Status load_estimator(const ModelFile& file, LoadedModelPtr& result);
+
+}  // namespace fastgru

@@ -1,0 +1,45 @@
+#include "plugin.h"
+
+#include <fastgru/fastgru.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Everything that process() needs is here before the first block. */
+struct plugin {
+  fastgru_model *model;
+  fastgru_stream *stream;
+};
+
+plugin *plugin_create(const char *model_path, char *message, size_t size) {
+  fastgru_error error = {{0}};
+  fastgru_model_info info;
+  plugin *self = calloc(1, sizeof *self);
+  if (self == NULL) return NULL;
+  info.struct_size = sizeof info;
+  if (fastgru_model_load(model_path, &self->model, &error) != FASTGRU_OK ||
+      fastgru_stream_new(self->model, 1, &self->stream, &error) != FASTGRU_OK) {
+    snprintf(message, size, "%s", error.message);
+  } else if (fastgru_model_get_info(self->model, &info) != FASTGRU_OK || info.input_size != 1 ||
+             info.output_size != 1) {
+    snprintf(message, size, "the model must take one value and give one");
+  } else {
+    return self;
+  }
+  plugin_destroy(self);
+  return NULL;
+}
+
+void plugin_destroy(plugin *self) {
+  if (self == NULL) return;
+  fastgru_stream_free(self->stream);
+  fastgru_model_free(self->model);
+  free(self);
+}
+
+void plugin_process(plugin *self, const float *in, float *out, size_t frames) {
+  size_t i;
+  for (i = 0; i < frames; ++i) fastgru_stream_step(self->stream, &in[i], &out[i]);
+}
+
+void plugin_reset(plugin *self) { fastgru_stream_reset(self->stream); }

@@ -1,0 +1,28 @@
+/* plugin MODEL < samples > samples: raw float32 in blocks of 64, as a host hands them to a plugin. */
+#include "plugin.h"
+
+#include <stdio.h>
+
+enum { BLOCK = 64 };
+
+int main(int argc, char **argv) {
+  char message[512] = "out of memory";
+  float block[BLOCK];
+  size_t frames;
+  plugin *effect;
+  if (argc != 2) {
+    fprintf(stderr, "usage: plugin MODEL.safetensors < samples > samples\n");
+    return 2;
+  }
+  effect = plugin_create(argv[1], message, sizeof message);
+  if (effect == NULL) {
+    fprintf(stderr, "plugin: %s\n", message);
+    return 1;
+  }
+  while ((frames = fread(block, sizeof block[0], BLOCK, stdin)) > 0) {
+    plugin_process(effect, block, block, frames);
+    if (fwrite(block, sizeof block[0], frames, stdout) != frames) break;
+  }
+  plugin_destroy(effect);
+  return 0;
+}

@@ -1,0 +1,97 @@
+"""The self-test that a model file carries: a short input and the model's own answer to it.
+
+Loading runs it. So a file whose weights were damaged in a way that every check of the format passes, or a
+machine or build that computes something else, is found before the first answer is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["NAMES", "check", "make", "sample"]
+
+NAMES = ("selftest.x", "selftest.y", "selftest.tolerance")
+_STEPS = 8
+_MOST_STEPS = 1024
+
+Run = Callable[[NDArray[np.float64]], NDArray[Any]]
+
+
+def sample(mean: NDArray[Any], scale: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a sequence, (steps, features), that looks like data of this mean and spread."""
+    t, feature = np.arange(_STEPS)[:, None], np.arange(len(mean))[None, :]
+    wave = np.sin(0.7 * t + 1.3 * feature + 0.2 * t * feature)
+    return np.asarray(mean + 1.5 * scale * wave.astype(np.float32), dtype=np.float64)
+
+
+def make(
+    run: Run, run_exact: Run, x: NDArray[np.float64], unit: NDArray[Any]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the tensors of a self-test.
+
+    Parameters
+    ----------
+    run : callable
+        The model: from x (steps, features) to (answers, outputs), in its own precision.
+    run_exact : callable
+        The same in float64. How far the two are apart says how far another instruction set may be off.
+    x : ndarray of shape (steps, features)
+        What `run` reads without rounding.
+    unit : ndarray of shape (outputs,)
+        What one step of an output's scale is worth.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Empty if the answers are not finite: such a model is saved without a self-test.
+    """
+    answers = run(x)
+    y, exact = np.asarray(answers, np.float64), np.asarray(run_exact(x), np.float64)
+    if not (np.isfinite(x).all() and np.isfinite(y).all() and np.isfinite(exact).all()):
+        return {}
+    eps = float(np.finfo(answers.dtype).eps)
+    with np.errstate(over="ignore"):
+        error = 100 * np.abs(y - exact).max(axis=0)
+        tolerance = error + 16 * eps * np.abs(y).max(axis=0) + 1000 * eps * unit
+    if not np.isfinite(tolerance).all():
+        return {}
+    return {"selftest.x": x, "selftest.y": y, "selftest.tolerance": tolerance}
+
+
+def check(run: Run, tensors: Mapping[str, NDArray[Any]], features: int) -> None:
+    """Run a file's self-test, if it has one.
+
+    Raises
+    ------
+    ValueError
+        The model does not give the answers that the file holds, or the self-test does not fit the model.
+    """
+    held = [name for name in NAMES if name in tensors]
+    if not held:
+        return
+    for name in NAMES:
+        if name not in tensors:
+            raise ValueError(f"{name} is missing beside {held[0]}")
+        if tensors[name].dtype != np.float64 or not np.isfinite(tensors[name]).all():
+            raise ValueError(f"{name} must hold finite float64 numbers")
+    x, y, tolerance = (tensors[name] for name in NAMES)
+    if x.ndim != 2 or not 1 <= len(x) <= _MOST_STEPS or x.shape[1] != features:
+        wanted = f"(1 to {_MOST_STEPS}, {features})"
+        raise ValueError(f"selftest.x has shape {x.shape}, expected {wanted}")
+    answers = np.asarray(run(x), np.float64)
+    if y.shape != answers.shape or tolerance.shape != answers.shape[1:] or not (tolerance >= 0).all():
+        raise ValueError(
+            f"selftest.y and selftest.tolerance must have the shapes {answers.shape} and "
+            f"{answers.shape[1:]}, the latter not negative; got {y.shape} and {tolerance.shape}"
+        )
+    wrong = np.argwhere(~(np.abs(answers - y) <= tolerance))
+    if len(wrong):
+        at = tuple(wrong[0])
+        raise ValueError(
+            f"SelfTestFailed: answer {at[0]}, output {at[1]} is {answers[at]:g}, but the file says "
+            f"{y[at]:g} ± {tolerance[at[1]]:g}: the file is damaged, or this machine computes something else"
+        )

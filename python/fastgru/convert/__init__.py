@@ -1,0 +1,5 @@
+"""Models in other forms: C source."""
+
+from fastgru.convert.to_c import to_c
+
+__all__ = ["to_c"]

@@ -1,0 +1,16 @@
+// Counts of what the calling thread did between watch() and stop().
+#pragma once
+
+#include <cstdint>
+
+namespace realtime {
+
+struct Counts {
+  std::int64_t allocations = 0, frees = 0, locks = 0;
+  std::int64_t all() const { return allocations + frees + locks; }
+};
+
+void watch();
+Counts stop();
+
+}  // namespace realtime

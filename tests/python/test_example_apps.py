@@ -1,0 +1,82 @@
+"""The programs in examples/ build against the installed package and do what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastgru
+from fastgru import _paths
+
+REPO = Path(__file__).resolve().parents[2]
+EXAMPLES = REPO / "examples"
+
+
+def run(*command: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run([str(c) for c in command], input=stdin, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    return done
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cmake = shutil.which("cmake")
+    if cmake is None or sys.platform == "win32":
+        pytest.skip("needs cmake on the path, and GCC or Clang")
+    folder = tmp_path_factory.mktemp("examples")
+    shutil.copytree(EXAMPLES, folder / "source")
+    flags = "-Wall -Wextra -Wpedantic -Werror"
+    options = [f"-DCMAKE_C_FLAGS={flags} -std=c99", f"-DCMAKE_CXX_FLAGS={flags}"]
+    run(cmake, "-S", folder / "source", "-B", folder, f"-Dfastgru_DIR={_paths.cmake_dir()}", *options)
+    run(cmake, "--build", folder)
+    return folder
+
+
+def test_realtime_loop_prints_its_histogram(programs: Path, tmp_path: Path) -> None:
+    fastgru.GRU(8, 16, random_state=0).save(tmp_path / "m.safetensors")
+    text = run(programs / "realtime", tmp_path / "m.safetensors", "20000").stdout.decode()
+    print(text)
+    assert "GRU, 8 inputs, 16 units: 20000 steps" in text
+    counts = [int(count) for count in re.findall(r"^< +\d+ ns +(\d+)", text, re.MULTILINE)]
+    assert sum(counts) == 20000
+
+
+def test_plugin_processes_blocks_with_the_bits_of_python(programs: Path, tmp_path: Path) -> None:
+    gru = fastgru.GRU(1, 1, 2, random_state=3)
+    gru.save(tmp_path / "m.safetensors")
+    samples = np.sin(0.1 * np.arange(1000)).astype(np.float32)
+    out = run(programs / "plugin", tmp_path / "m.safetensors", stdin=samples.tobytes()).stdout
+    np.testing.assert_array_equal(np.frombuffer(out, np.float32), gru(samples[:, None])[0][:, 0])
+    fastgru.GRU(2, 3).save(tmp_path / "m.safetensors")
+    done = subprocess.run([programs / "plugin", tmp_path / "m.safetensors"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"plugin: the model must take one value and give one\n")
+
+
+def test_anomaly_detector_raises_the_alarm_after_the_fault_and_not_before(
+    programs: Path, tmp_path: Path
+) -> None:
+    trainer = [sys.executable, EXAMPLES / "anomaly_train.py"]
+    model = tmp_path / "pump.safetensors"
+    threshold = run(*trainer, "train", model).stdout.decode().strip()
+    readings = run(*trainer, "simulate", "2000", "--fault", "1500").stdout
+    done = run(programs / "anomaly", model, threshold, stdin=readings)
+    alarms = [int(number) for number in re.findall(rb"alarm at (\d+)", done.stdout)]
+    print(f"threshold {threshold}, {len(alarms)} alarms, the first at {min(alarms)}")
+    assert sum(number < 1500 for number in alarms) <= 2
+    assert 1500 in alarms
+    assert len(alarms) > 300
+    assert b"2000 readings" in done.stderr
+    wrong = subprocess.run(
+        [programs / "anomaly", model, "1"], input=b"1,2\nnone\n", capture_output=True, check=False
+    )
+    assert (wrong.returncode, wrong.stderr) == (
+        1,
+        b"anomaly: line 2: expected 2 numbers\n".replace(b"\n", os.linesep.encode()),
+    )
