@@ -7,9 +7,10 @@
 // the ISA.
 //
 // Packed operands. L = lanes, panels = ceil(width / L), the last panel padded with zeros:
-//   gates   [panel][k][g][L]   the three gates of L hidden units side by side (g = r, z, n; two of them or
-//   one where said) columns [panel][k][L]      a plain matrix bias    [panel][4][L]      r, z, n of the input
-//   side, and q = the recurrent bias of n
+// - gates [panel][k][g][L]: the three gates of L hidden units side by side (g = r, z, n; two of them or one
+//   where said)
+// - columns [panel][k][L]: a plain matrix
+// - bias [panel][4][L]: r, z, n of the input side, and q = the recurrent bias of n
 // Rows are unpacked: a pointer and a stride in floats. Nothing need be aligned to more than a float.
 //
 // A tape row (one sample, one step) has 4 slots of H floats. forward writes q | r | z | n there, backward

@@ -1,12 +1,11 @@
 // From the head's numbers to what the network answers: the one place that knows, for prediction, streams and
 // losses.
 //
-//   squared_error, absolute_error, huber   the value, in units of y
-//   quantile                               output_size times the quantiles, rising: the middle one is free,
-//   each
-//                                          next one is further out by a softplus, so that none can cross
-//   cross_entropy                          probabilities of the classes (softmax)
-//   binary_cross_entropy                   probability of each output (sigmoid)
+// - squared_error, absolute_error, huber: the value, in units of y
+// - quantile: output_size times the quantiles, rising. The middle one is free, each next one is further out
+//   by a softplus, so that none can cross
+// - cross_entropy: probabilities of the classes (softmax)
+// - binary_cross_entropy: probability of each output (sigmoid)
 #pragma once
 
 #include <cmath>

@@ -79,9 +79,7 @@ void BatchPass<S>::load_inputs(std::int64_t steps, const std::int64_t* skip) {
   const BlockRows block{order_, first_, rows_, steps_, block_lengths_, skip};
   const InputEncoder<S> encoder{config(), *scaling_, nullptr};
   if (has_tokens()) {
-    const auto known = [&encoder](const auto* from, std::int64_t* to) {
-      *to = encoder.token(static_cast<std::int64_t>(*from));
-    };
+    const auto known = [&encoder](const auto* from, std::int64_t* to) { *to = encoder.token(*from); };
     gather_steps(data_->x, block, 1, known, tokens_.data(), 1);
   } else {
     gather_inputs(data_->x, block, encoder, x_.data(), threads_);

@@ -1,11 +1,10 @@
 // From a time step as the caller has it to what the GRU reads: the one place that knows, for training,
 // prediction and streams.
 //
-//   numbers   (value - mean) / scale, in double, so that an offset far larger than the signal costs nothing
-//   mask      the same where a value is there, 0 where it is NaN; then, for each feature, 1 or 0: was it
-//   there tokens    a row of the embedding. kUnknownToken stands for every id that is not in the vocabulary;
-//   id 0 is
-//             padding, which callers leave out: where it is stepped all the same, it is unknown
+// - numbers: (value - mean) / scale, in double, so that an offset far larger than the signal costs nothing
+// - mask: the same where a value is there, 0 where it is NaN; then, for each feature, 1 or 0: was it there
+// - tokens: a row of the embedding. kUnknownToken stands for whatever is no id of the vocabulary, NaN
+//   included; id 0 is padding, which callers leave out: where it is stepped all the same, it is unknown
 #pragma once
 
 #include <algorithm>
@@ -24,8 +23,10 @@ struct InputEncoder {
   const Scaling& scaling;
   const S* embedding;  // (vocabulary_size, input_size); null without tokens
 
-  std::int64_t token(std::int64_t id) const {
-    return id < 1 || id >= config.vocabulary_size ? kUnknownToken : id;
+  template <class X>
+  std::int64_t token(X id) const {
+    const bool known = id >= X(1) && id < static_cast<X>(config.vocabulary_size);
+    return known ? static_cast<std::int64_t>(id) : kUnknownToken;
   }
 
   // One step: from config.features() values to config.gru.input_size.
@@ -36,7 +37,7 @@ struct InputEncoder {
     const double* scale = scaling.x_scale.data();
     if (config.vocabulary_size > 0) {
       const std::int64_t size = config.gru.input_size;
-      std::copy_n(embedding + token(static_cast<std::int64_t>(from[0])) * size, size, to);
+      std::copy_n(embedding + token(from[0]) * size, size, to);
     } else if (config.missing_mask) {
       for (std::int64_t f = 0; f < features; ++f) {
         const bool there = from[f] == from[f];

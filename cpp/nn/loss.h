@@ -1,13 +1,12 @@
 // The losses, of the head's numbers against scaled targets. Sums are in double, in the order of the rows,
 // whatever the blocks they come in. With error e = output - target:
 //
-//   squared_error          e^2
-//   absolute_error         |e|
-//   huber                  e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2)
-//   quantile               max(-q e, (1 - q) e), the pinball loss of each quantile q
-//   cross_entropy          -log softmax(outputs)[class]
-//   binary_cross_entropy   -log sigmoid(output) where the target is 1, -log(1 - sigmoid(output)) where it is
-//   0
+// - squared_error: e^2
+// - absolute_error: |e|
+// - huber: e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2)
+// - quantile: max(-q e, (1 - q) e), the pinball loss of each quantile q
+// - cross_entropy: -log softmax(outputs)[class]
+// - binary_cross_entropy: -log sigmoid(output) where the target is 1, -log(1 - sigmoid(output)) where it is 0
 #pragma once
 
 #include <cstdint>
