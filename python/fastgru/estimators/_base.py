@@ -32,11 +32,12 @@ from fastgru.estimators._progress import make_progress
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
 from fastgru.estimators._steps import StepLayout, end_to_end
+from fastgru.estimators._summary import SummaryMixin
 from fastgru.estimators._tokens import vocabulary_size
 from fastgru.estimators._validation import check_weights, thread_count
 
 
-class BaseGRU(DataMixin, ModelFileMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
+class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
     """A GRU with a dense head, trained in C++.
 
     A concrete estimator says what y means: `_encode_targets`, `_head`, `_target_scaling`,
