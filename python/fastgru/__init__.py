@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from fastgru._core import ModelFormatError, get_num_threads, set_num_threads
     from fastgru._model_file import load
     from fastgru.config import set_reproducible, show_config
-    from fastgru.estimators import GRUClassifier, GRURegressor
+    from fastgru.estimators import GRUClassifier, GRURegressor, SequenceScaler
+    from fastgru.frames import to_sequences
     from fastgru.gru import GRU, explain
     from fastgru.windows import make_windows
 
@@ -25,6 +26,7 @@ __all__ = [
     "GRUClassifier",
     "GRURegressor",
     "ModelFormatError",
+    "SequenceScaler",
     "__version__",
     "explain",
     "get_num_threads",
@@ -33,6 +35,7 @@ __all__ = [
     "set_num_threads",
     "set_reproducible",
     "show_config",
+    "to_sequences",
 ]
 
 _HOMES = {
@@ -40,6 +43,7 @@ _HOMES = {
     "GRUClassifier": "fastgru.estimators",
     "GRURegressor": "fastgru.estimators",
     "ModelFormatError": "fastgru._core",
+    "SequenceScaler": "fastgru.estimators",
     "explain": "fastgru.gru",
     "get_num_threads": "fastgru._core",
     "load": "fastgru._model_file",
@@ -47,6 +51,7 @@ _HOMES = {
     "set_num_threads": "fastgru._core",
     "set_reproducible": "fastgru.config",
     "show_config": "fastgru.config",
+    "to_sequences": "fastgru.frames",
 }
 
 if not TYPE_CHECKING:  # a type checker shall see the names above, not "any name at all"

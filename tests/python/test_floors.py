@@ -41,7 +41,7 @@ ISA_SYSTEM_HEADERS = {
 # Python: the floor of each module or subpackage of fastgru, lowest first.
 PYTHON_FLOORS = [
     {"_version", "_core", "_paths"},
-    {"gru", "config", "windows", "_model_file", "_self_test", "_load", "datasets"},
+    {"gru", "config", "windows", "frames", "_model_file", "_self_test", "_load", "datasets"},
     {"estimators"},
     {"convert", "cli", "__main__"},
 ]

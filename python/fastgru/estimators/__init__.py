@@ -2,5 +2,6 @@
 
 from fastgru.estimators.classifier import GRUClassifier
 from fastgru.estimators.regressor import GRURegressor
+from fastgru.estimators.scaler import SequenceScaler
 
-__all__ = ["GRUClassifier", "GRURegressor"]
+__all__ = ["GRUClassifier", "GRURegressor", "SequenceScaler"]

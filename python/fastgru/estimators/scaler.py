@@ -1,0 +1,186 @@
+"""Standardization of sequences, for those who scale in a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from fastgru.estimators._scaling import standard
+from fastgru.estimators._validation import (
+    as_sequences,
+    check_features,
+    check_sequences,
+    check_weights,
+)
+
+__all__ = ["SequenceScaler"]
+
+_Self = TypeVar("_Self", bound="SequenceScaler")
+
+
+class SequenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Subtract from every feature of sequences its mean and divide by its standard deviation.
+
+    Mean and deviation of a feature are taken over all samples and time steps, so that a sequence keeps its
+    course; :class:`sklearn.preprocessing.StandardScaler` takes tables only, and would scale every
+    time step by itself. The estimators of this package do the same inside (``standardize=True``); this is for
+    other estimators, and for those who want the step to be seen in the pipeline.
+
+    Parameters
+    ----------
+    with_mean : bool, default=True
+        Subtract the mean.
+    with_std : bool, default=True
+        Divide by the standard deviation.
+    missing : {"error", "keep"}, default="error"
+        NaN: refused; or left where it is, and left out of mean and deviation.
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,), float64
+        The means; zeros with ``with_mean=False``. An X of shape (n_samples, n_timesteps) has one feature.
+    scale_ : ndarray of shape (n_features,), float64
+        The deviations; 1 for a feature that does not vary, and with ``with_std=False``.
+    n_features_in_ : int
+        Time steps of an X of shape (n_samples, n_timesteps), features of other X: as the estimators count.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, where X was a frame whose column names are all texts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgru import GRURegressor, SequenceScaler
+    >>> from sklearn.pipeline import make_pipeline
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(loc=1000, scale=[1, 50], size=(100, 12, 2))
+    >>> Z = SequenceScaler().fit_transform(X)
+    >>> np.allclose(Z.mean(axis=(0, 1)), 0), np.allclose(Z.std(axis=(0, 1)), 1)
+    (True, True)
+
+    Sequences of unlike length, in a pipeline:
+
+    >>> X = [rng.normal(loc=1000, size=(rng.integers(3, 30), 2)) for _ in range(100)]
+    >>> y = [sequence[-1, 0] for sequence in X]
+    >>> pipe = make_pipeline(SequenceScaler(), GRURegressor(hidden_size=8, max_iter=60, random_state=0))
+    >>> pipe.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  # scikit-learn's own name and form
+        "with_mean": ["boolean"],
+        "with_std": ["boolean"],
+        "missing": [StrOptions({"error", "keep"})],
+    }
+
+    def __init__(self, *, with_mean: bool = True, with_std: bool = True, missing: str = "error") -> None:
+        self.with_mean = with_mean
+        self.with_std = with_std
+        self.missing = missing
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self.missing == "keep"
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    def fit(self: _Self, X: Any, y: Any = None, sample_weight: Any = None) -> _Self:
+        """Take mean and standard deviation of every feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences; of unlike length as a list of arrays (n_timesteps_i, n_features) or
+            (n_timesteps_i,). Read in blocks, never copied as a whole.
+        y : None
+            Not used.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each sample counts, not negative.
+
+        Returns
+        -------
+        self : SequenceScaler
+            The fitted scaler.
+
+        Raises
+        ------
+        ValueError
+            Bad shapes, NaN (see `missing`) or infinity, or values whose squares leave float64.
+        TypeError
+            Sparse X, or objects that are not numbers.
+        """
+        array = self._checked(X)
+        weight = check_weights(sample_weight, array)
+        check_features(self, X, array, reset=True)
+        found = standard(as_sequences(array), weight, name="X", missing=self.missing == "keep")
+        self.mean_ = found.mean if self.with_mean else np.zeros_like(found.mean)
+        self.scale_ = found.scale if self.with_std else np.ones_like(found.scale)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Standardize sequences.
+
+        Parameters
+        ----------
+        X : array-like or list
+            As for ``fit``, with the same features; lengths may differ.
+
+        Returns
+        -------
+        ndarray, or list of ndarray
+            New arrays of X's shape (of each sequence's, for a list): float32 if X is, else float64.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            As ``fit``; or other features than there.
+        """
+        return self._each(X, lambda part: (part - self.mean_) / self.scale_)
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Bring standardized sequences back to their units.
+
+        Parameters
+        ----------
+        X : array-like or list
+            What ``transform`` returns.
+
+        Returns
+        -------
+        ndarray, or list of ndarray
+            New arrays of X's shape, as ``transform`` returns them.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            As ``transform``.
+        """
+        return self._each(X, lambda part: part * self.scale_ + self.mean_)
+
+    def _checked(self, X: Any) -> Any:
+        return check_sequences(self, X, dtype="float64", allow_nan=self.missing == "keep")
+
+    def _each(self, X: Any, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
+        check_is_fitted(self)
+        array = self._checked(X)
+        check_features(self, X, array, reset=False)
+        if isinstance(array, list):
+            return [
+                change(part).astype(part.dtype).reshape(np.shape(given))
+                for part, given in zip(array, X, strict=True)
+            ]
+        sequences = np.asarray(as_sequences(array))
+        return change(sequences).astype(array.dtype).reshape(array.shape)

@@ -1,0 +1,130 @@
+"""From a long table, one row per time step, to the sequences an estimator takes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["to_sequences"]
+
+
+def to_sequences(
+    df: Any, *, id: Hashable, time: Hashable, columns: Sequence[Hashable] | None = None
+) -> tuple[list[NDArray[Any]], NDArray[Any]]:
+    """Take a long frame (one row per sequence and time step) apart into one array per sequence.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame of shape (n_rows, n_columns)
+        The table; its rows may stand in any order. Its index is not read.
+    id : label of a column
+        Which sequence a row belongs to.
+    time : label of a column
+        When it was measured: each sequence is sorted by it. Numbers, dates or texts.
+    columns : list of labels or None, default=None
+        The features, in this order; None: every column but those two. Numbers or bool. NaN passes through
+        (the estimators refuse it, or take it with ``missing="mask"``).
+
+    Returns
+    -------
+    sequences : list of ndarray of shape (n_timesteps_i, n_features)
+        float32 if every feature fits it (as float32, bool and small integers do), else float64.
+    ids : ndarray of shape (n_sequences,)
+        The id of each, in the order in which they first appear in `df`: with one target per id in a series
+        `target`, y is ``target.loc[ids]``.
+
+    Raises
+    ------
+    TypeError
+        `df` is no pandas frame, or a feature does not hold real numbers.
+    ValueError
+        A column is not there, or there several times; there are no rows or no features; an id or a time is
+        missing; or a sequence has two rows at the same time.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from fastgru import to_sequences
+    >>> df = pd.DataFrame(
+    ...     {"patient": ["b", "a", "b", "b"], "day": [2, 1, 1, 3], "pulse": [61.0, 80.0, 60.0, 62.0]}
+    ... )
+    >>> sequences, ids = to_sequences(df, id="patient", time="day")
+    >>> ids
+    array(['b', 'a'], dtype=object)
+    >>> sequences[0]
+    array([[60.],
+           [61.],
+           [62.]])
+    """
+    import pandas as pd
+
+    if not isinstance(df, pd.DataFrame):
+        raise TypeError(f"df must be a pandas DataFrame, got {type(df).__name__}")
+    features = _features(df, id, time, columns)
+    if len(df) == 0:
+        raise ValueError("df has no rows: at least one time step is required")
+    for name, column in (("id", id), ("time", time)):
+        absent = np.flatnonzero(df[column].isna().to_numpy())
+        if absent.size:
+            raise ValueError(
+                f"{name}={column!r}: {absent.size} rows have no value there, first row {absent[0]}"
+            )
+    values = _values(df, features)
+    codes, ids = pd.factorize(df[id])
+    # Ranks instead of values: any kind of time that pandas can sort, and one stable sort by both keys.
+    ranks = pd.factorize(df[time], sort=True)[0]
+    order = np.lexsort((ranks, codes))
+    codes, ranks = codes[order], ranks[order]
+    twice = np.flatnonzero((codes[1:] == codes[:-1]) & (ranks[1:] == ranks[:-1]))
+    if twice.size:
+        first, second = order[twice[0]], order[twice[0] + 1]
+        raise ValueError(
+            f"rows {first} and {second} of df have the same id {df[id].tolist()[first]!r} and the same time "
+            f"{df[time].iloc[first]}: a sequence has one row per time step"
+        )
+    starts = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+    return np.split(values[order], starts), np.asarray(ids)
+
+
+def _features(df: Any, id: Hashable, time: Hashable, columns: Any) -> list[Hashable]:
+    """Return the labels of the features, once every label that was asked for stands for one column."""
+    if isinstance(columns, str):
+        raise TypeError(f"columns must be a list of labels, got the text {columns!r}: pass [{columns!r}]")
+    if id == time:
+        raise ValueError(f"id and time must be two columns, got {id!r} for both")
+    wanted = [label for label in df.columns if label not in (id, time)] if columns is None else list(columns)
+    named = [("id", id), ("time", time), *(("columns", label) for label in wanted)]
+    for name, label in named:
+        count = int((df.columns == label).sum())
+        if count != 1:
+            there = ", ".join(repr(column) for column in df.columns[:20])
+            raise ValueError(
+                f"{name}: df has {count or 'no'} columns {label!r}"
+                + (f"; it has {there}" if not count else "")
+            )
+    for label in wanted:
+        if label in (id, time):
+            raise ValueError(f"columns: {label!r} is the {'id' if label == id else 'time'} already")
+    if not wanted:
+        raise ValueError(f"df has no features: no columns besides id={id!r} and time={time!r}")
+    return wanted
+
+
+def _values(df: Any, features: list[Hashable]) -> NDArray[Any]:
+    """Return (n_rows, n_features), float32 or float64."""
+    import pandas as pd
+
+    for label in features:
+        kind = df[label].dtype
+        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind):
+            raise TypeError(
+                f"columns: {label!r} has dtype {kind}, and features are real numbers: leave it out with "
+                "columns=, or turn it into numbers (pandas.to_numeric, pandas.get_dummies)"
+            )
+    # Nullable columns name their NumPy dtype; what is missing in them becomes NaN.
+    kinds = [getattr(df[label].dtype, "numpy_dtype", df[label].dtype) for label in features]
+    dtype = np.float32 if all(np.can_cast(kind, np.float32) for kind in kinds) else np.float64
+    return np.asarray(df[features].to_numpy(dtype=dtype, na_value=np.nan))
