@@ -1,6 +1,7 @@
 // backward() of the float engine: per layer from the top, the recurrence back in time, then the large
 // products.
 #include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "gru/checks.h"
@@ -18,9 +19,9 @@ class BackwardPass {
  public:
   BackwardPass(const Weights<float>& weights, Tape<float>::State& tape, const BackwardArgs<float>& args,
                const RunOptions& options)
-      : config_(weights.config()),
+      : weights_(weights),
+        config_(weights.config()),
         layout_(weights.layout()),
-        packed_(weights.packed()),
         tape_(tape),
         args_(args),
         options_(options),
@@ -28,10 +29,11 @@ class BackwardPass {
         steps_(order_.steps()),
         rows_(order_.rows()),
         hidden_(config_.hidden_size),
-        directions_(config_.directions()) {}
+        directions_(config_.directions()),
+        row_block_(tape.low_memory ? chunked_row_block() : tape.plan.row_block) {}
 
   Status run() {
-    cells_ = packed_.backward_cells();
+    cells_ = weights_.packed().backward_cells();
     if (cells_ == nullptr) return no_memory("the weights of a backward call");
     FASTGRU_RETURN_IF_ERROR(sort_gradients());
     for (std::int64_t layer = config_.num_layers - 1; layer >= 0; --layer)
@@ -90,6 +92,7 @@ class BackwardPass {
     b.cell = &(*cells_)[static_cast<std::size_t>(index)];
     b.far = tape_.plan.layers[static_cast<std::size_t>(layer)].far;
     b.order = &order_;
+    b.steps = {0, steps_};
     b.hidden = hidden_;
     b.reset_after = config_.reset_after;
     b.reverse = d == 1;
@@ -100,46 +103,11 @@ class BackwardPass {
     if (b.dy.data != nullptr) b.dy.data += d * hidden_;
     b.dh_n = dh_n_ == nullptr ? nullptr : dh_n_ + offset;
     b.dh0 = dh0_ == nullptr ? nullptr : dh0_ + offset;
-    b.slots = {buffers.slots[d], rows_, hidden_};
+    b.slots = {buffers.slots[d], rows_, hidden_, 0};
     return b;
   }
 
   Status run_layer(std::int64_t layer) {
-    BackwardDirection both[2];
-    for (std::int64_t d = 0; d < directions_; ++d) both[d] = make_direction(layer, d);
-    FASTGRU_RETURN_IF_ERROR(run_recurrence(both));
-    FASTGRU_RETURN_IF_ERROR(run_weights(layer, both));
-    return run_input(layer, both);
-  }
-
-  Status run_recurrence(const BackwardDirection (&both)[2]) {
-    const std::int64_t block = tape_.plan.row_block, blocks = (rows_ + block - 1) / block;
-    const std::int64_t size = (backward_scratch_size(both[0], block) + 15) / 16 * 16;
-    if (!tape_.scratch.reserve(size * tape_.plan.threads)) return no_memory("the scratch of a backward call");
-    const double flops = 6.0 * static_cast<double>(hidden_ * hidden_ * block);
-    parallel_for(directions_ * blocks, tape_.plan.threads, [&](std::int64_t item, int thread) {
-      if (stopped()) return;
-      const FlushDenormals flush;
-      const std::int64_t first = item / directions_ * block;
-      StopSignal stop(options_.interrupt, thread == 0, flops);
-      run_backward(both[item % directions_], {first, std::min(first + block, rows_)},
-                   tape_.scratch.data() + thread * size, stop);
-    });
-    return stopped() ? Status::interrupted() : Status();
-  }
-
-  Status run_weights(std::int64_t layer, const BackwardDirection (&both)[2]) {
-    tape_.products.clear();
-    const SequenceView<const float> x = tape_.layers[static_cast<std::size_t>(layer)].input;
-    for (std::int64_t d = 0; d < directions_; ++d) {
-      tape_.products.collect(both[d], x, layout_.cell(layer, d), args_.dparams);
-    }
-    return tape_.products.run(*tape_.plan.kernels, tape_.plan.threads, tape_.scratch, options_.interrupt);
-  }
-
-  // dx = sum over directions of [da_r da_z da_n] W: the caller's for the first layer, else the dy of the
-  // layer below.
-  Status run_input(std::int64_t layer, const BackwardDirection (&both)[2]) {
     SequenceView<float> dx = dx_;
     if (layer > 0) {
       const std::int64_t width = directions_ * hidden_;
@@ -147,23 +115,14 @@ class BackwardPass {
       if (!buffer.reserve(steps_ * rows_ * width)) return no_memory("the gradient between two layers");
       dx = dense_view(buffer.data(), steps_, rows_, width);
     }
-    if (dx.data == nullptr) return {};
-    const bool dense =
-        !order_.ragged() && dx.row_stride == dx.features && dx.step_stride == rows_ * dx.features;
-    const std::int64_t items = dense ? (steps_ * rows_ + kInputRows - 1) / kInputRows : steps_;
-    parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
-      Interrupt* interrupt = options_.interrupt;
-      if (interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised())) return;
-      const FlushDenormals flush;
-      if (dense) {
-        const std::int64_t first = item * kInputRows;
-        input_rows(both, first, std::min(kInputRows, steps_ * rows_ - first), dx.data + first * dx.features,
-                   dx);
-      } else {
-        input_rows(both, item * rows_, order_.active(item), dx.at(item, 0), dx);
-      }
-    });
-    if (stopped()) return Status::interrupted();
+    BackwardDirection both[2];
+    for (std::int64_t d = 0; d < directions_; ++d) both[d] = make_direction(layer, d);
+    if (tape_.low_memory) {
+      for (std::int64_t d = 0; d < directions_; ++d)
+        FASTGRU_RETURN_IF_ERROR(run_chunks(layer, d, both[d], dx));
+    } else {
+      FASTGRU_RETURN_IF_ERROR(run_steps(layer, both, directions_, dx));
+    }
     if (layer > 0) {
       if (config_.dropout > 0) drop_gradient(layer, dx);
       dy_ = {dx.data, steps_, rows_, dx.features, dx.step_stride, dx.row_stride};
@@ -171,16 +130,103 @@ class BackwardPass {
     return {};
   }
 
-  // `count` rows of dx from absolute row number `first` on, written at `to`.
-  void input_rows(const BackwardDirection (&both)[2], std::int64_t first, std::int64_t count, float* to,
-                  const SequenceView<float>& dx) const {
-    for (std::int64_t row = 0; row < count; ++row) std::fill_n(to + row * dx.row_stride, dx.features, 0.0f);
-    for (std::int64_t d = 0; d < directions_; ++d) {
-      const SlotView& slots = both[d].slots;
-      tape_.plan.kernels->gemm({both[d].far, count, 3 * hidden_, dx.features,
-                                slots.data + first * slots.stride() + hidden_, slots.stride(),
-                                both[d].cell->w, to, dx.row_stride});
+  // A direction whose slots were not kept: for some steps at a time, back through its run, the forward loop
+  // fills slots from the states, and all that is wanted of them follows. One direction after the other,
+  // because each element of dx is one chain that starts in direction 0.
+  Status run_chunks(std::int64_t layer, std::int64_t d, BackwardDirection direction,
+                    const SequenceView<float>& dx) {
+    const LayerBuffers& buffers = tape_.layers[static_cast<std::size_t>(layer)];
+    const std::int64_t chunk = chunk_steps();
+    if (!tape_.slots_again.reserve(chunk * rows_ * kSlots * hidden_)) return no_memory("a part of the tape");
+    for (std::int64_t done = 0; done < steps_; done += chunk) {
+      const std::int64_t next = std::min(done + chunk, steps_);
+      direction.steps = d == 1 ? StepRange{done, next} : StepRange{steps_ - next, steps_ - done};
+      direction.slots = {tape_.slots_again.data(), rows_, hidden_, direction.steps.first};
+      FASTGRU_RETURN_IF_ERROR(run_again(weights_, tape_.plan, tape_.operands, buffers,
+                                        {layer, d, direction.steps, direction.slots, row_block_},
+                                        tape_.scratch, options_));
+      FASTGRU_RETURN_IF_ERROR(run_steps(layer, &direction, 1, dx));
     }
+    return {};
+  }
+
+  // As few steps as keep the products large: the square root of all, and a block of the weight gradients.
+  std::int64_t chunk_steps() const {
+    const auto root = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(steps_))));
+    return std::min(steps_, std::max(root, (kBlockRows + rows_ - 1) / rows_));
+  }
+
+  // The plan's threads with the rows of one direction at a time.
+  std::int64_t chunked_row_block() const {
+    const std::int64_t threads = tape_.plan.threads, tile = tape_.plan.kernels->tile_rows;
+    const std::int64_t even = (rows_ + threads - 1) / threads;
+    return std::min(tape_.plan.row_block, (even + tile - 1) / tile * tile);
+  }
+
+  // `count` directions over the same steps.
+  Status run_steps(std::int64_t layer, const BackwardDirection* directions, std::int64_t count,
+                   const SequenceView<float>& dx) {
+    FASTGRU_RETURN_IF_ERROR(run_recurrence(directions, count));
+    FASTGRU_RETURN_IF_ERROR(run_weights(layer, directions, count));
+    return dx.data == nullptr ? Status() : run_input(directions, count, dx);
+  }
+
+  Status run_recurrence(const BackwardDirection* directions, std::int64_t count) {
+    const std::int64_t block = row_block_, items = count * ((rows_ + block - 1) / block);
+    const std::int64_t size = (backward_scratch_size(directions[0], block) + 15) / 16 * 16;
+    if (!tape_.carry.reserve(size * items)) return no_memory("the scratch of a backward call");
+    const double flops = 6.0 * static_cast<double>(hidden_ * hidden_ * block);
+    parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
+      if (stopped()) return;
+      const FlushDenormals flush;
+      const std::int64_t first = item / count * block;
+      StopSignal stop(options_.interrupt, thread == 0, flops);
+      run_backward(directions[item % count], {first, std::min(first + block, rows_)},
+                   tape_.carry.data() + item * size, stop);
+    });
+    return stopped() ? Status::interrupted() : Status();
+  }
+
+  Status run_weights(std::int64_t layer, const BackwardDirection* directions, std::int64_t count) {
+    tape_.products.clear();
+    const SequenceView<const float> x = tape_.layers[static_cast<std::size_t>(layer)].input;
+    for (std::int64_t i = 0; i < count; ++i) {
+      tape_.products.collect(directions[i], x, layout_.cell(layer, directions[i].reverse ? 1 : 0),
+                             args_.dparams);
+    }
+    return tape_.products.run(*tape_.plan.kernels, tape_.plan.threads, tape_.scratch, options_.interrupt);
+  }
+
+  // dx = sum over directions of [da_r da_z da_n] W: the caller's for the first layer, else the dy of the
+  // layer below.
+  Status run_input(const BackwardDirection* directions, std::int64_t count, const SequenceView<float>& dx) {
+    const std::int64_t first = directions[0].steps.first, last = directions[0].steps.last;
+    const bool dense =
+        !order_.ragged() && dx.row_stride == dx.features && dx.step_stride == rows_ * dx.features;
+    const std::int64_t begin = first * rows_, end = last * rows_;
+    const std::int64_t items = dense ? (end - begin + kInputRows - 1) / kInputRows : last - first;
+    parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
+      Interrupt* interrupt = options_.interrupt;
+      if (interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised())) return;
+      const FlushDenormals flush;
+      const std::int64_t row = dense ? begin + item * kInputRows : (first + item) * rows_;
+      const std::int64_t rows = dense ? std::min(kInputRows, end - row) : order_.active(first + item);
+      float* to = dense ? dx.data + row * dx.features : dx.at(first + item, 0);
+      for (std::int64_t i = 0; i < count; ++i) input_rows(directions[i], row - begin, rows, to, dx);
+    });
+    return stopped() ? Status::interrupted() : Status();
+  }
+
+  // One direction's part of `count` rows of dx, written at `to`, from `row` on, counted from its first step.
+  void input_rows(const BackwardDirection& direction, std::int64_t row, std::int64_t count, float* to,
+                  const SequenceView<float>& dx) const {
+    if (!direction.reverse) {
+      for (std::int64_t i = 0; i < count; ++i) std::fill_n(to + i * dx.row_stride, dx.features, 0.0f);
+    }
+    const SlotView& slots = direction.slots;
+    tape_.plan.kernels->gemm({direction.far, count, 3 * hidden_, dx.features,
+                              slots.data + row * slots.stride() + hidden_, slots.stride(), direction.cell->w,
+                              to, dx.row_stride});
   }
 
   void drop_gradient(std::int64_t layer, const SequenceView<float>& dx) const {
@@ -194,14 +240,14 @@ class BackwardPass {
 
   static constexpr std::int64_t kInputRows = 64;
 
+  const Weights<float>& weights_;
   const GruConfig& config_;
   const ParamLayout& layout_;
-  const Weights<float>::Packed& packed_;
   Tape<float>::State& tape_;
   const BackwardArgs<float>& args_;
   const RunOptions& options_;
   const RowOrder& order_;
-  const std::int64_t steps_, rows_, hidden_, directions_;
+  const std::int64_t steps_, rows_, hidden_, directions_, row_block_;
   const std::vector<BackwardCell>* cells_ = nullptr;
   SequenceView<const float> dy_;
   const float* dh_n_ = nullptr;

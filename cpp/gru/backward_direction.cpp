@@ -14,6 +14,7 @@ class BackwardLoop {
       : d_(d), rows_(rows), padded_(padded_width(d.hidden, d.kernels->lanes)), carry_(scratch) {
     zeros_ = carry_ + rows.size() * padded_;
     std::fill_n(zeros_, padded_, 0.0f);
+    if (!d.begins()) return;
     std::fill_n(carry_, rows.size() * padded_, 0.0f);
     for (std::int64_t row = 0; row < rows.size() && d.dh_n != nullptr; ++row) {
       std::copy_n(d.dh_n + (rows.first + row) * d.hidden, d.hidden, carry(row));
@@ -21,21 +22,22 @@ class BackwardLoop {
   }
 
   bool run(StopSignal& stop) {
-    const std::int64_t steps = d_.order->steps();
-    for (std::int64_t i = 0; i < steps; ++i) {
+    const auto [first, last] = d_.steps;
+    for (std::int64_t i = 0; i < last - first; ++i) {
       if (d_.reverse) {
-        through_reverse(i);
+        through_reverse(first + i);
       } else {
-        through_forward(steps - 1 - i, steps);
+        through_forward(last - 1 - i);
       }
       if (stop()) return false;
     }
-    // Into the initial state.
+    // Into the initial state, or at once into what the next range begins with: it has other slots.
     if (d_.reverse) {
-      product(steps - 1, 0, active(steps - 1));
+      product(last - 1, 0, active(last - 1));
     } else {
-      product(0, 0, active(0));
+      product(first, 0, active(first));
     }
+    if (!d_.ends()) return true;
     for (std::int64_t row = 0; row < rows_.size() && d_.dh0 != nullptr; ++row) {
       std::copy_n(carry(row), d_.hidden, d_.dh0 + (rows_.first + row) * d_.hidden);
     }
@@ -46,9 +48,9 @@ class BackwardLoop {
   std::int64_t active(std::int64_t t) const { return d_.order->active_in(t, rows_.first, rows_.last); }
   float* carry(std::int64_t row) const { return carry_ + row * padded_; }
 
-  // Rows that also ran at t + 1 have its gradients to bring back; the others end at t.
-  void through_forward(std::int64_t t, std::int64_t steps) {
-    const std::int64_t running = active(t), after = t + 1 < steps ? active(t + 1) : 0;
+  // Rows that also ran at t + 1 have its gradients to bring back; the others end at t, or have them already.
+  void through_forward(std::int64_t t) {
+    const std::int64_t running = active(t), after = t + 1 < d_.steps.last ? active(t + 1) : 0;
     if (after > 0) step(t, t + 1, 0, after);
     if (running > after) step(t, -1, after, running - after);
   }
@@ -57,8 +59,9 @@ class BackwardLoop {
   // ends.
   void through_reverse(std::int64_t t) {
     const std::int64_t running = active(t);
-    if (running > 0) step(t, t - 1, 0, running);
-    if (t > 0 && active(t - 1) > running) product(t - 1, running, active(t - 1) - running);
+    const bool follows = t > d_.steps.first;
+    if (running > 0) step(t, follows ? t - 1 : -1, 0, running);
+    if (follows && active(t - 1) > running) product(t - 1, running, active(t - 1) - running);
   }
 
   // The state that step t started from, for rows from `row` on: they must agree on where it is.

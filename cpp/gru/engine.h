@@ -44,6 +44,9 @@ struct RunOptions {
   int num_threads = 0;             // 0: the process-wide setting
   Interrupt* interrupt = nullptr;  // may be null
   PlanHints hints;                 // the double engine has no plans and ignores them
+  // Of forward_train: the tape keeps the states alone, and backward computes the gates again. dx and dh0 have
+  // the same bits; dparams is summed in another order. The double engine keeps everything all the same.
+  bool low_memory = false;
 };
 
 template <class S>
@@ -132,7 +135,8 @@ Status forward(const Weights<S>& weights, const ForwardArgs<S>& args, Workspace<
                const RunOptions& options);
 
 // The same numbers as forward(), and a tape. x and y must stay in place and unchanged until backward() is
-// done. dropout_seed keys the masks between layers; with config.dropout == 0 it is not used.
+// done, which with low_memory writes the states into y once more. dropout_seed keys the masks between layers;
+// with config.dropout == 0 it is not used.
 template <class S>
 Status forward_train(const Weights<S>& weights, const ForwardArgs<S>& args, std::uint64_t dropout_seed,
                      Tape<S>& tape, const RunOptions& options);

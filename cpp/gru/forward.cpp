@@ -74,7 +74,7 @@ Status lay_out_inference(const GruConfig& config, Workspace<float>::State& w) {
   return {};
 }
 
-// Everything backward needs has a place of its own.
+// Everything backward needs has a place of its own, but for slots that it computes again.
 Status lay_out_training(const GruConfig& config, Tape<float>::State& tape) {
   const SortedOperands& s = tape.operands;
   const std::int64_t steps = s.order.steps(), rows = s.order.rows(), directions = config.directions();
@@ -83,10 +83,10 @@ Status lay_out_training(const GruConfig& config, Tape<float>::State& tape) {
   tape.layers.assign(layers, {});
   tape.sequences.resize(layers - 1);
   tape.dropped.resize(layers - 1);
-  tape.slots.resize(layers * static_cast<std::size_t>(directions));
+  tape.slots.resize(tape.low_memory ? 0 : layers * static_cast<std::size_t>(directions));
   for (std::size_t layer = 0; layer < layers; ++layer) {
     LayerBuffers& buffers = tape.layers[layer];
-    for (std::int64_t d = 0; d < directions; ++d) {
+    for (std::int64_t d = 0; d < directions && !tape.low_memory; ++d) {
       AlignedBuffer<float>& slots =
           tape.slots[layer * static_cast<std::size_t>(directions) + static_cast<std::size_t>(d)];
       if (!slots.reserve(steps * rows * kSlots * config.hidden_size)) return no_memory("the tape");
@@ -171,6 +171,7 @@ Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& ar
     const GruConfig& config = weights.config();
     FASTGRU_RETURN_IF_ERROR(check_forward(config, args, true));
     state.dropout_seed = dropout_seed;
+    state.low_memory = options.low_memory;
     FASTGRU_RETURN_IF_ERROR(sort_operands(config, args, state.operands));
     SortedOperands& s = state.operands;
     if (s.h0 != nullptr && s.order.identity()) {  // the caller's h0 need not outlive the call

@@ -25,10 +25,15 @@ class ForwardLoop {
   }
 
   bool run(StopSignal& stop) {
-    const std::int64_t steps = last_step();
-    for (std::int64_t i = 0; i < steps; ++i) {
+    const std::int64_t steps = last_step(), last = std::min(d_.steps.last, steps);
+    const std::int64_t begin = d_.reverse ? steps - last : d_.steps.first;
+    const std::int64_t end = d_.reverse ? steps - d_.steps.first : last;
+    const bool finals = member_.thread == 0 && d_.h_n != nullptr;
+    for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t t = d_.reverse ? steps - 1 - i : i;
-      if (d_.plan.hoist && i % d_.plan.chunk == 0) hoist(i, std::min(i + d_.plan.chunk, steps), steps);
+      if (d_.plan.hoist && (i - begin) % d_.plan.chunk == 0) {
+        hoist(i, std::min(i + d_.plan.chunk, end), steps);
+      }
       panels_.backwards = d_.plan.serpentine && i % 2 == 1;
       if (d_.reverse) {
         step_reverse(t, steps);
@@ -36,9 +41,9 @@ class ForwardLoop {
         step_forward(t);
       }
       if (finish_step(i, stop)) return false;
-      if (member_.thread == 0) keep_finals(t);
+      if (finals) keep_finals(t);
     }
-    if (member_.thread == 0) finish(steps);
+    if (finals) finish(steps);
     return true;
   }
 

@@ -20,6 +20,7 @@ ForwardDirection make_direction(const Weights<float>& weights, const Plan& plan,
   direction.cell = &weights.packed().cells[static_cast<std::size_t>(index)];
   direction.plan = plan.layers[static_cast<std::size_t>(layer)];
   direction.order = &operands.order;
+  direction.steps = {0, operands.order.steps()};
   direction.hidden = hidden;
   direction.reset_after = config.reset_after;
   direction.reverse = d == 1;
@@ -27,7 +28,7 @@ ForwardDirection make_direction(const Weights<float>& weights, const Plan& plan,
   direction.h = {buffers.y.data + d * hidden, buffers.y.step_stride, buffers.y.row_stride, buffers.ring};
   direction.h0 = operands.h0 == nullptr ? nullptr : operands.h0 + offset;
   direction.h_n = operands.h_n + offset;
-  direction.slots = {buffers.slots[d], operands.order.rows(), hidden};
+  direction.slots = {buffers.slots[d], operands.order.rows(), hidden, 0};
   return direction;
 }
 
@@ -47,6 +48,28 @@ void run_shared(const ForwardDirection& direction, std::int64_t rows, std::int64
   });
 }
 
+// Some directions of one layer, in work items of `block` rows.
+Status run_directions(const ForwardDirection* directions, std::int64_t count, int threads, std::int64_t rows,
+                      std::int64_t block, AlignedBuffer<float>& scratch, const RunOptions& options) {
+  const std::int64_t blocks = (rows + block - 1) / block;
+  const std::int64_t size = (forward_scratch_size(directions[0], block) + 15) / 16 * 16;
+  if (!scratch.reserve(size * threads)) return no_memory("the scratch of a forward call");
+  if (directions[0].plan.slices > 1) {
+    run_shared(directions[0], rows, size, scratch.data(), options);
+  } else {
+    parallel_for(count * blocks, threads, [&](std::int64_t item, int thread) {
+      if (options.interrupt != nullptr && options.interrupt->raised()) return;
+      const FlushDenormals flush;
+      const ForwardDirection& direction = directions[item % count];
+      const std::int64_t start = item / count * block;
+      StopSignal stop(options.interrupt, thread == 0, step_flops(direction, block));
+      run_forward(direction, {start, std::min(start + block, rows)}, {}, scratch.data() + thread * size,
+                  stop);
+    });
+  }
+  return options.interrupt != nullptr && options.interrupt->raised() ? Status::interrupted() : Status();
+}
+
 }  // namespace
 
 Status no_memory(const char* what) {
@@ -56,32 +79,26 @@ Status no_memory(const char* what) {
 Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
                   std::size_t first, std::size_t last, const std::vector<LayerBuffers>& layers,
                   AlignedBuffer<float>& scratch, const RunOptions& options) {
-  const std::int64_t rows = plan.rows, block = plan.row_block, blocks = (rows + block - 1) / block;
   const std::int64_t directions = weights.config().directions();
   for (std::size_t layer = first; layer < last; ++layer) {
     ForwardDirection both[2];
     for (std::int64_t d = 0; d < directions; ++d) {
       both[d] = make_direction(weights, plan, operands, layers[layer], static_cast<std::int64_t>(layer), d);
     }
-    const std::int64_t size = (forward_scratch_size(both[0], block) + 15) / 16 * 16;
-    if (!scratch.reserve(size * plan.threads)) return no_memory("the scratch of a forward call");
-    if (both[0].plan.slices > 1) {
-      run_shared(both[0], rows, size, scratch.data(), options);
-      if (options.interrupt != nullptr && options.interrupt->raised()) return Status::interrupted();
-      continue;
-    }
-    parallel_for(directions * blocks, plan.threads, [&](std::int64_t item, int thread) {
-      if (options.interrupt != nullptr && options.interrupt->raised()) return;
-      const FlushDenormals flush;
-      const ForwardDirection& direction = both[item % directions];
-      const std::int64_t start = item / directions * block;
-      StopSignal stop(options.interrupt, thread == 0, step_flops(direction, block));
-      run_forward(direction, {start, std::min(start + block, rows)}, {}, scratch.data() + thread * size,
-                  stop);
-    });
-    if (options.interrupt != nullptr && options.interrupt->raised()) return Status::interrupted();
+    FASTGRU_RETURN_IF_ERROR(
+        run_directions(both, directions, plan.threads, plan.rows, plan.row_block, scratch, options));
   }
   return {};
+}
+
+Status run_again(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                 const LayerBuffers& buffers, const StepsAgain& again, AlignedBuffer<float>& scratch,
+                 const RunOptions& options) {
+  ForwardDirection direction = make_direction(weights, plan, operands, buffers, again.layer, again.d);
+  direction.steps = again.steps;
+  direction.slots = again.slots;
+  direction.h_n = nullptr;  // the caller's, who may have let go of it
+  return run_directions(&direction, 1, plan.threads, plan.rows, again.row_block, scratch, options);
 }
 
 }  // namespace fastgru

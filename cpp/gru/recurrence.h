@@ -18,6 +18,11 @@ struct RowRange {
   std::int64_t size() const { return last - first; }
 };
 
+// Time steps [first, last).
+struct StepRange {
+  std::int64_t first, last;
+};
+
 // Whether a loop over time should stop, asked about once a millisecond of work. One per work item.
 class StopSignal {
  public:
@@ -50,12 +55,12 @@ struct StateView {
   }
 };
 
-// Slots of the tape: (T, B, 4H), dense.
+// Slots of the tape: (T, B, 4H), dense; or of some steps alone, from step `first` on.
 struct SlotView {
   float* data = nullptr;
-  std::int64_t rows = 0, hidden = 0;
+  std::int64_t rows = 0, hidden = 0, first = 0;
 
-  float* at(std::int64_t t, std::int64_t b) const { return data + (t * rows + b) * stride(); }
+  float* at(std::int64_t t, std::int64_t b) const { return data + ((t - first) * rows + b) * stride(); }
   std::int64_t stride() const { return kSlots * hidden; }
 };
 
@@ -79,12 +84,13 @@ struct ForwardDirection {
   const ForwardCell* cell;
   LayerPlan plan;
   const RowOrder* order;
+  StepRange steps;  // all, or some that are run again: the states beside them are there
   std::int64_t hidden;
   bool reset_after, reverse;
   SequenceView<const float> x;
   StateView h;
   const float* h0;  // (B, H), null: zeros
-  float* h_n;       // (B, H)
+  float* h_n;       // (B, H), null: not wanted
   SlotView slots;   // data null: no tape
 };
 
@@ -100,6 +106,7 @@ struct BackwardDirection {
   const BackwardCell* cell;
   bool far;  // see LayerPlan
   const RowOrder* order;
+  StepRange steps;  // all, or some: ranges follow each other back through the direction's run
   std::int64_t hidden;
   bool reset_after, reverse;
   StateView h;
@@ -108,9 +115,14 @@ struct BackwardDirection {
   const float* dh_n;             // (B, H), null: zeros
   float* dh0;                    // (B, H), null: not wanted
   SlotView slots;                // overwritten with the gradients of the pre-activations
+
+  // Whether `steps` are the first or the last ones on the way back.
+  bool begins() const { return reverse ? steps.first == 0 : steps.last == order->steps(); }
+  bool ends() const { return reverse ? steps.last == order->steps() : steps.first == 0; }
 };
 
 std::int64_t backward_scratch_size(const BackwardDirection& direction, std::int64_t rows);
+// `scratch` carries the gradient from one range of steps to the next.
 bool run_backward(const BackwardDirection& direction, RowRange rows, float* scratch, StopSignal& stop);
 
 }  // namespace fastgru

@@ -41,7 +41,7 @@ struct Workspace<float>::State {
 
 template <>
 struct Tape<float>::State {
-  bool ready = false;
+  bool ready = false, low_memory = false;
   std::uint64_t dropout_seed = 0;
   Plan plan;
   SortedOperands operands;
@@ -50,6 +50,8 @@ struct Tape<float>::State {
   AlignedBuffer<float> scratch;
   // of backward()
   GradientProducts products;
+  AlignedBuffer<float> carry;        // of each work item
+  AlignedBuffer<float> slots_again;  // low_memory: of some steps of one direction, (steps, B, 4H)
   AlignedBuffer<float> h0_kept, dy_copy, dh_n_copy, dh0_copy, dx_copy, dsequences[2];
 };
 
@@ -62,6 +64,19 @@ void unsort_results(const GruConfig& config, const ForwardArgs<float>& args, con
 Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
                   std::size_t first, std::size_t last, const std::vector<LayerBuffers>& layers,
                   AlignedBuffer<float>& scratch, const RunOptions& options);
+
+// Steps of one direction whose slots are computed once more.
+struct StepsAgain {
+  std::int64_t layer, d;
+  StepRange steps;
+  SlotView slots;
+  std::int64_t row_block;
+};
+
+// Runs them from the states that are there, and writes the same states again.
+Status run_again(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                 const LayerBuffers& buffers, const StepsAgain& again, AlignedBuffer<float>& scratch,
+                 const RunOptions& options);
 
 Status no_memory(const char* what);
 

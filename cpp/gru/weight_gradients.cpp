@@ -81,10 +81,10 @@ void RowRuns::add_within_block(const RowRun& run) {
 
 namespace {
 
-// All running rows of the tape, beside the inputs, the state each step started from (null: a zero h0) and,
+// All running rows of the steps, beside the inputs, the state each step started from (null: a zero h0) and,
 // for reset_after=false, r*h, which the q slot kept.
 void add_rows(CellGradients& cell, const BackwardDirection& d, SequenceView<const float> x) {
-  const std::int64_t steps = d.order->steps(), rows = d.order->rows();
+  const std::int64_t rows = d.order->rows();
   const auto add = [&](std::int64_t t, std::int64_t begin, std::int64_t end, const float* h,
                        std::int64_t h_stride) {
     if (end <= begin) return;
@@ -100,7 +100,7 @@ void add_rows(CellGradients& cell, const BackwardDirection& d, SequenceView<cons
     }
     cell.rows.add(t * rows + begin, run);
   };
-  for (std::int64_t t = 0; t < steps; ++t) {
+  for (std::int64_t t = d.steps.first; t < d.steps.last; ++t) {
     const std::int64_t running = d.order->active(t);
     const std::int64_t continued = d.reverse ? d.order->active(t + 1) : (t == 0 ? 0 : running);
     add(t, 0, continued, continued > 0 ? d.h.at(d.reverse ? t + 1 : t - 1, 0) : nullptr, d.h.row_stride);
@@ -116,6 +116,7 @@ void GradientProducts::collect(const BackwardDirection& d, SequenceView<const fl
   if (used_ == cells_.size()) cells_.emplace_back();
   CellGradients& cell = cells_[used_++];
   cell.rows.clear();
+  cell.adds = !d.begins();
   cell.hidden = d.hidden;
   const std::int64_t h = d.hidden;
   float* weight_hh = dparams + offsets.weight_hh;
@@ -208,15 +209,17 @@ void write_gradient(const CellGradients& cell, const WeightGradient& part, std::
                     std::int64_t last, const float* out, std::int64_t stride, const float* sums) {
   constexpr std::int64_t kSquare = 16;
   const std::int64_t begin = std::max(first, part.first), end = std::min(last, part.last);
+  const bool adds = cell.adds;
+  const auto put = [adds](float& to, float value) { to = adds ? to + value : value; };
   for (std::int64_t j0 = 0; j0 < part.depth; j0 += kSquare) {
     const std::int64_t j_end = std::min(j0 + kSquare, part.depth);
     for (std::int64_t i = begin; i < end; ++i) {
       float* to = part.gradient + cell.gate_row(i) * part.depth;
-      for (std::int64_t j = j0; j < j_end; ++j) to[j] = out[j * stride + i - first];
+      for (std::int64_t j = j0; j < j_end; ++j) put(to[j], out[j * stride + i - first]);
     }
   }
   if (part.bias == nullptr) return;
-  for (std::int64_t i = begin; i < end; ++i) part.bias[cell.gate_row(i)] = sums[i - first];
+  for (std::int64_t i = begin; i < end; ++i) put(part.bias[cell.gate_row(i)], sums[i - first]);
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ struct WeightGradient {
 
 struct CellGradients {
   RowRuns rows;
+  bool adds = false;  // to what an earlier range of steps left in the gradients
   std::int64_t hidden = 0;
   WeightGradient parts[kOuterParts];
 
@@ -56,8 +57,8 @@ class GradientProducts {
  public:
   void clear() { used_ = 0; }
 
-  // Adds those of one cell, whose tape holds the gradients of its pre-activations. `dparams` is the flat
-  // vector.
+  // Adds those of one cell, whose tape holds the gradients of its pre-activations at the direction's steps.
+  // `dparams` is the flat vector: the first range of steps overwrites it, the others add.
   void collect(const BackwardDirection& direction, SequenceView<const float> x, const CellOffsets& offsets,
                float* dparams);
 

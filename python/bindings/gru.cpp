@@ -185,7 +185,8 @@ py::tuple PyGru<S>::forward(py::handle x, py::handle h0, py::handle lengths, py:
 }
 
 template <class S>
-py::tuple PyGru<S>::forward_train(py::handle x, py::handle h0, py::handle lengths, std::uint64_t seed) {
+py::tuple PyGru<S>::forward_train(py::handle x, py::handle h0, py::handle lengths, std::uint64_t seed,
+                                  bool low_memory) {
   Call call = read_call(x, h0, lengths);
   py::object y =
       new_sequence(call.batched, call.steps, call.rows, config_.directions() * config_.hidden_size);
@@ -196,7 +197,8 @@ py::tuple PyGru<S>::forward_train(py::handle x, py::handle h0, py::handle length
   tape->weights = weights();
   tape->layer = identity_;
   tape->batched = call.batched;
-  run_released([&](const RunOptions& options) {
+  run_released([&](RunOptions options) {
+    options.low_memory = low_memory;
     return fastgru::forward_train(*tape->weights, call.args, seed, tape->tape, options);
   });
   make_read_only(y);
@@ -288,7 +290,7 @@ void bind_scalar(py::module_& module, const std::string& suffix) {
       .def("forward", &Layer::forward, py::arg("x"), py::arg("h0") = none, py::arg("lengths") = none,
            py::arg("out") = none)
       .def("forward_train", &Layer::forward_train, py::arg("x"), py::arg("h0") = none,
-           py::arg("lengths") = none, py::arg("seed") = 0)
+           py::arg("lengths") = none, py::arg("seed") = 0, py::arg("low_memory") = false)
       .def("backward", &Layer::backward, py::arg("tape"), py::arg("dy") = none, py::arg("dh_n") = none)
       .def("stream", &Layer::stream, py::arg("batch_size") = 1)
       .def("explain", &Layer::explain, py::arg("T"), py::arg("B"));

@@ -139,7 +139,8 @@ class PyGru {
   py::object parameters() const;
   void set_parameters(py::handle flat);
   py::tuple forward(py::handle x, py::handle h0, py::handle lengths, py::handle out);
-  py::tuple forward_train(py::handle x, py::handle h0, py::handle lengths, std::uint64_t seed);
+  py::tuple forward_train(py::handle x, py::handle h0, py::handle lengths, std::uint64_t seed,
+                          bool low_memory);
   py::tuple backward(PyTape<S>& tape, py::handle dy, py::handle dh_n);
   std::unique_ptr<PyStream<S>> stream(std::int64_t batch_size) const;
   std::string explain(std::int64_t steps, std::int64_t rows) const;

@@ -164,7 +164,12 @@ class StreamF64(_Stream[np.float64]):
 
 class GruF32(_Gru[np.float32]):
     def forward_train(
-        self, x: ArrayLike, h0: ArrayLike | None = None, lengths: ArrayLike | None = None, seed: int = 0
+        self,
+        x: ArrayLike,
+        h0: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        seed: int = 0,
+        low_memory: bool = False,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], TapeF32]: ...
     def backward(
         self, tape: TapeF32, dy: ArrayLike | None = None, dh_n: ArrayLike | None = None
@@ -173,7 +178,12 @@ class GruF32(_Gru[np.float32]):
 
 class GruF64(_Gru[np.float64]):
     def forward_train(
-        self, x: ArrayLike, h0: ArrayLike | None = None, lengths: ArrayLike | None = None, seed: int = 0
+        self,
+        x: ArrayLike,
+        h0: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        seed: int = 0,
+        low_memory: bool = False,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], TapeF64]: ...
     def backward(
         self, tape: TapeF64, dy: ArrayLike | None = None, dh_n: ArrayLike | None = None

@@ -73,6 +73,29 @@ TEST_CASE("the steps of an epoch allocate nothing") {
   }
 }
 
+TEST_CASE("a low-memory training call allocates nothing once its tape has served the same shape") {
+  for (const bool lengths : {false, true}) {
+    const testing::GruCase<float> problem(testing::two_by_two(), 100, 13, lengths, true);
+    const auto weights = problem.weights();
+    testing::Results<float> out;
+    const ForwardArgs<float> ahead = problem.forward_args(out);
+    const BackwardArgs<float> back = problem.backward_args(out);
+    Tape<float> tape;
+    RunOptions options;
+    options.low_memory = true;
+    options.num_threads = 2;
+    long allocations = 0;
+    for (int call = 0; call < 2; ++call) {
+      const long before = g_allocations.load();
+      const bool ran = forward_train(*weights, ahead, 1, tape, options).ok() &&
+                       backward(*weights, tape, back, options).ok();
+      allocations = g_allocations.load() - before;
+      CHECK(ran);
+    }
+    CHECK(allocations == 0);
+  }
+}
+
 TEST_CASE_TEMPLATE("a stream's step allocates nothing", S, float, double) {
   const NetworkCase<S> problem(testing::network_config(3, 20, 2, false, 2), 4, 6);
   std::unique_ptr<NetworkStream<S>> stream;

@@ -235,6 +235,16 @@ TRAINING: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         "random_state must be in",
     ),
+    "memory unknown": (
+        lambda: make().forward_train(X, memory="medium"),  # type: ignore[arg-type]
+        ValueError,
+        'memory must be "high" or "low", got \'medium\'',
+    ),
+    "memory None": (
+        lambda: make().forward_train(X, memory=None),  # type: ignore[arg-type]
+        ValueError,
+        'memory must be "high" or "low", got None',
+    ),
     "tape None": (backward(tape=3), TypeError, "tape must be the third result .* got int"),
     "tape of float64": (
         lambda: make().backward(make(dtype="float64").forward_train(X)[2]),

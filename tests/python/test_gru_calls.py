@@ -130,8 +130,8 @@ x = np.zeros((400 if dtype == "float32" else 100, 50, 8), dtype)
 small = np.ones((5, 2, 8), dtype)
 want = layer(small)[0]
 timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
-if what == "backward":
-    y, _, tape = layer.forward_train(x)
+if what.startswith("backward"):
+    y, _, tape = layer.forward_train(x, memory="low" if what == "backward, low memory" else "high")
     call = lambda: layer.backward(tape, np.ones_like(y))
 elif what == "forward_train":
     call = lambda: layer.forward_train(x)
@@ -149,7 +149,7 @@ else:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("what", ["forward", "forward_train", "backward"])
+@pytest.mark.parametrize("what", ["forward", "forward_train", "backward", "backward, low memory"])
 def test_ctrl_c_stops_a_long_call(what: str, dtype: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, dtype, what],

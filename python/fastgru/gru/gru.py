@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -174,6 +174,7 @@ class GRU(Layer):
         lengths: ArrayLike | None = None,
         *,
         random_state: int | None = None,
+        memory: Literal["high", "low"] = "high",
     ) -> tuple[NDArray[Any], NDArray[Any], Any]:
         """Run the layer as `__call__` does, with dropout, and keep what `backward` needs.
 
@@ -184,6 +185,14 @@ class GRU(Layer):
         random_state : int in [0, 2**64), optional
             Keys the dropout masks: the same key, the same masks, at any number of threads. If not given, the
             next key of the layer's own generator.
+        memory : {"high", "low"}, default="high"
+            What the tape keeps of every step, layer and direction. "high": the gates and the state, 4H + H
+            floats per sample. "low": the state alone, H floats per sample; `backward` computes the gates
+            again, a chunk of about √T steps (of at least 256 samples in all) at a time, in one block of 4H
+            floats per sample and step of the chunk. That costs about one more forward call. Gradients of `x`
+            and `h0` have the same bits; those of the parameters are summed in another order. A float is 4
+            bytes; the states of the last layer are `y` itself; dropout adds H floats in both cases, for all
+            layers but the first. With float64, "low" changes nothing.
 
         Returns
         -------
@@ -194,7 +203,9 @@ class GRU(Layer):
 
         Raises
         ------
-        ValueError, TypeError, MemoryError, KeyboardInterrupt
+        ValueError
+            As in `__call__`, or `memory` is neither "high" nor "low".
+        TypeError, MemoryError, KeyboardInterrupt
             As in `__call__`.
 
         Examples
@@ -207,7 +218,9 @@ class GRU(Layer):
         >>> gradients.x.shape, gradients.params["weight_hh_l0"].shape
         ((5, 2, 3), (12, 4))
         """
-        return self._core.forward_train(x, h0, lengths, self._dropout_key(random_state))
+        if memory not in ("high", "low"):
+            raise ValueError(f'memory must be "high" or "low", got {memory!r}')
+        return self._core.forward_train(x, h0, lengths, self._dropout_key(random_state), memory == "low")
 
     def backward(self, tape: Any, dy: ArrayLike | None = None, dh_n: ArrayLike | None = None) -> Gradients:
         """Compute gradients of ``sum(y * dy) + sum(h_n * dh_n)``.

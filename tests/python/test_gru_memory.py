@@ -1,0 +1,80 @@
+"""`forward_train(memory="low")`: the same gradients, and what a whole process takes for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+import fastgru
+
+PEAK = """
+import sys
+import numpy as np
+import fastgru
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+def train(steps, rows):
+    x, dy = np.ones((steps, rows, 16), np.float32), np.ones((steps, rows, 128), np.float32)
+    y, _, tape = layer.forward_train(x, memory=sys.argv[1])
+    layer.backward(tape, dy)
+
+fastgru.set_num_threads(1)
+layer = fastgru.GRU(16, 128, random_state=0)
+train(3, 2)
+before = peak()
+train(400, 32)
+print(peak() - before)
+"""
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def gradients(layer: fastgru.GRU, memory: Literal["high", "low"], **options: Any) -> fastgru.gru.Gradients:
+    y, h_n, tape = layer.forward_train(numbers(90, 7, 5), random_state=3, memory=memory, **options)
+    kept = y.copy()
+    result = layer.backward(tape, numbers(*y.shape, seed=1), numbers(*h_n.shape, seed=2))
+    np.testing.assert_array_equal(y, kept)
+    return result
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("reset_after", [True, False])
+@pytest.mark.parametrize("lengths", [None, [90, 3, 0, 41, 90, 60, 17]])
+def test_low_memory_gives_the_same_gradients(
+    lengths: list[int] | None, reset_after: bool, dtype: str
+) -> None:
+    layer = fastgru.GRU(
+        5, 9, 2, dropout=0.3, bidirectional=True, reset_after=reset_after, dtype=dtype, random_state=0
+    )
+    high, low = gradients(layer, "high", lengths=lengths), gradients(layer, "low", lengths=lengths)
+    np.testing.assert_array_equal(low.x, high.x)
+    np.testing.assert_array_equal(low.h0, high.h0)
+    for name, wanted in high.params.items():
+        if dtype == "float64":
+            np.testing.assert_array_equal(low.params[name], wanted)
+        else:
+            np.testing.assert_allclose(low.params[name], wanted, rtol=0, atol=2e-6 * np.abs(wanted).max())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
+def test_low_memory_takes_less_than_half() -> None:
+    high, low = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", PEAK, memory], stdout=subprocess.PIPE, check=True, timeout=120
+            ).stdout
+        )
+        for memory in ("high", "low")
+    )
+    gates = 400 * 32 * 4 * 128 * 4
+    assert high > gates
+    assert low < high / 2
