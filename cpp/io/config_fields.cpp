@@ -86,7 +86,8 @@ Status read_dropout(const ConfigField& field, double* value) {
 }
 
 Status read_numbers(const ConfigField& field, std::int64_t most, std::vector<double>* values) {
-  const Status unfit = wrong(field, "a list of at most " + std::to_string(most) + " numbers, each with a point");
+  const Status unfit =
+      wrong(field, "a list of at most " + std::to_string(most) + " numbers, each with a point");
   if (field.kind != JsonKind::array) return unfit;
   std::string copy(field.text);
   JsonReader reader(copy.data(), copy.size(), true);

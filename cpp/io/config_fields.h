@@ -34,7 +34,8 @@ Status read_whole(const ConfigField& field, std::int64_t least, std::int64_t mos
 Status read_flag(const ConfigField& field, bool* value);
 Status read_dropout(const ConfigField& field, double* value);  // in [0, 1)
 Status read_number(const ConfigField& field, double* value);
-Status read_numbers(const ConfigField& field, std::int64_t most, std::vector<double>* values);  // with a point
+Status read_numbers(const ConfigField& field, std::int64_t most,
+                    std::vector<double>* values);  // with a point
 Status read_choice(const ConfigField& field, std::initializer_list<std::string_view> choices,
                    std::size_t* which);
 Status read_double(const ConfigField& field, bool* value);  // "float32" or "float64"

@@ -151,7 +151,7 @@ Status load_layer(const ModelFile& file, LoadedModelPtr& result) {
                                       {&input, &hidden, &layers, &bias, &batch_first, &dropout,
                                        &bidirectional, &reset_after, &precision, &dtype}));
   GruConfig config;
-  bool order = false;  // of axes, in Python: rows come first here
+  bool order = false;       // of axes, in Python: rows come first here
   std::size_t precise = 0;  // every mode of precision computes the same today
   bool is_double = false;
   FASTGRU_RETURN_IF_ERROR(read_whole(input, 1, kMost, &config.input_size));
@@ -166,8 +166,7 @@ Status load_layer(const ModelFile& file, LoadedModelPtr& result) {
   FASTGRU_RETURN_IF_ERROR(read_double(dtype, &is_double));
   FASTGRU_RETURN_IF_ERROR(as_model_error(validate(config)));
   FASTGRU_RETURN_IF_ERROR(check_layers(file, config.num_layers));
-  return is_double ? make_layer<double>(file, config, result)
-                                 : make_layer<float>(file, config, result);
+  return is_double ? make_layer<double>(file, config, result) : make_layer<float>(file, config, result);
 }
 
 }  // namespace fastgru

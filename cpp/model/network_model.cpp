@@ -24,7 +24,8 @@ constexpr SampleType sample_type() {
 template <class X>
 void tokens_of(const X* x, std::int64_t count, std::int64_t* tokens) noexcept {
   constexpr X kMost = X(1) * (std::int64_t{1} << 40);
-  for (std::int64_t i = 0; i < count; ++i) tokens[i] = x[i] >= 0 && x[i] <= kMost ? static_cast<std::int64_t>(x[i]) : 0;
+  for (std::int64_t i = 0; i < count; ++i)
+    tokens[i] = x[i] >= 0 && x[i] <= kMost ? static_cast<std::int64_t>(x[i]) : 0;
 }
 
 template <class S>
@@ -32,7 +33,8 @@ class EstimatorStream final : public ModelStream {
  public:
   static Status make(std::unique_ptr<NetworkStream<S>> stream, std::unique_ptr<ModelStream>& result) {
     std::unique_ptr<EstimatorStream> fresh(new EstimatorStream(std::move(stream)));
-    if (!fresh->y_.reserve(fresh->outputs()) || !fresh->tokens_.reserve(fresh->rows())) return out_of_memory();
+    if (!fresh->y_.reserve(fresh->outputs()) || !fresh->tokens_.reserve(fresh->rows()))
+      return out_of_memory();
     result = std::move(fresh);
     return {};
   }
@@ -208,10 +210,10 @@ Status read_head(const ConfigField& loss, const ConfigField& delta, const Config
                  const ConfigField& pooling, NetworkConfig* config) {
   std::size_t which = 0;
   if (loss.found()) {
-    FASTGRU_RETURN_IF_ERROR(read_choice(loss,
-                                        {"squared_error", "absolute_error", "huber", "quantile",
-                                         "cross_entropy", "binary_cross_entropy"},
-                                        &which));
+    FASTGRU_RETURN_IF_ERROR(read_choice(
+        loss,
+        {"squared_error", "absolute_error", "huber", "quantile", "cross_entropy", "binary_cross_entropy"},
+        &which));
     config->loss = static_cast<Loss>(which);
   }
   if (delta.found()) FASTGRU_RETURN_IF_ERROR(read_number(delta, &config->huber_delta));
@@ -223,8 +225,8 @@ Status read_head(const ConfigField& loss, const ConfigField& delta, const Config
   return {};
 }
 
-// The estimator's object "network": the fields of Architecture in estimators/_network.py. Those that version 1
-// did not have may be missing, and mean what NetworkConfig begins with.
+// The estimator's object "network": the fields of Architecture in estimators/_network.py. Those that version
+// 1 did not have may be missing, and mean what NetworkConfig begins with.
 Status read_network_config(std::string_view text, NetworkConfig* config, bool* is_double) {
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
   ConfigField input{"input_size"}, hidden{"hidden_size"}, layers{"num_layers"}, output{"output_size"};
@@ -232,10 +234,10 @@ Status read_network_config(std::string_view text, NetworkConfig* config, bool* i
   ConfigField loss{"loss", false}, delta{"huber_delta", false}, quantiles{"quantiles", false};
   ConfigField sequence{"sequence", false}, pooling{"pooling", false}, mask{"missing_mask", false};
   ConfigField vocabulary{"vocabulary_size", false}, input_dropout{"input_dropout", false};
-  FASTGRU_RETURN_IF_ERROR(read_fields(
-      "network", text, OtherFields::refused,
-      {&input, &hidden, &layers, &output, &bidirectional, &reset_after, &dropout, &dtype, &loss, &delta,
-       &quantiles, &sequence, &pooling, &mask, &vocabulary, &input_dropout}));
+  FASTGRU_RETURN_IF_ERROR(
+      read_fields("network", text, OtherFields::refused,
+                  {&input, &hidden, &layers, &output, &bidirectional, &reset_after, &dropout, &dtype, &loss,
+                   &delta, &quantiles, &sequence, &pooling, &mask, &vocabulary, &input_dropout}));
   GruConfig& gru = config->gru;
   FASTGRU_RETURN_IF_ERROR(read_whole(input, 1, kMost, &gru.input_size));
   FASTGRU_RETURN_IF_ERROR(read_whole(hidden, 1, kMost, &gru.hidden_size));
@@ -267,8 +269,7 @@ Status load_estimator(const ModelFile& file, LoadedModelPtr& result) {
   FASTGRU_RETURN_IF_ERROR(read_network_config(network.text, &config, &is_double));
   FASTGRU_RETURN_IF_ERROR(as_model_error(validate(config)));
   FASTGRU_RETURN_IF_ERROR(check_layers(file, config.gru.num_layers));
-  return is_double ? make_network<double>(file, config, result)
-                            : make_network<float>(file, config, result);
+  return is_double ? make_network<double>(file, config, result) : make_network<float>(file, config, result);
 }
 
 }  // namespace fastgru
