@@ -158,15 +158,22 @@ class ModelFileMixin:
             if not all(isinstance(name, str) for name in names) or len(names) != self.n_features_in_:
                 raise ValueError("feature_names_in must be one text per feature")
             self.feature_names_in_ = np.array(names, dtype=object)
-        scores = [float(score) for score in tensors["history.validation_scores"]]
+        losses, scores = (_real_numbers(tensors, name) for name in _HISTORY)
         self._history = History(
-            loss_curve=[float(loss) for loss in tensors["history.loss_curve"]],
+            loss_curve=losses,
             validation_scores=scores if fitted["early_stopped"] else None,
             best_loss=_number_or_none(fitted, "best_loss"),
             best_score=_number_or_none(fitted, "best_validation_score"),
             n_iter=_whole(fitted, "n_iter", 0, 2**63 - 1),
         )
         self._restore_fitted(fitted)
+
+
+def _real_numbers(tensors: dict[str, NDArray[Any]], name: str) -> list[float]:
+    values = tensors[name]
+    if values.ndim != 1 or values.dtype.kind != "f":
+        raise ValueError(f"{name} must be a row of real numbers, got {values.dtype} of shape {values.shape}")
+    return [float(value) for value in values]
 
 
 def _restored_network(
