@@ -12,25 +12,9 @@
 #include <vector>
 
 #include "gru/engine.h"
+#include "random.h"
 
 namespace fastgru::testing {
-
-// A small generator of our own: the same numbers with every standard library.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed * 2654435769u + 88172645463325252u) {}
-  std::uint64_t next() {
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 7;
-    state_ ^= state_ << 17;
-    return state_;
-  }
-  // In (-1, 1).
-  double uniform() { return static_cast<double>(next() >> 11) / 4503599627370496.0 - 1.0; }
-
- private:
-  std::uint64_t state_;
-};
 
 template <class S>
 std::vector<S> random_vector(Random& random, std::int64_t count, double scale = 1.0) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "fastgru/fastgru.hpp"
+#include "random.h"
 
 #if defined(__linux__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(FASTGRU_SANITIZED)
 #define COUNTS_MEMORY 1
@@ -35,22 +36,7 @@ void* counted(void* memory) {
 }
 #endif
 
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed * 2654435769U + 88172645463325252U) {}
-  std::uint64_t next() {
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 7;
-    state_ ^= state_ << 17;
-    return state_;
-  }
-  std::size_t below(std::size_t limit) {
-    return limit == 0 ? 0 : static_cast<std::size_t>((next() >> 16) % limit);
-  }
-
- private:
-  std::uint64_t state_;
-};
+using fastgru::testing::Random;
 
 std::size_t header_size(const std::string& file) {
   std::uint64_t size = 0;
