@@ -33,8 +33,7 @@ class EstimatorStream final : public ModelStream {
  public:
   static Status make(std::unique_ptr<NetworkStream<S>> stream, std::unique_ptr<ModelStream>& result) {
     std::unique_ptr<EstimatorStream> fresh(new EstimatorStream(std::move(stream)));
-    if (!fresh->y_.reserve(fresh->outputs()) || !fresh->tokens_.reserve(fresh->rows()))
-      return out_of_memory();
+    if (!fresh->y_.reserve(fresh->outputs())) return out_of_memory();
     result = std::move(fresh);
     return {};
   }
@@ -62,16 +61,6 @@ class EstimatorStream final : public ModelStream {
   template <class X>
   void run(const X* x, X* y) noexcept {
     const KeepFloatState keep;
-    if (stream_->config().vocabulary_size > 0) {
-      tokens_of(x, rows(), tokens_.data());
-      answer(tokens_.data(), y);
-    } else {
-      answer(x, y);
-    }
-  }
-
-  template <class From, class X>
-  void answer(const From* x, X* y) noexcept {
     if constexpr (std::is_same_v<X, S>) {
       stream_->step(x, y);
     } else {
@@ -82,7 +71,6 @@ class EstimatorStream final : public ModelStream {
 
   std::unique_ptr<NetworkStream<S>> stream_;
   AlignedBuffer<S> y_;
-  AlignedBuffer<std::int64_t> tokens_;
 };
 
 template <class S>
