@@ -6,8 +6,8 @@
 namespace fastgru {
 namespace {
 
-// The loop's fixed facts and its scratch: hoisted W x [chunk step][row][panel][3][L], a row of zeros, z and
-// r*h of the reset-before variant [row][padded], inputs that had to be packed.
+// The loop's fixed facts and its scratch: hoisted W x [chunk step][row][panel][3][L], inputs that had to be
+// packed for it, a row of zeros, and of the reset-before variant z and r*h [row][padded].
 class ForwardLoop {
  public:
   ForwardLoop(const ForwardDirection& d, RowRange rows, const TeamMember& member, float* scratch)
@@ -17,10 +17,10 @@ class ForwardLoop {
                d.plan.far};
     gx_ = scratch;
     const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows.size() : 0;
-    zeros_ = gx_ + chunk_rows * kGates * padded_;
+    x_ = gx_ + chunk_rows * kGates * padded_;
+    zeros_ = x_ + chunk_rows * d.cell->input;
     z_ = zeros_ + padded_;
     rh_ = z_ + rows.size() * padded_;
-    x_ = rh_ + rows.size() * padded_;
     std::fill_n(zeros_, padded_, 0.0f);
   }
 
@@ -194,7 +194,7 @@ class ForwardLoop {
   PanelRange panels_;
   std::int64_t chunk_first_ = 0;
   std::int64_t chunk_rows_[kMaxChunk + 1];  // running rows of the chunk before each of its steps
-  float *gx_, *zeros_, *z_, *rh_, *x_;
+  float *gx_, *x_, *zeros_, *z_, *rh_;
 };
 
 }  // namespace
@@ -202,7 +202,7 @@ class ForwardLoop {
 std::int64_t forward_scratch_size(const ForwardDirection& d, std::int64_t rows) {
   const std::int64_t padded = padded_width(d.hidden, d.kernels->lanes);
   const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows : 0;
-  return chunk_rows * (kGates * padded + d.cell->input) + padded + 2 * rows * padded;
+  return chunk_rows * (kGates * padded + d.cell->input) + padded + (d.reset_after ? 0 : 2 * rows * padded);
 }
 
 bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,

@@ -31,6 +31,7 @@ constexpr Ahead kNothingAhead = {nullptr, 0, 1};
 
 // For the tile that begins at `row` of `rows`.
 inline Ahead ahead_of(const float* weights, int64_t row, int64_t rows) {
+  if (weights == nullptr) return kNothingAhead;
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   return {weights, row * tiles / rows, tiles};
 }
