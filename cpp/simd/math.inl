@@ -10,7 +10,7 @@
 // operations that wait for each other; one vector after the other fills the reorder buffer with waiting
 // operations (Golden Cove, H=50, batch 32: half of a cell's time).
 //
-// Tried and slower: sigmoid(a) and tanh(b) with one division by the product of their denominators (2 to 3 %
+// Tried and slower: sigmoid(a) and tanh(b) with one division by the product of their denominators (1 to 3 %
 // of a forward call; the divider is not what a cell waits for).
 //
 // No standard header may be included here: see kernel_table.h.
