@@ -71,22 +71,6 @@ std::shared_ptr<const Weights<S>> PyGru<S>::weights() const {
   return weights_;
 }
 
-template <class S>
-Workspace<S> PyGru<S>::take_workspace() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.empty()) return {};
-  Workspace<S> workspace = std::move(idle_.back());
-  idle_.pop_back();
-  return workspace;
-}
-
-template <class S>
-void PyGru<S>::give_workspace(Workspace<S> workspace) {
-  constexpr std::size_t kKept = 4;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.size() < kKept) idle_.push_back(std::move(workspace));
-}
-
 // (T, B, ·) of an array in the layout the layer speaks.
 template <class S>
 template <class V>
@@ -177,10 +161,10 @@ py::tuple PyGru<S>::forward(py::handle x, py::handle h0, py::handle lengths, py:
   call.args.y = view_of(data_of<S>(y), target);
   call.args.h_n = data_of<S>(h_n);
   const auto version = weights();
-  Workspace<S> workspace = take_workspace();
+  Workspace<S> workspace = workspaces_.take();
   run_released(
       [&](const RunOptions& options) { return fastgru::forward(*version, call.args, workspace, options); });
-  give_workspace(std::move(workspace));
+  workspaces_.give(std::move(workspace));
   return py::make_tuple(std::move(y), std::move(h_n));
 }
 
@@ -194,6 +178,7 @@ py::tuple PyGru<S>::forward_train(py::handle x, py::handle h0, py::handle length
   call.args.y = view_of(data_of<S>(y), operand_of<S>(y));
   call.args.h_n = data_of<S>(h_n);
   auto tape = std::make_unique<PyTape<S>>();
+  tape->tape = tapes_.take();
   tape->weights = weights();
   tape->layer = identity_;
   tape->batched = call.batched;
@@ -235,6 +220,7 @@ py::tuple PyGru<S>::backward(PyTape<S>& tape, py::handle dy, py::handle dh_n) {
   run_released(
       [&](const RunOptions& options) { return fastgru::backward(*tape.weights, tape.tape, args, options); });
   tape.x = {};
+  tapes_.give(std::move(tape.tape));
   return py::make_tuple(std::move(dx), std::move(dh0), std::move(dparams));
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bindings/arrays.h"
+#include "bindings/idle.h"
 #include "bindings/status.h"
 #include "gru/checks.h"
 #include "gru/engine.h"
@@ -19,7 +20,7 @@ namespace fastgru::bindings {
 // What backward needs, and what it must match.
 template <class S>
 struct PyTape {
-  Tape<S> tape;
+  Tape<S> tape;                               // given back to the layer by backward
   std::shared_ptr<const Weights<S>> weights;  // the version that ran forward
   std::uint64_t layer = 0;                    // of PyGru::identity
   bool batched = true;
@@ -162,16 +163,17 @@ class PyGru {
   template <class V>
   SequenceView<V> view_of(V* data, const Operand<S>& operand) const;
   std::shared_ptr<const Weights<S>> weights() const;
-  Workspace<S> take_workspace();
-  void give_workspace(Workspace<S> workspace);
 
   GruConfig config_;
   bool batch_first_;
   std::string x_wanted_;
   std::uint64_t identity_;
-  mutable std::mutex mutex_;  // of the two below; never held while something runs
+  mutable std::mutex mutex_;  // of the weights; never held while something runs
   std::shared_ptr<const Weights<S>> weights_;
-  std::vector<Workspace<S>> idle_;
+  Idle<Workspace<S>> workspaces_{4};
+  // One, because a tape is large. Fresh memory costs the kernel a page of zeros for every page: at (T,B,I,H)
+  // = (100,64,128,256) a twentieth of a training call.
+  Idle<Tape<S>> tapes_{1};
 };
 
 }  // namespace fastgru::bindings

@@ -78,3 +78,35 @@ def test_low_memory_takes_less_than_half() -> None:
     gates = 400 * 32 * 4 * 128 * 4
     assert high > gates
     assert low < high / 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_tape_used_before_leaves_no_trace(dtype: str) -> None:
+    """The layer keeps the memory of a tape for its next call, whatever that is."""
+
+    def fresh() -> fastgru.GRU:
+        return fastgru.GRU(5, 9, 2, dropout=0.3, bidirectional=True, dtype=dtype, random_state=0)
+
+    def train(
+        layer: fastgru.GRU, steps: int, rows: int, memory: Literal["high", "low"], **options: Any
+    ) -> Any:
+        y, _, tape = layer.forward_train(numbers(steps, rows, 5), random_state=3, memory=memory, **options)
+        result = layer.backward(tape, numbers(*y.shape, seed=1))
+        with pytest.raises(ValueError, match="used already"):
+            layer.backward(tape, numbers(*y.shape, seed=1))
+        return result
+
+    calls: list[tuple[int, int, Literal["high", "low"], dict[str, Any]]] = [
+        (40, 7, "high", {"lengths": [40, 0, 3, 17, 39, 40, 1], "h0": numbers(4, 7, 9, seed=4)}),
+        (6, 2, "high", {}),
+        (30, 3, "low", {"h0": numbers(4, 3, 9, seed=5)}),
+        (41, 8, "high", {}),
+        (5, 3, "low", {"lengths": [2, 5, 0]}),
+    ]
+    used = fresh()
+    for steps, rows, memory, options in calls:
+        again, wanted = (train(layer, steps, rows, memory, **options) for layer in (used, fresh()))
+        np.testing.assert_array_equal(again.x, wanted.x)
+        np.testing.assert_array_equal(again.h0, wanted.h0)
+        for name, value in wanted.params.items():
+            np.testing.assert_array_equal(again.params[name], value, err_msg=name)

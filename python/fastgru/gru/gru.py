@@ -199,7 +199,7 @@ class GRU(Layer):
         y, h_n : ndarray
             As from `__call__`. `y` is read-only: `backward` reads it.
         tape : object
-            For one `backward`.
+            For one `backward`, after which the layer keeps its memory for the next call.
 
         Raises
         ------
