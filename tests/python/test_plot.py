@@ -106,6 +106,15 @@ def test_one_output_needs_no_legend_and_may_be_a_column() -> None:
         np.testing.assert_allclose(ax.collections[0].get_offsets()[:, 1], est.predict(X))
 
 
+def test_many_outputs_are_told_by_a_colour_bar() -> None:
+    series = np.sin(np.arange(80) / 3)
+    inputs, targets = fastgru.make_windows(series, length=5, horizon=12)
+    ax = plot.predicted_vs_true(fitted(GRURegressor, inputs, targets), inputs, targets)
+    assert len({tuple(points.get_facecolor()[0]) for points in ax.collections}) == 12
+    assert ax.get_legend() is None
+    assert ax.figure.axes[-1].get_ylabel() == "Output"
+
+
 def test_quantiles_are_bars_through_the_middle_one() -> None:
     est = fitted(GRURegressor, X, Y, loss="quantile", quantile=[0.9, 0.1, 0.4])
     ax = plot.predicted_vs_true(est, X, Y)
@@ -142,6 +151,13 @@ def test_confusion_matrix_counts(labels: str | None) -> None:
     assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["fall", "rise"]
     shares = plot.confusion_matrix(est, inputs, y, normalize="true").confusion_matrix
     np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+
+
+def test_a_class_that_fit_did_not_see_is_counted() -> None:
+    est = fitted(GRUClassifier, X, np.arange(40) % 2)
+    display = plot.confusion_matrix(est, X, np.arange(40) % 3)
+    assert display.confusion_matrix.shape == (3, 3)
+    assert display.confusion_matrix.sum() == 40
 
 
 @pytest.mark.parametrize("inputs", [X, list(X), RAGGED], ids=["array", "list", "ragged"])
@@ -187,6 +203,10 @@ def test_bad_arguments_are_named() -> None:
         plot.loss_curve(est, ax="here")
     with pytest.raises(ValueError, match=r"y should be of shape \(40, 2\), got \(40,\)"):
         plot.predicted_vs_true(est, X, Y[:, 0])
+    with pytest.raises(ValueError, match="y contains NaN"):
+        plot.predicted_vs_true(est, X, np.full((40, 2), np.nan))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        plot.confusion_matrix(fitted(GRUClassifier, X, Y[:, 0] > 0), X, Y[:5, 0] > 0)
     with pytest.raises(ValueError, match="X"):
         plot.predicted_vs_true(est, X[:, :, :1], Y)
     with pytest.raises(ValueError, match="sample must be one of 40 samples of X, got 40"):

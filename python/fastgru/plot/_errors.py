@@ -66,9 +66,9 @@ def predicted_vs_true(est: GRURegressor, X: Any, y: Any, ax: Any = None) -> Any:
     score = est.score(X, y)
     ax = new_axes(plt, ax, figsize=(5.2, 5.2))
     middle = int(np.argmin(np.abs(np.array(levels) - 0.5)))
-    named = true.shape[1] > 1
+    colours, named = _colours(plt, true.shape[1]), true.shape[1] > 1
     for k in range(true.shape[1]):
-        colour = COLOURS[k % len(COLOURS)]
+        colour = colours[k]
         if len(levels) > 1:
             ax.vlines(true[:, k], predicted[:, k, 0], predicted[:, k, -1], color=colour, alpha=0.25, zorder=1)
         label = f"Output {k}" if named else None
@@ -82,8 +82,10 @@ def predicted_vs_true(est: GRURegressor, X: Any, y: Any, ax: Any = None) -> Any:
     ax.set_ylabel(_predicted_name(levels, middle))
     ax.set_title(f"{score_name(est)} = {score:.3f}")
     grid(ax, axis="both")
-    if named and true.shape[1] <= _MOST_NAMED:
+    if 1 < true.shape[1] <= _MOST_NAMED:
         ax.legend(frameon=False)
+    elif named:
+        _name_by_colour_bar(plt, ax, true.shape[1])
     return ax
 
 
@@ -104,7 +106,8 @@ def confusion_matrix(est: GRUClassifier, X: Any, y: Any, ax: Any = None, **optio
         Where to draw; None: a new figure.
     **options : dict
         More of ``ConfusionMatrixDisplay.from_predictions``, such as `normalize`, `sample_weight`, `cmap`;
-        `labels` is ``est.classes_`` unless given.
+        `labels` are unless given ``est.classes_`` and
+        whatever else is in y.
 
     Returns
     -------
@@ -139,6 +142,7 @@ def confusion_matrix(est: GRUClassifier, X: Any, y: Any, ax: Any = None, **optio
     if est.multilabel_:
         raise ValueError("est predicts several labels per sample, which have no one confusion matrix")
     from sklearn.metrics import ConfusionMatrixDisplay
+    from sklearn.utils.multiclass import unique_labels
     from sklearn.utils.validation import check_consistent_length
 
     raw, layout = est._answers(X, raw=True)
@@ -146,8 +150,18 @@ def confusion_matrix(est: GRUClassifier, X: Any, y: Any, ax: Any = None, **optio
     if layout is not None:
         check_consistent_length(layout.lengths, y)
         y = layout.join(y)
-    settings = {"labels": est.classes_, "cmap": "Blues", **options}
-    ax = new_axes(plt, ax, figsize=(5.2, 4.4))
+    check_consistent_length(predicted, y)
+    labels = unique_labels(est.classes_, y)
+    long = sum(len(str(label)) for label in labels) > 25  # would run into each other
+    settings = {
+        "labels": labels,
+        "cmap": "Blues",
+        "xticks_rotation": 45 if long else "horizontal",
+        "values_format": ".2f" if options.get("normalize") else "g",
+        **options,
+    }
+    side = max(4.4, 1.6 + 0.5 * len(labels))
+    ax = new_axes(plt, ax, figsize=(side + 0.8, side))
     return ConfusionMatrixDisplay.from_predictions(y, predicted, ax=ax, **settings)
 
 
@@ -160,13 +174,14 @@ def _true_and_predicted(
     """
     from sklearn.utils.validation import check_consistent_length
 
+    from fastgru.estimators._validation import check_real_targets
+
     answers, layout = est._answers(X)
     if layout is not None:
         check_consistent_length(layout.lengths, y)
         y = layout.join(y)
     levels = list(est._architecture["quantiles"]) or [0.5]
-    true = np.asarray(y, dtype=np.float64)
-    true = true[:, np.newaxis] if true.ndim == 1 else true
+    true = check_real_targets(est, y, dtype="float64")
     if true.shape != (len(answers), est.n_outputs_):
         raise ValueError(f"y should be of shape {(len(answers), est.n_outputs_)}, got {np.shape(y)}")
     return true, answers.astype(np.float64).reshape(*true.shape, len(levels)), levels
@@ -176,3 +191,15 @@ def _predicted_name(levels: list[float], middle: int) -> str:
     if len(levels) == 1:
         return "Predicted"
     return f"Predicted: quantile {levels[middle]:g}, bars from {levels[0]:g} to {levels[-1]:g}"
+
+
+def _colours(plt: Any, count: int) -> list[Any]:
+    """Return a colour for each output: of the palette, or for more a scale from the first to the last."""
+    if count <= len(COLOURS):
+        return list(COLOURS[:count])
+    return list(plt.get_cmap("viridis")(np.linspace(0.0, 1.0, count)))
+
+
+def _name_by_colour_bar(plt: Any, ax: Any, count: int) -> None:
+    mappable = plt.cm.ScalarMappable(plt.Normalize(0, count - 1), "viridis")
+    ax.figure.colorbar(mappable, ax=ax, label="Output", shrink=0.8)

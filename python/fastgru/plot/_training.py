@@ -63,6 +63,8 @@ def loss_curve(est: GRURegressor | GRUClassifier, ax: Any = None) -> Any:
     epochs = np.arange(1, len(losses) + 1)
     dot = "o" if len(losses) == 1 else ""
     handles = ax.plot(epochs, losses, color=COLOURS[0], marker=dot, label="Training loss")
+    if len(losses) == 1:
+        ax.set_xlim(0, 2)  # whole epochs
     if min(losses) > 0:
         log_scale(ax)
     ax.set_xlabel("Epoch")
