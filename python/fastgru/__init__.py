@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fastgru._version import __version__
 
 if TYPE_CHECKING:
+    from fastgru import plot
     from fastgru._core import ModelFormatError, get_num_threads, set_num_threads
     from fastgru._model_file import load
     from fastgru.config import set_reproducible, show_config
@@ -32,6 +33,7 @@ __all__ = [
     "get_num_threads",
     "load",
     "make_windows",
+    "plot",
     "set_num_threads",
     "set_reproducible",
     "show_config",
@@ -48,6 +50,7 @@ _HOMES = {
     "get_num_threads": "fastgru._core",
     "load": "fastgru._model_file",
     "make_windows": "fastgru.windows",
+    "plot": "fastgru.plot",  # a module
     "set_num_threads": "fastgru._core",
     "set_reproducible": "fastgru.config",
     "show_config": "fastgru.config",
@@ -60,7 +63,8 @@ if not TYPE_CHECKING:  # a type checker shall see the names above, not "any name
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module 'fastgru' has no attribute {name!r}")
-        value = getattr(import_module(home), name)
+        module = import_module(home)
+        value = module if home == f"fastgru.{name}" else getattr(module, name)
         globals()[name] = value
         return value
 

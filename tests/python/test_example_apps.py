@@ -80,3 +80,38 @@ def test_anomaly_detector_raises_the_alarm_after_the_fault_and_not_before(
         1,
         b"anomaly: line 2: expected 2 numbers\n".replace(b"\n", os.linesep.encode()),
     )
+
+
+def numbers(script: str, *patterns: str) -> list[float]:
+    """Run a script of examples/; return the number that each pattern finds in what it prints."""
+    text = run(sys.executable, EXAMPLES / script).stdout.decode()
+    print(text)
+    found = [re.search(pattern, text) for pattern in patterns]
+    assert all(found), text
+    return [float(match[1]) for match in found if match]
+
+
+def test_forecast_beats_persistence() -> None:
+    ours, persistence = numbers("forecast.py", r"GRU: RMSE ([\d.]+)", r"persistence .*: RMSE ([\d.]+)")
+    assert ours < 0.8 * persistence
+
+
+def test_sentiment_beats_the_most_frequent_answer() -> None:
+    ours, majority = numbers("sentiment.py", r"held out: accuracy ([\d.]+)", r"to all: accuracy ([\d.]+)")
+    assert majority == 0.5
+    assert ours > 0.65
+
+
+def test_tagger_beats_the_most_frequent_tag_of_each_word() -> None:
+    ours, baseline = numbers("tagger.py", r"held out: ([\d.]+)", r"frequent tag: ([\d.]+)")
+    assert baseline + 0.03 < ours < 1.0
+
+
+def test_data_of_the_examples_is_what_its_readme_says() -> None:
+    reviews = (EXAMPLES / "data" / "reviews.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[0] for line in reviews] == ["good", "bad"] * 128
+    assert len({line.split("\t")[1] for line in reviews}) == 256
+    tagged = (EXAMPLES / "data" / "tagged.txt").read_text(encoding="utf-8").splitlines()
+    assert len(set(tagged)) == len(tagged) == 156
+    tags = {pair.split("/")[1] for line in tagged for pair in line.split()}
+    assert " ".join(sorted(tags)) == "ADJ ADP ADV AUX CCONJ DET NOUN NUM PART PRON VERB"

@@ -43,7 +43,7 @@ PYTHON_FLOORS = [
     {"_version", "_core", "_paths"},
     {"gru", "config", "windows", "frames", "_model_file", "_self_test", "_load", "datasets"},
     {"estimators"},
-    {"convert", "cli", "__main__"},
+    {"convert", "plot", "cli", "__main__"},
 ]
 # Third-party packages that a floor may import when it is imported itself. More only inside functions.
 # scikit-learn brings scipy, joblib and threadpoolctl with it.

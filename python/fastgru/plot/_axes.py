@@ -1,0 +1,65 @@
+"""What all pictures share: matplotlib when it is there, the check of the estimator, colours, axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Okabe and Ito's palette: told apart with every kind of colour vision.
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+GREY = "#666666"
+
+
+def pyplot() -> Any:
+    """Return ``matplotlib.pyplot``, or raise ImportError that says what to install."""
+    try:
+        from matplotlib import pyplot as plt
+    except ImportError:
+        raise ImportError(
+            'fastgru.plot needs matplotlib, which is not installed: pip install "fastgru[demo]"'
+        ) from None
+    return plt
+
+
+def check_estimator(est: object, kinds: tuple[str, ...]) -> None:
+    """Raise TypeError unless `est` is one of the named estimators, NotFittedError unless it is fitted."""
+    from sklearn.utils.validation import check_is_fitted
+
+    from fastgru import estimators
+
+    if not isinstance(est, tuple(getattr(estimators, kind) for kind in kinds)):
+        raise TypeError(f"est must be a {' or '.join(kinds)}, got {type(est).__name__}")
+    check_is_fitted(est)
+
+
+def score_name(est: Any) -> str:
+    """Return what ``est.score`` computes."""
+    if hasattr(est, "classes_"):
+        return "accuracy"
+    return "D²" if len(est._architecture["quantiles"]) > 1 else "R²"
+
+
+def new_axes(plt: Any, ax: Any, figsize: tuple[float, float]) -> Any:
+    """Return `ax`, checked, or that of a new figure."""
+    if ax is None:
+        return plt.subplots(figsize=figsize, layout="constrained")[1]
+    if not hasattr(ax, "plot") or not hasattr(ax, "figure"):
+        raise TypeError(f"ax must be matplotlib Axes or None, got {type(ax).__name__}")
+    return ax
+
+
+def log_scale(ax: Any) -> None:
+    """Make the value axis logarithmic, with plain numbers at its ticks."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def grid(ax: Any, axis: str = "y") -> None:
+    """Draw a light grid behind, and no frame above."""
+    ax.grid(axis=axis, color="#E5E5E5", linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.spines["top"].set_visible(False)
