@@ -17,6 +17,8 @@ import pytest
 from fastgru.cli import _bench
 from fastgru.cli._errors import InputError
 
+ROOT = Path(__file__).parents[2]
+
 FAKE_PEER = """
 import os, signal, time
 from bench.peers.base import Prepared
@@ -276,3 +278,39 @@ def test_without_a_checkout_the_command_says_so(tmp_path: Path, monkeypatch: pyt
 def test_the_checkout_is_found_from_below(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repo / "tests")
     assert _bench.find_checkout() == repo
+
+
+def test_datasets_without_torch(tmp_path: Path) -> None:
+    """Scores of digits, which scikit-learn carries; the other sets want sktime."""
+    command = [
+        sys.executable,
+        "-m",
+        "bench.datasets",
+        "--sets",
+        "digits",
+        "--seeds",
+        "1",
+        "--torch-seeds",
+        "0",
+    ]
+    subprocess.run([*command, "--output", str(tmp_path)], cwd=ROOT, check=True, timeout=300)
+    found = json.loads((tmp_path / "datasets.json").read_text())["digits"]
+    assert found["fastgru"][0] >= 0.97
+    assert found["train"] + found["test"] == 1797
+    assert "digits" in (tmp_path / "datasets.txt").read_text()
+
+
+def test_datasets_refuses_unknown_sets(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "bench.datasets",
+        "--sets",
+        "nonsense",
+        "--output",
+        str(tmp_path / "made"),
+    ]
+    made = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert made.returncode == 2
+    assert "no 'nonsense'; there are JapaneseVowels" in made.stderr
+    assert not (tmp_path / "made").exists()
