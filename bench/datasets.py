@@ -177,19 +177,25 @@ def main() -> None:
         parser.error("--seeds must be at least 1, --torch-seeds between 0 and --seeds")
     warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is a default here
     absent = [] if datasets_torch is not None else ["PyTorch is not installed: left out."]
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for name in names:
         try:
             results[name] = run_set(name, SETS[name], options.seeds, options.torch_seeds)
         except ImportError as error:
             absent.append(f"{name}: left out, {error}")
-            continue
-        print(f"{name}: {mean_text(results[name]['fastgru'])}", flush=True)
-    options.output.mkdir(parents=True, exist_ok=True)
-    text = table(results, absent) if results else "\n".join(absent) + "\n"
+        else:
+            print(f"{name}: {mean_text(results[name]['fastgru'])}", flush=True)
+        text = write(results, absent, options.output)  # after every set: what there is at Ctrl-C stays
     print("\n" + text)
-    (options.output / "datasets.txt").write_text(text, encoding="utf-8")
-    (options.output / "datasets.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def write(results: dict[str, dict[str, Any]], absent: list[str], output: Path) -> str:
+    """Write the table and its numbers; return the table."""
+    text = table(results, absent) if results else "\n".join(absent) + "\n"
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "datasets.txt").write_text(text, encoding="utf-8")
+    (output / "datasets.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return text
 
 
 if __name__ == "__main__":
