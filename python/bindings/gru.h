@@ -171,8 +171,8 @@ class PyGru {
   mutable std::mutex mutex_;  // of the weights; never held while something runs
   std::shared_ptr<const Weights<S>> weights_;
   Idle<Workspace<S>> workspaces_{4};
-  // One, because a tape is large. Fresh memory costs the kernel a page of zeros for every page: at (T,B,I,H)
-  // = (100,64,128,256) a twentieth of a training call.
+  // One, because a tape is large. Fresh memory is filled with zeros by the kernel, page by page: a training
+  // call at (T,B,I,H) = (10,32,1,50) took 191 us, with a kept tape 144.
   Idle<Tape<S>> tapes_{1};
 };
 
