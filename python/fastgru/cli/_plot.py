@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgru.cli._errors import InputError
 from fastgru.cli._text import number
+from fastgru.plot._axes import grid, log_scale
 
 # Okabe and Ito's palette: told apart with every kind of colour vision, and in print by lightness.
 _TRUTH, _GRU, _SEASONAL, _PERSISTENCE, _HELD = "#222222", "#D55E00", "#56B4E9", "#9A9A9A", "#0072B2"
@@ -86,11 +87,11 @@ def draw(picture: Picture, path: Path) -> None:
             figsize=(11, 7), dpi=120, layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1, hspace=0.05)
         )
         FigureCanvasAgg(figure)
-        grid = figure.add_gridspec(2, 2, height_ratios=(1.6, 1.0))
+        cells = figure.add_gridspec(2, 2, height_ratios=(1.6, 1.0))
         figure.suptitle(picture.title, x=0.0135, ha="left", fontsize=14, fontweight="bold")
-        _draw_forecast(figure.add_subplot(grid[0, :]), picture)
-        _draw_losses(figure.add_subplot(grid[1, 0]), picture)
-        _draw_errors(figure.add_subplot(grid[1, 1]), picture)
+        _draw_forecast(figure.add_subplot(cells[0, :]), picture)
+        _draw_losses(figure.add_subplot(cells[1, 0]), picture)
+        _draw_errors(figure.add_subplot(cells[1, 1]), picture)
         figure.savefig(path)
 
 
@@ -108,15 +109,14 @@ def _draw_forecast(axes: Any, picture: Picture) -> None:
     axes.set_ylabel(picture.label)
     axes.set_xlabel(picture.x_label)
     axes.margins(x=0.01)
-    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
-    axes.set_axisbelow(True)
+    grid(axes)
     hidden = "" if len(picture.x) <= _MOST_POINTS else f" (the last {_MOST_POINTS} are shown)"
     axes.set_title(picture.subtitle + hidden, loc="left", fontsize=10, color="#444444")
     _legend_above(axes, handles)
 
 
 def _draw_losses(axes: Any, picture: Picture) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import MaxNLocator
 
     epochs = np.arange(1, len(picture.losses) + 1)
     handles = axes.plot(
@@ -138,18 +138,11 @@ def _draw_losses(axes: Any, picture: Picture) -> None:
                 picture.epochs, color="#777777", linewidth=1.1, linestyle=":", label="Chosen", zorder=1
             )
         )
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(
-        LogLocator(subs=(1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 6, 8))
-    )
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    log_scale(axes)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("Epoch")
     axes.set_ylabel("Squared error / variance")
-    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
-    axes.set_axisbelow(True)
+    grid(axes)
     axes.set_title("Loss", loc="left", fontsize=11, fontweight="bold")
     _legend_above(axes, handles)
 

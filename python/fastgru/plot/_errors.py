@@ -105,9 +105,8 @@ def confusion_matrix(est: GRUClassifier, X: Any, y: Any, ax: Any = None, **optio
     ax : matplotlib Axes, default=None
         Where to draw; None: a new figure.
     **options : dict
-        More of ``ConfusionMatrixDisplay.from_predictions``, such as `normalize`, `sample_weight`, `cmap`;
-        `labels` are unless given ``est.classes_`` and
-        whatever else is in y.
+        More of ``ConfusionMatrixDisplay.from_predictions``, such as `normalize`, `sample_weight`, `cmap`.
+        `labels`, unless given, are ``est.classes_`` and whatever else is in y.
 
     Returns
     -------
