@@ -14,16 +14,16 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from fastgru import GRUClassifier
 from fastgru.estimators._network import named_parameters
 
-BATCH, RATE, CLIP, STEPS = 32, 5e-3, 1.0, 20  # GRUClassifier's defaults
+STEPS = 20  # whose losses are compared
 torch.set_num_threads(1)
 
 
 class Network(torch.nn.Module):
-    def __init__(self, features: int, answers: int, options: dict[str, Any]) -> None:
+    def __init__(self, features: int, answers: int, model: GRUClassifier) -> None:
         super().__init__()
-        self.both, self.mean = options.get("bidirectional", False), options.get("pooling") == "mean"
-        self.gru = torch.nn.GRU(features, 64, batch_first=True, bidirectional=self.both)
-        self.head = torch.nn.Linear(128 if self.both else 64, answers)
+        self.both, self.mean, size = model.bidirectional, model.pooling == "mean", model.hidden_size
+        self.gru = torch.nn.GRU(features, size, batch_first=True, bidirectional=self.both)
+        self.head = torch.nn.Linear(2 * size if self.both else size, answers)
 
     def forward(self, x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
         if lengths is None:
@@ -36,11 +36,21 @@ class Network(torch.nn.Module):
             return self.head(states.sum(dim=1) / count[:, None])
         return self.head(torch.cat([h_n[-2], h_n[-1]], dim=1) if self.both else h_n[-1])
 
+    def loss(self, out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if self.head.out_features == 1:  # two classes
+            return torch.nn.functional.binary_cross_entropy_with_logits(out[:, 0], y.to(out.dtype))
+        return torch.nn.functional.cross_entropy(out, y)
+
+    def classes(self, out: torch.Tensor) -> NDArray[Any]:
+        chosen = (out[:, 0] > 0).long() if self.head.out_features == 1 else out.argmax(dim=1)
+        return chosen.numpy()
+
 
 class Prepared:
     """Standardized, padded sequences with their lengths (None: all alike)."""
 
-    def __init__(self, sequences: list[NDArray[Any]], steps: NDArray[Any]) -> None:
+    def __init__(self, sequences: list[NDArray[Any]], like: list[NDArray[Any]]) -> None:
+        steps = np.concatenate(like).astype(np.float64)
         mean, scale = steps.mean(axis=0), steps.std(axis=0)
         scale[scale == 0] = 1.0
         rows = [torch.tensor((x - mean) / scale, dtype=torch.float32) for x in sequences]
@@ -56,11 +66,10 @@ class Prepared:
 
 
 def first_weights(model: GRUClassifier, data: Any) -> Network:
-    """Return the network with the weights that `model`, not fitted or fitted, starts from."""
+    """Return the network with the weights that `model`, a fitted one, started from."""
     start = clone(model).set_params(max_iter=1, learning_rate_init=1e-30).fit(data[0], data[1])
     architecture = start._architecture
-    options = {name: architecture[name] for name in ("bidirectional", "pooling")}
-    network = Network(architecture["input_size"], architecture["output_size"], options)
+    network = Network(architecture["input_size"], architecture["output_size"], model)
     weights = named_parameters(start._network)
     own = network.state_dict()
     network.load_state_dict(
@@ -69,52 +78,53 @@ def first_weights(model: GRUClassifier, data: Any) -> Network:
     return network
 
 
-def train(network: Network, x: Prepared, y: torch.Tensor, epochs: int, batch: int) -> list[float]:
-    """Return the loss of every step."""
-    adam = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
-    two = network.head.out_features == 1
-    loss_of = (
-        torch.nn.functional.binary_cross_entropy_with_logits if two else torch.nn.functional.cross_entropy
-    )
+def train(network: Network, x: Prepared, y: torch.Tensor, model: GRUClassifier) -> list[float]:
+    """Train as `model` was trained, but for the order of samples; return the loss of every step."""
+    adam = torch.optim.Adam(network.parameters(), lr=model.learning_rate_init, fused=True)
     losses = []
-    for _ in range(epochs):
-        for rows in torch.randperm(len(y)).split(batch):
-            out = network(*x.take(rows))
-            loss = loss_of(out[:, 0], y[rows].float()) if two else loss_of(out, y[rows])
+    for _ in range(model.n_iter_):
+        for rows in torch.randperm(len(y)).split(model.batch_size):
+            loss = network.loss(network(*x.take(rows)), y[rows])
             adam.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), model.clip_norm)
             adam.step()
             losses.append(float(loss.detach()))
     return losses
 
 
-def loss_difference(data: Any, options: dict[str, Any]) -> float:
-    """Return the largest relative difference of 20 losses, all samples in one batch."""
-    ours = GRUClassifier(
-        random_state=0, n_jobs=1, max_iter=STEPS, batch_size=len(data[0]), n_iter_no_change=STEPS, **options
-    ).fit(data[0], data[1])
-    network = first_weights(ours, data)
-    wanted = train(network, *_training(data, ours), STEPS, len(data[0]))
-    return float(np.max(np.abs(np.array(ours.loss_curve_) / np.array(wanted) - 1.0)))
+def loss_differences(data: Any, options: dict[str, Any]) -> tuple[float, float]:
+    """Return the largest relative difference of 20 losses, all samples in one mini-batch.
+
+    Of fastgru's and PyTorch's, and of PyTorch's own in float32 and float64: what rounding alone makes of
+    training that amplifies it.
+    """
+    few = {**options, "max_iter": STEPS, "batch_size": len(data[0]), "n_iter_no_change": STEPS}
+    ours = GRUClassifier(random_state=0, n_jobs=1, **few).fit(data[0], data[1])
+    x, y = _training(data, ours)
+    theirs = np.array(train(first_weights(ours, data), x, y, ours))
+    x.x = x.x.double()
+    exact = np.array(train(first_weights(ours, data).double(), x, y, ours))
+    return _difference(np.array(ours.loss_curve_), theirs), _difference(theirs, exact)
 
 
-def fit_score(data: Any, options: dict[str, Any], model: GRUClassifier) -> tuple[float, float]:
+def fit_score(data: Any, model: GRUClassifier) -> tuple[float, float]:
     """Return the test accuracy after as many epochs as `model` took, and the seconds of the loop."""
     torch.manual_seed(model.random_state)
     network = first_weights(model, data)
     x, y = _training(data, model)
     start = time.perf_counter()
-    train(network, x, y, model.n_iter_, BATCH)
+    train(network, x, y, model)
     seconds = time.perf_counter() - start
-    test = Prepared(data[2], np.concatenate(data[0]))
+    test = Prepared(data[2], data[0])
     with torch.inference_mode():
-        out = network(*test.take(torch.arange(len(data[2]))))
-    two = network.head.out_features == 1
-    answers = model.classes_[((out[:, 0] > 0).long() if two else out.argmax(dim=1)).numpy()]
+        answers = model.classes_[network.classes(network(*test.take(torch.arange(len(data[2])))))]
     return float(np.mean(answers == data[3])), seconds
 
 
 def _training(data: Any, model: GRUClassifier) -> tuple[Prepared, torch.Tensor]:
-    labels = np.searchsorted(model.classes_, data[1])
-    return Prepared(data[0], np.concatenate(data[0])), torch.tensor(labels)
+    return Prepared(data[0], data[0]), torch.tensor(np.searchsorted(model.classes_, data[1]))
+
+
+def _difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return float(np.max(np.abs(a / b - 1.0)))

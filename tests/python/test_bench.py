@@ -17,8 +17,6 @@ import pytest
 from fastgru.cli import _bench
 from fastgru.cli._errors import InputError
 
-ROOT = Path(__file__).parents[2]
-
 FAKE_PEER = """
 import os, signal, time
 from bench.peers.base import Prepared
@@ -229,9 +227,13 @@ def test_cases_for_more_cores_than_there_are(bench: Any, run: Any) -> None:
     assert results["absent"]["threads"].startswith("4096 cores wanted")
 
 
-def bench_command(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fastgru", "bench", *words]
+def run_module(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def bench_command(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return run_module("fastgru", "bench", *words, cwd=cwd)
 
 
 def test_the_command(repo: Path, tmp_path: Path) -> None:
@@ -280,37 +282,19 @@ def test_the_checkout_is_found_from_below(repo: Path, monkeypatch: pytest.Monkey
     assert _bench.find_checkout() == repo
 
 
-def test_datasets_without_torch(tmp_path: Path) -> None:
-    """Scores of digits, which scikit-learn carries; the other sets want sktime."""
-    command = [
-        sys.executable,
-        "-m",
-        "bench.datasets",
-        "--sets",
-        "digits",
-        "--seeds",
-        "1",
-        "--torch-seeds",
-        "0",
-    ]
-    subprocess.run([*command, "--output", str(tmp_path)], cwd=ROOT, check=True, timeout=300)
-    found = json.loads((tmp_path / "datasets.json").read_text())["digits"]
+def test_scores_of_data_sets(repo: Path, tmp_path: Path) -> None:
+    """Of digits alone, which scikit-learn carries; the other sets want sktime."""
+    words = ("--sets", "digits", "--seeds", "1", "--torch-seeds", "0", "--output", str(tmp_path))
+    done = run_module("bench.datasets", *words, cwd=repo)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "datasets.json").read_text(encoding="utf-8"))["digits"]
     assert found["fastgru"][0] >= 0.97
     assert found["train"] + found["test"] == 1797
-    assert "digits" in (tmp_path / "datasets.txt").read_text()
+    assert (tmp_path / "datasets.txt").read_text(encoding="utf-8") in done.stdout
 
 
-def test_datasets_refuses_unknown_sets(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "bench.datasets",
-        "--sets",
-        "nonsense",
-        "--output",
-        str(tmp_path / "made"),
-    ]
-    made = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
-    assert made.returncode == 2
-    assert "no 'nonsense'; there are JapaneseVowels" in made.stderr
-    assert not (tmp_path / "made").exists()
+def test_unknown_data_sets_are_refused(repo: Path, tmp_path: Path) -> None:
+    done = run_module("bench.datasets", "--sets", "nonsense", "--output", str(tmp_path / "new"), cwd=repo)
+    assert done.returncode == 2
+    assert "no 'nonsense'; there are JapaneseVowels" in done.stderr
+    assert not (tmp_path / "new").exists()
