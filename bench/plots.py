@@ -207,19 +207,30 @@ def _mark(axes: Axes, entry: Result, x: float) -> None:
     axes.annotate(str(case.H), (x, max([ours, *best])), color=colour, zorder=5, **text)
 
 
+def _told_apart(read_gbs: dict[str, float]) -> list[tuple[str, float]]:
+    """Return cache levels with their bandwidths; those less than a tenth apart, whose lines meet, as one."""
+    made: list[tuple[str, float]] = []
+    for level, gbs in read_gbs.items():
+        if made and gbs > 0.9 * made[-1][1]:
+            made[-1] = (f"{made[-1][0]}, {level}", made[-1][1])
+        else:
+            made.append((level, gbs))
+    return made
+
+
 def _ceilings(axes: Axes, limits: Result, peak: float, threads: int) -> None:
     low, high = axes.get_xlim()
     bottom = axes.get_ylim()[0]
     (x0, y0), (x1, y1) = axes.transData.transform([(1.0, 1.0), (10.0, 10.0)])
     angle = np.degrees(np.arctan2(y1 - y0, x1 - x0))
-    for level, measured in limits["read_gbs"].items():
+    for levels, measured in _told_apart(limits["read_gbs"]):
         gbs = measured * threads
         left, knee = max(low, bottom / gbs), min(peak / gbs, high)
         axes.plot([left, knee], [left * gbs, knee * gbs], color=MUTED, linewidth=1.0, zorder=1)
         axes.text(
             knee * 0.95,
             knee * gbs,
-            f"{level} {gbs:.0f} GB/s",
+            f"{levels} {gbs:.0f} GB/s",
             color=MUTED,
             fontsize=8,
             rotation=angle,
