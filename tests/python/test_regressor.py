@@ -154,10 +154,30 @@ def test_loss_curve_and_convergence() -> None:
     assert small(max_iter=30, tol=10.0, n_iter_no_change=np.inf).fit(X3, Y).n_iter_ == 30
 
 
+@pytest.mark.parametrize(("batch_size", "epochs"), [(60, 102), (30, 52), (7, 14), (6, 12), (1, 12)])
+def test_a_small_set_is_given_a_hundred_mini_batches_of_patience(batch_size: int, epochs: int) -> None:
+    # n_iter_no_change="auto" on 60 samples: the first epoch improves on infinity, then one too many do not.
+    assert small(max_iter=500, tol=10.0, batch_size=batch_size).fit(X3, Y).n_iter_ == epochs
+
+
 def test_the_loss_is_the_mean_squared_error_of_standardized_targets() -> None:
     estimator = small(learning_rate_init=1e-12, max_iter=1, batch_size=60, dtype="float64").fit(X3, Y2)
     errors = (estimator.predict(X3) - Y2) / Y2.std(axis=0)
     assert estimator.loss_ == pytest.approx((errors**2).mean(), rel=1e-6)
+
+
+def test_alpha_counts_as_in_scikit_learns_mlp() -> None:
+    """``rate * alpha / batch_size`` of every weight goes at each step."""
+    step = {"solver": "sgd", "momentum": 0.0, "learning_rate_init": 0.1, "clip_norm": None, "max_iter": 1}
+
+    def weights(**params: Any) -> dict[str, np.ndarray]:
+        fitted = small(dtype="float64", batch_size=60, **{**step, **params}).fit(X3, Y)
+        return _network.named_parameters(fitted._network)
+
+    first, plain, decayed = weights(learning_rate_init=1e-300), weights(), weights(alpha=3.0)
+    for name, w in first.items():
+        shrunk = 0.0 if "bias" in name else 0.1 * 3.0 / 60 * w
+        np.testing.assert_allclose(plain[name] - decayed[name], shrunk, atol=1e-14, err_msg=name)
 
 
 def test_early_stopping_restores_the_best_weights() -> None:

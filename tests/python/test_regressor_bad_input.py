@@ -291,7 +291,7 @@ BAD_PARAMETERS: dict[str, list[Any]] = {
     "beta_1": [1.0, -0.1],
     "beta_2": [1.0, -0.1],
     "epsilon": [0.0, -1e-8],
-    "n_iter_no_change": [0, -1, 2.5],
+    "n_iter_no_change": [0, -1, 2.5, "none"],
     "clip_norm": [0.0, -1.0, "none"],
     "standardize": ["yes"],
     "dtype": ["float16", np.float32, None],

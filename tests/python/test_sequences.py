@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +128,13 @@ def test_a_model_file_answers_lists(tmp_path: Path) -> None:
 
 
 def test_partial_fit_from_a_generator() -> None:
+    def arriving() -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        for first in list(range(0, 90, 30)) * 20:
+            yield [x.copy() for x in X[first : first + 30]], Y[first : first + 30].copy()
+
     estimator = small()
-    for first in list(range(0, 90, 30)) * 20:
-        estimator.partial_fit(X[first : first + 30], Y[first : first + 30])
+    for sequences, targets in arriving():
+        estimator.partial_fit(sequences, targets)
     assert estimator.score(X, Y) > 0.3 and len(estimator.loss_curve_) == 60
 
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _core
 from fastgru.estimators._data import DataMixin
-from fastgru.estimators._fit_loop import FitLoop, History, Schedule
+from fastgru.estimators._fit_loop import FitLoop, History, Schedule, Validate, checked_callbacks, patience
 from fastgru.estimators._gates import Gates, gates_of
 from fastgru.estimators._network import (
     Architecture,
@@ -79,7 +79,7 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
+        n_iter_no_change: float | str = "auto",
         clip_norm: float | None = 1.0,
         bptt: int | None = None,
         standardize: bool = True,
@@ -185,13 +185,13 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         interrupted: KeyboardInterrupt | None = None
         if incremental:
             try:
-                self._loop(network, trainer).run_one(samples, history)
+                self._loop(network, trainer, samples).run_one(samples, history)
             except KeyboardInterrupt as error:
                 interrupted = error  # for the caller's loop, once what was learnt is kept
         elif self.early_stopping:
             self._run_with_validation(network, trainer, samples, history, seed)
         else:
-            self._loop(network, trainer).run(samples, history)
+            self._loop(network, trainer, samples).run(samples, history)
 
         self._network, self._seed, self._history = network, seed, history
         self._trainer_state = {"solver": self.solver, "state": trainer.get_state()}
@@ -221,26 +221,23 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
             raw = network.predict(unseen.X, rows=unseen.rows, raw=True, num_threads=threads)
             return self._validation_score(wanted, raw.reshape(len(wanted), -1), weight)
 
-        self._loop(network, trainer, validate).run(samples.take(np.sort(train)), history)
+        seen = samples.take(np.sort(train))
+        self._loop(network, trainer, seen, validate).run(seen, history)
 
     def _loop(
-        self, network: Network, trainer: Trainer, validate: Callable[[], float] | None = None
+        self, network: Network, trainer: Trainer, samples: Samples, validate: Validate | None = None
     ) -> FitLoop:
         progress = make_progress(self.verbose, type(self).__name__, self.max_iter)
-        callbacks = [self.callbacks] if callable(self.callbacks) else list(self.callbacks or [])
-        for i, callback in enumerate(callbacks):
-            if not callable(callback):
-                raise ValueError(f"callbacks[{i}] must be callable, got {callback!r}")
         return FitLoop(
             network,
             trainer,
             self.max_iter,
             self.tol,
-            self.n_iter_no_change,
+            patience(self.n_iter_no_change, len(samples), self.batch_size),
             progress,
             validate,
             Schedule(self.learning_rate, self.learning_rate_init, self.max_iter),
-            callbacks,
+            checked_callbacks(self.callbacks),
         )
 
     def _settings(self) -> dict[str, Any]:
@@ -286,6 +283,7 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         return network
 
     def _new_trainer(self, network: Network, n_samples: int, seed: int) -> Trainer:
+        batch_size = min(int(self.batch_size), n_samples)
         return make_trainer(
             network,
             solver=self.solver,
@@ -295,9 +293,9 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
             epsilon=self.epsilon,
             momentum=self.momentum,
             nesterov=bool(self.nesterovs_momentum),
-            alpha=self.alpha,
+            alpha=self.alpha / batch_size,
             clip_norm=0.0 if self.clip_norm is None else self.clip_norm,
-            batch_size=min(int(self.batch_size), n_samples),
+            batch_size=batch_size,
             shuffle=bool(self.shuffle),
             seed=seed,
             num_threads=thread_count(self.n_jobs),

@@ -16,6 +16,9 @@ from fastgru.estimators._network import Network, Trainer
 from fastgru.estimators._progress import Progress
 from fastgru.estimators._samples import Samples
 
+Callback = Callable[[dict[str, Any]], Any]  # is told of an epoch; a true answer stops training
+Validate = Callable[[], float]  # the validation score of the present weights
+
 
 @dataclass
 class History:
@@ -83,6 +86,28 @@ class Schedule:
         return True
 
 
+def patience(n_iter_no_change: float | str, n_samples: int, batch_size: int) -> float:
+    """Return how many epochs in a row may bring no improvement.
+
+    A few dozen samples make an epoch of one or two steps of the solver, ten of which tell nothing yet: on
+    GunPoint (50 series) training ended in mid-descent after ten such epochs, and accuracy was 0.80 where 100
+    steps of patience give 0.95. scikit-learn's MLP counts epochs alone, and a number given does so here too.
+    """
+    if n_iter_no_change != "auto":
+        return float(n_iter_no_change)
+    steps_of_an_epoch = math.ceil(n_samples / batch_size)
+    return max(10, math.ceil(100 / steps_of_an_epoch))
+
+
+def checked_callbacks(callbacks: Callback | list[Callback] | None) -> list[Callback]:
+    """Return the estimator's parameter as a list."""
+    given = [callbacks] if callable(callbacks) else list(callbacks or [])
+    for i, callback in enumerate(given):
+        if not callable(callback):
+            raise ValueError(f"callbacks[{i}] must be callable, got {callback!r}")
+    return given
+
+
 @dataclass(frozen=True)
 class FitLoop:
     """The loop over epochs, for any loss: the trainer knows the loss, `validate` knows the score."""
@@ -91,11 +116,11 @@ class FitLoop:
     trainer: Trainer
     max_iter: int
     tol: float
-    n_iter_no_change: float
+    n_iter_no_change: float  # see `patience`
     progress: Progress
-    validate: Callable[[], float] | None  # the validation score of the present weights
+    validate: Validate | None
     schedule: Schedule
-    callbacks: list[Callable[..., Any]]
+    callbacks: list[Callback]
 
     def run(self, samples: Samples, history: History) -> None:
         """Train until `max_iter`, convergence or Ctrl-C; `history` is brought up to date as it goes.
@@ -166,7 +191,7 @@ class FitLoop:
     def _say_converged(self) -> None:
         what = "Training loss" if self.validate is None else "Validation score"
         self.progress.converged(
-            f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive "
+            f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change:g} consecutive "
             "epochs. Stopping."
         )
 

@@ -38,7 +38,11 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "beta_1": [Interval(Real, 0, 1, closed="left")],
     "beta_2": [Interval(Real, 0, 1, closed="left")],
     "epsilon": [Interval(Real, 0, None, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+    "n_iter_no_change": [
+        Interval(Integral, 1, None, closed="left"),
+        Options(Real, {np.inf}),
+        StrOptions({"auto"}),
+    ],
     "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
     "bptt": [Interval(Integral, 1, None, closed="left"), None],
     "standardize": ["boolean"],

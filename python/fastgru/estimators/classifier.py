@@ -57,7 +57,8 @@ class GRUClassifier(Classification):
     solver : {"adam", "sgd"}, default="adam"
         Adam (Kingma & Ba, 2014), or stochastic gradient descent with momentum.
     alpha : float, default=0.0
-        L2 penalty: ``alpha * w`` is added to the gradient of every weight matrix (not of biases).
+        L2 penalty, counted as scikit-learn's MLP counts it: ``alpha / batch_size * w`` is added to the
+        gradient of every weight matrix (not of biases). PyTorch's `weight_decay` is ``alpha / batch_size``.
     class_weight : dict, "balanced" or None, default=None
         How much each class counts, ``{label: weight}``; "balanced": n_samples / (n_classes * count). It
         multiplies `sample_weight`. Several labels per sample: the product over them, or a list of dicts.
@@ -98,8 +99,9 @@ class GRUClassifier(Classification):
         Decay of Adam's first and second moments.
     epsilon : float, default=1e-8
         For Adam, against division by zero.
-    n_iter_no_change : int or inf, default=10
-        Training stops after more than this many epochs in a row without improvement.
+    n_iter_no_change : int, inf or "auto", default="auto"
+        Training stops after more than this many epochs in a row without improvement. auto: 10, or more where
+        that is fewer than 100 mini-batches.
     clip_norm : float or None, default=1.0
         The gradient of a step is scaled down to this norm where it is longer. None: never.
     bptt : int or None, default=None
@@ -226,7 +228,7 @@ class GRUClassifier(Classification):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
+        n_iter_no_change: float | str = "auto",
         clip_norm: float | None = 1.0,
         bptt: int | None = None,
         standardize: bool = True,
