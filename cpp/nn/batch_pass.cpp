@@ -182,13 +182,13 @@ Status BatchPass<S>::run_backward(const Weights<S>& gru, const S* params, std::u
   head_backward(head_view(layout_, params), head_inputs_, d_outputs_.data(), head_rows(), d_inputs,
                 gradient + layout_.head_weight(), gradient + layout_.head_bias());
   drop(d_inputs, seed);
-  if (!config().sequence) pool_gradient(config(), states(), d_inputs, d_h_n_.data(), d_y_.data());
   BackwardArgs<S> args;
-  if (config().reads_all_steps()) {
+  if (config().sequence) {
     args.dy = dense_view<const S>(d_y_.data(), steps_, rows_, config().head_inputs());
   } else {
-    args.dh_n = d_h_n_.data();
+    args.dy = pool_gradient(config(), states(), d_inputs, d_h_n_.data(), d_y_.data());
   }
+  if (!config().reads_all_steps()) args.dh_n = d_h_n_.data();
   args.dparams = gradient;  // the GRU's parameters come first
   if (has_tokens()) args.dx = dense_view(d_x_.data(), steps_, rows_, config().gru.input_size);
   FASTGRU_RETURN_IF_ERROR(backward(gru, tape_, args, options));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "gru/engine.h"
 #include "nn/layout.h"
 
 namespace fastgru {
@@ -24,11 +25,13 @@ struct BlockStates {
 template <class S>
 void pool(const NetworkConfig& config, const BlockStates<S>& states, S* pooled);
 
-// From d_pooled: for Pooling::last d_h_n (L*D, rows, H), for the others d_y (steps, rows, D*H). A largest
-// value that several steps share counts for the first of them.
+// From d_pooled: for Pooling::last d_h_n (L*D, rows, H), and no view; for the others the gradient of y, in
+// d_y (steps, rows, D*H). A mean's is the same at every step: only the first is written, and the view stays
+// there (written for every step it was 8 % of an epoch of 150 steps). A largest value that several steps
+// share counts for the first of them.
 template <class S>
-void pool_gradient(const NetworkConfig& config, const BlockStates<S>& states, const S* d_pooled, S* d_h_n,
-                   S* d_y);
+SequenceView<const S> pool_gradient(const NetworkConfig& config, const BlockStates<S>& states,
+                                    const S* d_pooled, S* d_h_n, S* d_y);
 
 // One more step of a running mean's sum or of a running maximum, for `count` units; `first`: there was none.
 template <class S>
@@ -36,10 +39,10 @@ void pool_step(Pooling pooling, const S* h, std::int64_t count, bool first, S* r
 
 extern template void pool(const NetworkConfig&, const BlockStates<float>&, float*);
 extern template void pool(const NetworkConfig&, const BlockStates<double>&, double*);
-extern template void pool_gradient(const NetworkConfig&, const BlockStates<float>&, const float*, float*,
-                                   float*);
-extern template void pool_gradient(const NetworkConfig&, const BlockStates<double>&, const double*, double*,
-                                   double*);
+extern template SequenceView<const float> pool_gradient(const NetworkConfig&, const BlockStates<float>&,
+                                                        const float*, float*, float*);
+extern template SequenceView<const double> pool_gradient(const NetworkConfig&, const BlockStates<double>&,
+                                                         const double*, double*, double*);
 extern template void pool_step(Pooling, const float*, std::int64_t, bool, float*);
 extern template void pool_step(Pooling, const double*, std::int64_t, bool, double*);
 
