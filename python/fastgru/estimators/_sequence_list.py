@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 
+from fastgru.estimators._finite import check_finite
+
 # One array (n_timesteps_i, n_features) per sample, all float32 or all float64.
 SequenceList: TypeAlias = list[NDArray[Any]]
 
@@ -64,7 +66,7 @@ def check_sequence_list(
         ):  # what leaves the range becomes infinite and is refused by name below
             parts = [part.astype(kept_in, copy=False) for part in parts]
     sequences = [part if part.ndim == 2 and part.flags.c_contiguous else _columns(part) for part in parts]
-    _check_finite(sequences, dtype, estimator, allow_nan=allow_nan)
+    _check_all_finite(sequences, dtype, allow_nan=allow_nan)
     return sequences
 
 
@@ -123,23 +125,12 @@ def _columns(part: NDArray[Any]) -> NDArray[Any]:
     return part if usable else np.ascontiguousarray(part)
 
 
-def _check_finite(
-    sequences: SequenceList, computed_in: str, estimator: BaseEstimator, *, allow_nan: bool
-) -> None:
+def _check_all_finite(sequences: SequenceList, computed_in: str, *, allow_nan: bool) -> None:
     limit = float(np.finfo(computed_in).max)
     most, least = (np.fmax.reduce, np.fmin.reduce) if allow_nan else (np.max, np.min)
     first = 0
     for block, lengths in blocks_of_steps(sequences):
         if not (most(block, axis=None) <= limit and least(block, axis=None) >= -limit):  # NaN compares false
             for i in range(first, first + len(lengths)):
-                _check_one(sequences[i], i, limit, computed_in, estimator, allow_nan=allow_nan)
+                check_finite(sequences[i], computed_in, f"X[{i}]", allow_nan=allow_nan)
         first += len(lengths)
-
-
-def _check_one(
-    part: NDArray[Any], i: int, limit: float, computed_in: str, estimator: BaseEstimator, *, allow_nan: bool
-) -> None:
-    finite: Any = "allow-nan" if allow_nan else True
-    check_array(part, dtype=None, ensure_all_finite=finite, estimator=estimator, input_name=f"X[{i}]")
-    if np.fmax.reduce(part, axis=None) > limit or np.fmin.reduce(part, axis=None) < -limit:
-        raise ValueError(f"Input X[{i}] contains a value too large for dtype('{computed_in}').")

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from fastgru.estimators._finite import check_finite
 from fastgru.estimators._sequence_list import SequenceList, check_sequence_list, is_sequence_list
 
 _SHAPES = "(n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)"
@@ -43,7 +44,7 @@ def check_sequences(
     if array.size == 0:  # three axes: check_array has looked at two
         raise ValueError(f"X has shape {array.shape}: at least one time step and one feature are required.")
     kept_in = np.float32 if np.can_cast(array.dtype, np.float32) else np.float64
-    return _finite_as(array, np.dtype(kept_in), dtype, "X", estimator, allow_nan=allow_nan)
+    return _finite_as(array, np.dtype(kept_in), dtype, "X", allow_nan=allow_nan)
 
 
 def as_sequences(checked: NDArray[Any] | SequenceList) -> NDArray[Any] | SequenceList:
@@ -97,7 +98,7 @@ def check_real_targets(estimator: BaseEstimator, y: Any, *, dtype: str) -> NDArr
     array = _as_numbers(y, "y", estimator)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"y should be of shape (n_samples,) or (n_samples, n_outputs), got {array.shape}")
-    array = _finite_as(array, np.dtype(np.float64), dtype, "y", estimator)
+    array = _finite_as(array, np.dtype(np.float64), dtype, "y")
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array, warn=True)
     return array.reshape(len(array), -1)
@@ -167,26 +168,11 @@ def _finite_as(
     kept_in: np.dtype[Any],
     computed_in: str,
     name: str,
-    estimator: BaseEstimator,
     *,
     allow_nan: bool = False,
 ) -> NDArray[Any]:
     """Return `array` in one dtype, once it is sure that another can hold its values, too."""
     with np.errstate(over="ignore"):  # what leaves the range becomes infinite and is refused by name below
         array = array.astype(kept_in, copy=False)
-    check_array(
-        array,
-        dtype=None,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_all_finite="allow-nan" if allow_nan else True,
-        ensure_min_samples=0,
-        ensure_min_features=0,
-        estimator=estimator,
-        input_name=name,
-    )
-    limit = np.finfo(computed_in).max
-    # fmax and fmin pass over NaN.
-    if array.size and (np.fmax.reduce(array, axis=None) > limit or np.fmin.reduce(array, axis=None) < -limit):
-        raise ValueError(f"Input {name} contains a value too large for dtype('{computed_in}').")
+    check_finite(array, computed_in, name, allow_nan=allow_nan)
     return array
