@@ -25,6 +25,9 @@ class CannotError(Exception):
 def run(cores: list[int]) -> list[dict[str, Any]]:
     """Return one entry per shape: "I", "H", and nanoseconds a step: "mean", "p50", "p99", "p99.9", "max".
 
+    "flushed" is the mean where the caller flushes denormals. The entry of no units at all has percentiles
+    alone: those of doing nothing.
+
     Parameters
     ----------
     cores : list of int
@@ -36,10 +39,12 @@ def run(cores: list[int]) -> list[dict[str, Any]]:
     made = _call(command, RUN_SECONDS, environment, cores[-1:])
     shapes: dict[tuple[int, int], dict[str, Any]] = {}
     for entry in json.loads(made)["benchmarks"]:
-        kind, inputs, hidden = entry["name"].split("/")[:3]
+        kind, inputs, hidden = (entry["name"].split("/") + ["0"])[:3]
+        if kind == "nothing_percentiles":
+            inputs = hidden = "0"
         figures = shapes.setdefault((int(inputs), int(hidden)), {"I": int(inputs), "H": int(hidden)})
-        if kind == "step_mean":
-            figures["mean"] = entry["real_time"]
+        if kind.startswith("step_mean"):
+            figures["mean" if kind == "step_mean" else "flushed"] = entry["real_time"]
         else:
             figures |= {name: entry[name] for name in ("p50", "p99", "p99.9", "max")}
     return list(shapes.values())

@@ -157,9 +157,11 @@ def _memory(entries: list[Result]) -> str:
 
 
 def _cpp(steps: list[dict[str, Any]]) -> str:
-    names = ["mean", "p50", "p99", "p99.9", "max"]
+    names = ["mean", "flushed", "p50", "p99", "p99.9", "max"]
     rows = [["I→H", *names]]
-    rows += [[f"{s['I']}→{s['H']}", *(number(s[name]) for name in names)] for s in steps]
+    for s in steps:
+        label = f"{s['I']}→{s['H']}" if s["H"] else "nothing"
+        rows.append([label, *(number(s[name]) if name in s else "" for name in names)])
     return _align(rows)
 
 
