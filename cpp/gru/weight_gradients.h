@@ -78,7 +78,7 @@ class GradientProducts {
   };
 
   void cut(const CellGradients& cell, std::int64_t lanes, int threads);
-  void add_pieces(const Piece& whole, std::int64_t vectors, std::int64_t lanes);
+  void add_pieces(const Piece& whole, std::int64_t count, std::int64_t lanes);
   static void run_piece(const KernelTable& kernels, const Piece& piece, float* scratch, Interrupt* interrupt,
                         bool owner);
 
