@@ -221,18 +221,21 @@ void GradientProducts::cut(const CellGradients& cell, std::int64_t lanes, int th
 
 namespace {
 
-// From [column j][slot column] to the parameters' own layout, in squares: both sides then stay in L1.
+// From [column j][slot column] to the parameters' own layout, a few of its rows at a time: rows a power of
+// two apart share the sets of L1, and as many as it has ways would drive each other out.
 void write_gradient(const CellGradients& cell, const WeightGradient& part, std::int64_t first,
                     std::int64_t last, const float* out, std::int64_t stride, const float* sums) {
-  constexpr std::int64_t kSquare = 16;
+  constexpr std::int64_t kRows = 8;
   const std::int64_t begin = std::max(first, part.first), end = std::min(last, part.last);
   const bool adds = cell.adds;
   const auto put = [adds](float& to, float value) { to = adds ? to + value : value; };
-  for (std::int64_t j0 = 0; j0 < part.depth; j0 += kSquare) {
-    const std::int64_t j_end = std::min(j0 + kSquare, part.depth);
-    for (std::int64_t i = begin; i < end; ++i) {
-      float* to = part.gradient + cell.gate_row(i) * part.depth;
-      for (std::int64_t j = j0; j < j_end; ++j) put(to[j], out[j * stride + i - first]);
+  for (std::int64_t i = begin; i < end; i += kRows) {
+    const std::int64_t rows = std::min(kRows, end - i);
+    float* to[kRows];
+    for (std::int64_t r = 0; r < rows; ++r) to[r] = part.gradient + cell.gate_row(i + r) * part.depth;
+    for (std::int64_t j = 0; j < part.depth; ++j) {
+      const float* from = out + j * stride + i - first;
+      for (std::int64_t r = 0; r < rows; ++r) put(to[r][j], from[r]);
     }
   }
   if (part.bias == nullptr) return;
