@@ -39,7 +39,7 @@ def run(cores: list[int]) -> list[dict[str, Any]]:
     made = _call(command, RUN_SECONDS, environment, cores[-1:])
     shapes: dict[tuple[int, int], dict[str, Any]] = {}
     for entry in json.loads(made)["benchmarks"]:
-        kind, inputs, hidden = (entry["name"].split("/") + ["0"])[:3]
+        kind, inputs, hidden = [*entry["name"].split("/"), "0"][:3]
         if kind == "nothing_percentiles":
             inputs = hidden = "0"
         figures = shapes.setdefault((int(inputs), int(hidden)), {"I": int(inputs), "H": int(hidden)})
