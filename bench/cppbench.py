@@ -39,10 +39,9 @@ def run(cores: list[int]) -> list[dict[str, Any]]:
     made = _call(command, RUN_SECONDS, environment, cores[-1:])
     shapes: dict[tuple[int, int], dict[str, Any]] = {}
     for entry in json.loads(made)["benchmarks"]:
-        kind, inputs, hidden = [*entry["name"].split("/"), "0"][:3]
-        if kind == "nothing_percentiles":
-            inputs = hidden = "0"
-        figures = shapes.setdefault((int(inputs), int(hidden)), {"I": int(inputs), "H": int(hidden)})
+        kind, *sizes = entry["name"].split("/")
+        shape = (0, 0) if kind == "nothing_percentiles" else (int(sizes[0]), int(sizes[1]))
+        figures = shapes.setdefault(shape, {"I": shape[0], "H": shape[1]})
         if kind.startswith("step_mean"):
             figures["mean" if kind == "step_mean" else "flushed"] = entry["real_time"]
         else:

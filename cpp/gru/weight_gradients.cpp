@@ -163,32 +163,26 @@ std::int64_t GradientProducts::Piece::scratch_size(std::int64_t lanes) const {
   return kBlockRows * kOuterVectors * lanes + stride(lanes) + depth() * (stride(lanes) + kBlockRows);
 }
 
-// Cuts `whole` into `count` pieces of about equal work: at a slot column meets what its parts are deep.
+GradientProducts::Piece GradientProducts::Piece::within(std::int64_t from, std::int64_t to) const {
+  Piece piece{cell, from, to, {}};
+  for (int i = 0; i < kOuterParts; ++i) {
+    const WeightGradient& part = cell->parts[i];
+    piece.wanted[i] = wanted[i] && from < to && part.first < to && part.last > from;
+  }
+  return piece;
+}
+
+// Cuts `whole` into `count` pieces of about equal work: a vector of slot columns has as much as what it meets
+// is deep.
 void GradientProducts::add_pieces(const Piece& whole, std::int64_t count, std::int64_t lanes) {
-  const auto wants = [&](int k, std::int64_t first, std::int64_t last) {
-    const WeightGradient& part = whole.cell->parts[k];
-    return whole.wanted[k] && first < last && part.first < last && part.last > first;
-  };
-  const auto work = [&](std::int64_t first, std::int64_t last) {
-    std::int64_t sum = 0;
-    for (std::int64_t column = first; column < last; column += lanes) {
-      for (int k = 0; k < kOuterParts; ++k) {
-        sum += wants(k, column, column + lanes) ? whole.cell->parts[k].depth : 0;
-      }
-    }
-    return sum;
-  };
-  const std::int64_t all = work(whole.first, whole.last);
-  std::int64_t done = 0, first = whole.first;
+  const auto work = [&](std::int64_t column) { return whole.within(column, column + lanes).depth(); };
+  std::int64_t all = 0, done = 0, last = whole.first;
+  for (std::int64_t column = whole.first; column < whole.last; column += lanes) all += work(column);
   for (std::int64_t i = 1; i <= count; ++i) {
-    Piece piece = whole;
-    piece.first = piece.last = first;
-    while (piece.last < whole.last && done < all * i / count) {
-      done += work(piece.last, piece.last + 1);
-      piece.last = std::min(piece.last + lanes, whole.last);
-    }
-    first = piece.last;
-    for (int k = 0; k < kOuterParts; ++k) piece.wanted[k] = wants(k, piece.first, piece.last);
+    const std::int64_t first = last;
+    for (; last < whole.last && done < all * i / count; last += lanes) done += work(last);
+    last = std::min(last, whole.last);
+    const Piece piece = whole.within(first, last);
     // Nothing is left of it, or (reset_after=false) nothing meets the q slot alone.
     if (piece.depth() > 0) pieces_.push_back(piece);
   }

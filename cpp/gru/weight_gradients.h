@@ -72,6 +72,8 @@ class GradientProducts {
     std::int64_t first, last;
     bool wanted[kOuterParts];
 
+    // Its part between two columns.
+    Piece within(std::int64_t from, std::int64_t to) const;
     std::int64_t depth() const;
     std::int64_t stride(std::int64_t lanes) const;
     std::int64_t scratch_size(std::int64_t lanes) const;
