@@ -26,14 +26,14 @@ Status BatchPass<S>::reserve(std::int64_t steps, std::int64_t rows) {
   const std::int64_t all_states = c.gru.num_layers * rows * width, outputs = heads * c.answers();
   const bool copied = !c.sequence || c.head_dropout > 0;  // else the head reads the states where they are
   const std::int64_t inputs = steps * rows * c.gru.input_size;
-  const bool fits =
-      entering_.reserve(cut ? all_states : 0) &&
-      stretch_gradient_.reserve(cut && c.sequence ? layout_.total() : 0) &&
-      d_x_.reserve(has_tokens() ? inputs : 0) && x_.reserve(inputs) && y_.reserve(steps * rows * width) &&
-      d_y_.reserve(c.reads_all_steps() ? steps * rows * width : 0) && h_n_.reserve(all_states) &&
-      d_h_n_.reserve(all_states) && pooled_.reserve(copied ? heads * width : 0) &&
-      d_pooled_.reserve(c.sequence ? 0 : heads * width) && outputs_.reserve(outputs) &&
-      d_outputs_.reserve(outputs) && targets_.reserve(heads * c.targets());
+  const bool fits = entering_.reserve(cut ? all_states : 0) &&
+                    stretch_gradient_.reserve(cut && c.sequence ? layout_.total() : 0) &&
+                    d_x_.reserve(has_tokens() ? inputs : 0) && x_.reserve(inputs) &&
+                    y_.reserve(steps * rows * width) &&
+                    d_y_.reserve(c.gradient_steps(steps) * rows * width) && h_n_.reserve(all_states) &&
+                    d_h_n_.reserve(all_states) && pooled_.reserve(copied ? heads * width : 0) &&
+                    d_pooled_.reserve(c.sequence ? 0 : heads * width) && outputs_.reserve(outputs) &&
+                    d_outputs_.reserve(outputs) && targets_.reserve(heads * c.targets());
   if (!fits) return out_of_memory();
   const auto count = static_cast<std::size_t>(rows);
   weights_.resize(std::max(weights_.size(), static_cast<std::size_t>(heads)));

@@ -45,6 +45,11 @@ struct NetworkConfig {
   bool classifies() const { return loss == Loss::cross_entropy || loss == Loss::binary_cross_entropy; }
   // Whether the head reads the states of all steps, not only the last ones.
   bool reads_all_steps() const { return sequence || pooling != Pooling::last; }
+  // Of how many steps the gradient of the states is written: a mean's is the same at all.
+  std::int64_t gradient_steps(std::int64_t steps) const {
+    if (!reads_all_steps()) return 0;
+    return !sequence && pooling == Pooling::mean ? 1 : steps;
+  }
 };
 
 constexpr std::int64_t kMaxQuantiles = 128;

@@ -1,0 +1,58 @@
+// The gradient of pooled states, unit by unit, for more units than are looked at together.
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "nn/pooling.h"
+#include "nn_case.h"
+
+namespace fastgru {
+namespace {
+
+constexpr std::int64_t kSteps = 5, kRows = 4, kHidden = 50, kWidth = 2 * kHidden;
+const std::int64_t kLengths[kRows] = {5, 0, 1, 3};
+
+std::vector<float> small_integers(std::int64_t count) {  // with many that are equal
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i * i * 7 % 11) - 5.0f;
+  return values;
+}
+
+// What one step of one row is due, by the definition.
+float expected(Pooling pooling, const std::vector<float>& y, float d_pooled, std::int64_t t, std::int64_t b,
+               std::int64_t k) {
+  const std::int64_t length = kLengths[b];
+  if (pooling == Pooling::mean) return d_pooled / static_cast<float>(length);
+  const auto value = [&](std::int64_t s) {
+    return y[static_cast<std::size_t>((s * kRows + b) * kWidth + k)];
+  };
+  std::int64_t largest = 0;
+  for (std::int64_t s = 1; s < length; ++s) largest = value(s) > value(largest) ? s : largest;
+  return t == largest ? d_pooled : 0.0f;
+}
+
+TEST_CASE("the gradient of a mean or a maximum reaches the steps it is from") {
+  for (const Pooling pooling : {Pooling::mean, Pooling::max}) {
+    NetworkConfig config = testing::network_config(2, kHidden, 1, true, 1);
+    config.pooling = pooling;
+    const std::vector<float> y = small_integers(kSteps * kRows * kWidth);
+    std::vector<float> d_pooled = small_integers(kRows * kWidth);
+    for (float& d : d_pooled) d += 0.5f;  // none is zero
+    std::vector<float> d_y(static_cast<std::size_t>(config.gradient_steps(kSteps) * kRows * kWidth), -99.0f);
+    const BlockStates<float> states{kSteps, kRows, kLengths, nullptr, y.data()};
+    const SequenceView<const float> dy =
+        pool_gradient<float>(config, states, d_pooled.data(), nullptr, d_y.data());
+    REQUIRE(dy.data != nullptr);
+    for (std::int64_t b = 0; b < kRows; ++b) {
+      for (std::int64_t t = 0; t < kLengths[b]; ++t) {
+        for (std::int64_t k = 0; k < kWidth; ++k) {
+          const float d = d_pooled[static_cast<std::size_t>(b * kWidth + k)];
+          CHECK(dy.at(t, b)[k] == expected(pooling, y, d, t, b, k));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fastgru
