@@ -88,6 +88,7 @@ class ForwardLoop {
     InputGemmArgs g{};
     g.panels = panels_;
     g.panels.backwards = false;
+    g.shared_tail = d_.reset_after;
     g.rows = chunk_rows_[last - chunk_first_];
     g.input = d_.cell->input;
     g.hidden = d_.hidden;

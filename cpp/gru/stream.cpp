@@ -59,7 +59,8 @@ void step_after(const KernelTable& k, const ForwardCell& cell, Stream<float>::Im
 void step_before(const KernelTable& k, const ForwardCell& cell, Stream<float>::Impl& s, std::int64_t layer,
                  const float* x) {
   const std::int64_t gx_stride = kGates * s.padded;
-  k.input_gemm({s.panels(), s.rows, cell.input, s.hidden, x, cell.input, cell.w, cell.bias, s.gx, gx_stride});
+  k.input_gemm(
+      {s.panels(), false, s.rows, cell.input, s.hidden, x, cell.input, cell.w, cell.bias, s.gx, gx_stride});
   const ResetBeforeForwardArgs a{s.panels(),    s.rows,           s.hidden, s.gx, gx_stride, cell.u_rz,
                                  cell.u_n,      s.current(layer), s.hidden, s.z,  s.rh,      s.padded,
                                  s.next(layer), s.hidden,         nullptr,  0};

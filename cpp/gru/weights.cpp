@@ -74,12 +74,12 @@ void Weights<float>::Packed::pack_forward() {
   const float* p = params.data();
   for_cells(layout, [&](std::size_t i, std::int64_t, const CellOffsets& at) {
     const ForwardCell& cell = cells[i];
-    pack_gates(p + at.weight_ih, hidden, cell.input, 0, kGates, lanes, cell.w);
+    pack_gates(p + at.weight_ih, hidden, cell.input, 0, kGates, lanes, config.reset_after, cell.w);
     if (config.reset_after) {
-      pack_gates(p + at.weight_hh, hidden, hidden, 0, kGates, lanes, cell.u);
+      pack_gates(p + at.weight_hh, hidden, hidden, 0, kGates, lanes, true, cell.u);
     } else {
-      pack_gates(p + at.weight_hh, hidden, hidden, 0, 2, lanes, cell.u_rz);
-      pack_gates(p + at.weight_hh, hidden, hidden, 2, 1, lanes, cell.u_n);
+      pack_gates(p + at.weight_hh, hidden, hidden, 0, 2, lanes, false, cell.u_rz);
+      pack_gates(p + at.weight_hh, hidden, hidden, 2, 1, lanes, false, cell.u_n);
     }
     pack_bias(config.bias ? p + at.bias_ih : nullptr, config.bias ? p + at.bias_hh : nullptr, hidden,
               config.reset_after, lanes, cell.bias);

@@ -1,5 +1,5 @@
 // One time step backward: the recurrent product, then the gradients of the gates, in place in the tape.
-// Included once per ISA, after cell_forward.inl.
+// Included once per ISA, after cell_parts.inl.
 //
 // The product is summed into carry tile by tile, and what follows from a tile is done while it is still in
 // L1.

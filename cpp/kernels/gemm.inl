@@ -38,28 +38,30 @@ inline Ahead ahead_of(const float* weights, int64_t row, int64_t rows) {
   return {weights, row * tiles / rows, tiles};
 }
 
-// acc[r][p*G + g] += sum over k of a[r][k] * w[panel p][k][g]; fetches lines [first, last) of every k.
-template <int R, int P, int G, bool Fetch>
-FASTGRU_INLINE void accumulate_loop(Vec (&acc)[R][P * G], const float* a, int64_t a_stride, const float* w,
-                                    int64_t panel_stride, int64_t depth, const float* next, int64_t first,
-                                    int64_t last) {
+// acc[r][p*G + g] += sum over k of a[r][k] * w[panel p][k][g]; fetches lines [first, last) of every k. With T
+// = 1 a column of vectors more: acc[r][P*G] += sum over k of a[r][k] * tail[k].
+template <int R, int P, int G, int T, bool Fetch>
+FASTGRU_INLINE void accumulate_loop(Vec (&acc)[R][P * G + T], const float* a, int64_t a_stride,
+                                    const float* w, int64_t panel_stride, const float* tail, int64_t depth,
+                                    const float* next, int64_t first, int64_t last) {
   for (int64_t k = 0; k < depth; ++k) {
     if (Fetch) {
       for (int64_t i = first; i < last; ++i)
         FASTGRU_PREFETCH_L2(next + i / G * panel_stride + i % G * kLanes);
       next += G * kLanes;
     }
-    Vec b[P * G];
+    Vec b[P * G + T];
     FASTGRU_UNROLL
     for (int p = 0; p < P; ++p) {
       FASTGRU_UNROLL
       for (int g = 0; g < G; ++g) b[p * G + g] = load(w + p * panel_stride + g * kLanes);
     }
+    if (T == 1) b[P * G] = load(tail + k * kLanes);
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) {
       const Vec value = set1(a[r * a_stride + k]);
       FASTGRU_UNROLL
-      for (int c = 0; c < P * G; ++c) acc[r][c] = fma(value, b[c], acc[r][c]);
+      for (int c = 0; c < P * G + T; ++c) acc[r][c] = fma(value, b[c], acc[r][c]);
     }
     w += G * kLanes;
   }
@@ -68,15 +70,16 @@ FASTGRU_INLINE void accumulate_loop(Vec (&acc)[R][P * G], const float* a, int64_
 // A panel's tiles share its next panel's lines, a line or more of every k each. Without this the first tile
 // of every panel waits for weights from beyond L2, which the hardware's prefetcher sees only then (one
 // thread, Golden Cove: H=1024, batch 32: 7 % of a forward call; H=1792, batch 16: 30 %).
-template <int R, int P, int G>
-FASTGRU_INLINE void accumulate(Vec (&acc)[R][P * G], const float* a, int64_t a_stride, const float* w,
-                               int64_t panel_stride, int64_t depth, const Ahead& ahead) {
+template <int R, int P, int G, int T = 0>
+FASTGRU_INLINE void accumulate(Vec (&acc)[R][P * G + T], const float* a, int64_t a_stride, const float* w,
+                               int64_t panel_stride, int64_t depth, const Ahead& ahead,
+                               const float* tail = nullptr) {
   const int64_t sharing = ahead.tiles < P * G ? ahead.tiles : P * G;
   if (ahead.weights != nullptr && ahead.tile < sharing) {
-    accumulate_loop<R, P, G, true>(acc, a, a_stride, w, panel_stride, depth, ahead.weights,
-                                   P * G * ahead.tile / sharing, P * G * (ahead.tile + 1) / sharing);
+    accumulate_loop<R, P, G, T, true>(acc, a, a_stride, w, panel_stride, tail, depth, ahead.weights,
+                                      P * G * ahead.tile / sharing, P * G * (ahead.tile + 1) / sharing);
   } else {
-    accumulate_loop<R, P, G, false>(acc, a, a_stride, w, panel_stride, depth, nullptr, 0, 0);
+    accumulate_loop<R, P, G, T, false>(acc, a, a_stride, w, panel_stride, tail, depth, nullptr, 0, 0);
   }
 }
 
@@ -215,8 +218,40 @@ struct InputTile {
   }
 };
 
+// The panels but for a tail whose gates share a vector, and whether there is such a tail among them.
+struct TailSplit {
+  PanelRange panels;
+  bool tail;
+};
+
+inline TailSplit split_tail(PanelRange panels, int64_t hidden) {
+  const int64_t units = hidden % kLanes;
+  if (units == 0 || kGates * units > kLanes || panels.last * kLanes <= hidden) return {panels, false};
+  --panels.last;
+  return {panels, true};
+}
+
+// The tail's panel.
+struct InputTailTile {
+  template <int R>
+  static void run(const InputGemmArgs& g, int64_t row) {
+    const int64_t panel = g.hidden / kLanes;
+    Vec acc[R][1];
+    for_each_of<R>([&](int r) { acc[r][0] = load(g.bias + panel * 4 * kLanes); });
+    accumulate<R, 1, 1>(acc, g.x + row * g.x_stride, g.x_stride, g.w + panel * g.input * kGates * kLanes, 0,
+                        g.input, kNothingAhead);
+    float* out = g.gx + row * g.gx_stride + panel * kGates * kLanes;
+    for_each_of<R>([&](int r) { store(out + r * g.gx_stride, acc[r][0]); });
+  }
+};
+
 void input_gemm(const InputGemmArgs& g) {
-  for_panels(g.panels, one_at_once, [&](int64_t panel, int64_t) {
+  const TailSplit split = g.shared_tail ? split_tail(g.panels, g.hidden) : TailSplit{g.panels, false};
+  if (split.tail) {
+    for_even_parts(g.rows, kTileRows,
+                   [&](int64_t row, int64_t rows) { with_rows<InputTailTile>(rows, g, row); });
+  }
+  for_panels(split.panels, one_at_once, [&](int64_t panel, int64_t) {
     for_even_parts(g.rows, kTileRows,
                    [&](int64_t row, int64_t rows) { with_rows<InputTile>(rows, g, row, panel); });
   });

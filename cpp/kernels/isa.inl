@@ -2,7 +2,10 @@
 
 #include "simd/math.inl"
 #include "kernels/gemm.inl"
+#include "kernels/cell_parts.inl"
+#include "kernels/cell_tail.inl"
 #include "kernels/cell_forward.inl"
+#include "kernels/cell_forward_reset_before.inl"
 #include "kernels/cell_backward.inl"
 #include "kernels/outer.inl"
 #include "kernels/adam.inl"

@@ -11,7 +11,11 @@
 //   where said)
 // - columns [panel][k][L]: a plain matrix
 // - bias [panel][4][L]: r, z, n of the input side, and q = the recurrent bias of n
-// Rows are unpacked: a pointer and a stride in floats. Nothing need be aligned to more than a float.
+// Tail: with reset_after, where the three gates of the last panel's u units fit one vector (3u <= L), they
+// share it: [k][r of u, z of u, n of u, zeros] in gates, and so in hoisted W x and in bias, whose q stands in
+// the fourth vector at n's place. So H=50 takes 10 vectors of 16 lanes a k, not 12.
+//
+// Rows are not packed: a pointer and a stride in floats. Nothing need be aligned to more than a float.
 //
 // A tape row (one sample, one step) has 4 slots of H floats. forward writes q | r | z | n there, backward
 // overwrites them with dq | da_r | da_z | da_n: then [q r z] and [r z n] are both contiguous, as the two big
@@ -110,6 +114,7 @@ struct GemmArgs {
 // gx = bias + x w, [row][panel][3][L]
 struct InputGemmArgs {
   PanelRange panels;
+  bool shared_tail;  // a tail is laid out as with reset_after
   int64_t rows, input, hidden;
   const float* x;
   int64_t x_stride;

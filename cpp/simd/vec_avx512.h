@@ -27,6 +27,13 @@ inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }
 // The first n lanes (1 <= n <= kLanes); the others are zero, and memory behind them is not touched.
 inline Vec load_n(const float* p, int n) { return {_mm512_maskz_loadu_ps(lane_mask(n), p)}; }
 inline void store_n(float* p, Vec a, int n) { _mm512_mask_storeu_ps(p, lane_mask(n), a.v); }
+// The first n lanes (0 <= n <= kLanes) of a, the others of b.
+inline Vec first_of(Vec a, Vec b, int n) { return {_mm512_mask_blend_ps(lane_mask(n), b.v, a.v)}; }
+// Lanes n and up of a, from lane 0 on; what the others hold is not said.
+inline Vec from_lane(Vec a, int n) {
+  const __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return {_mm512_permutexvar_ps(_mm512_add_epi32(index, _mm512_set1_epi32(n)), a.v)};
+}
 inline Vec add(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline Vec sub(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline Vec mul(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }

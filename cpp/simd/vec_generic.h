@@ -42,6 +42,14 @@ inline Vec load_n(const float* p, int n) {
 inline void store_n(float* p, Vec a, int n) {
   for (int i = 0; i < n; ++i) p[i] = a.v[i];
 }
+// The first n lanes (0 <= n <= kLanes) of a, the others of b.
+inline Vec first_of(Vec a, Vec b, int n) {
+  return each([&](int i) { return i < n ? a.v[i] : b.v[i]; });
+}
+// Lanes n and up of a, from lane 0 on; what the others hold is not said.
+inline Vec from_lane(Vec a, int n) {
+  return each([&](int i) { return a.v[(i + n) % kLanes]; });
+}
 inline Vec add(Vec a, Vec b) {
   return each([&](int i) { return a.v[i] + b.v[i]; });
 }

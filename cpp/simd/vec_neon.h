@@ -34,6 +34,20 @@ inline void store_n(float* p, Vec a, int n) {
   vst1q_f32(lanes, a.v);
   for (int i = 0; i < n; ++i) p[i] = lanes[i];
 }
+// The first n lanes (0 <= n <= kLanes) of a, the others of b.
+inline Vec first_of(Vec a, Vec b, int n) {
+  float first[kLanes], lanes[kLanes];
+  vst1q_f32(first, a.v);
+  vst1q_f32(lanes, b.v);
+  for (int i = 0; i < n; ++i) lanes[i] = first[i];
+  return {vld1q_f32(lanes)};
+}
+// Lanes n and up of a, from lane 0 on; what the others hold is not said.
+inline Vec from_lane(Vec a, int n) {
+  float lanes[2 * kLanes] = {};
+  vst1q_f32(lanes, a.v);
+  return {vld1q_f32(lanes + n)};
+}
 inline Vec add(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
 inline Vec sub(Vec a, Vec b) { return {vsubq_f32(a.v, b.v)}; }
 inline Vec mul(Vec a, Vec b) { return {vmulq_f32(a.v, b.v)}; }

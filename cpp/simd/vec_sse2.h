@@ -34,6 +34,20 @@ inline void store_n(float* p, Vec a, int n) {
   _mm_storeu_ps(lanes, a.v);
   for (int i = 0; i < n; ++i) p[i] = lanes[i];
 }
+// The first n lanes (0 <= n <= kLanes) of a, the others of b.
+inline Vec first_of(Vec a, Vec b, int n) {
+  float first[kLanes], lanes[kLanes];
+  _mm_storeu_ps(first, a.v);
+  _mm_storeu_ps(lanes, b.v);
+  for (int i = 0; i < n; ++i) lanes[i] = first[i];
+  return {_mm_loadu_ps(lanes)};
+}
+// Lanes n and up of a, from lane 0 on; what the others hold is not said.
+inline Vec from_lane(Vec a, int n) {
+  float lanes[2 * kLanes] = {};
+  _mm_storeu_ps(lanes, a.v);
+  return {_mm_loadu_ps(lanes + n)};
+}
 inline Vec add(Vec a, Vec b) { return {_mm_add_ps(a.v, b.v)}; }
 inline Vec sub(Vec a, Vec b) { return {_mm_sub_ps(a.v, b.v)}; }
 inline Vec mul(Vec a, Vec b) { return {_mm_mul_ps(a.v, b.v)}; }
