@@ -33,50 +33,64 @@ FASTGRU_INLINE void for_each_of(F f) {
   for (int i = 0; i < N; ++i) f(i);
 }
 
-// For |x| <= 87, so that 2^k is a normal number: scale = 2^k, and x becomes expm1(r).
-template <int N>
+// c + a*b, or with Minus c - a*b.
+template <bool Minus>
+FASTGRU_INLINE Vec plus_product(Vec a, Vec b, Vec c) {
+  return Minus ? fnma(a, b, c) : fma(a, b, c);
+}
+
+// scale = 2^k, and x becomes expm1(r), where k ln2 + r is
+//   x                             (Minus false, Half false), |x| <= 87, so that 2^k is a normal number;
+//   -x, with -expm1(r) for x      (Minus true);
+//   2x, with expm1(r) / 2 for x   (Half true).
+// Sign and factor go into the constants, exactly: the bits are those of -x and 2x, without an operation for
+// it.
+template <bool Minus, bool Half, int N>
 FASTGRU_INLINE void expm1_parts(Vec (&x)[N], Vec (&scale)[N]) {
+  constexpr float two = Half ? 2.0f : 1.0f, sign = Minus ? -1.0f : 1.0f;
   // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits; 127 more makes it an exponent.
   const Vec magic = set1(12582912.0f + 127.0f);
   Vec q[N];
-  for_each_of<N>([&](int i) { scale[i] = fma(x[i], set1(1.44269504088896341f), magic); });
+  for_each_of<N>([&](int i) { scale[i] = fma(x[i], set1(sign * two * 1.44269504088896341f), magic); });
   for_each_of<N>([&](int i) { q[i] = sub(scale[i], magic); });
   // ln2 in two parts: the first has 9 bits, so that k times it is exact
-  for_each_of<N>([&](int i) { x[i] = fnma(q[i], set1(0.693359375f), x[i]); });
-  for_each_of<N>([&](int i) { x[i] = fnma(q[i], set1(-2.12194440e-4f), x[i]); });
-  for_each_of<N>([&](int i) { q[i] = fma(set1(1.388252e-3f), x[i], set1(8.3665475e-3f)); });
-  for_each_of<N>([&](int i) { q[i] = fma(q[i], x[i], set1(4.16672e-2f)); });
-  for_each_of<N>([&](int i) { q[i] = fma(q[i], x[i], set1(0.16666543f)); });
-  for_each_of<N>([&](int i) { q[i] = fma(q[i], x[i], set1(0.49999997f)); });
-  for_each_of<N>([&](int i) { x[i] = fma(mul(x[i], x[i]), q[i], x[i]); });
+  for_each_of<N>([&](int i) { x[i] = plus_product<!Minus>(q[i], set1(0.693359375f / two), x[i]); });
+  for_each_of<N>([&](int i) { x[i] = plus_product<!Minus>(q[i], set1(-2.12194440e-4f / two), x[i]); });
+  constexpr float c1 = two, c2 = two * c1, c3 = two * c2, c4 = two * c3, c5 = two * c4;
+  for_each_of<N>(
+      [&](int i) { q[i] = plus_product<Minus>(set1(c5 * 1.388252e-3f), x[i], set1(c4 * 8.3665475e-3f)); });
+  for_each_of<N>([&](int i) { q[i] = plus_product<Minus>(q[i], x[i], set1(c3 * 4.16672e-2f)); });
+  for_each_of<N>([&](int i) { q[i] = plus_product<Minus>(q[i], x[i], set1(c2 * 0.16666543f)); });
+  for_each_of<N>([&](int i) { q[i] = plus_product<Minus>(q[i], x[i], set1(c1 * 0.49999997f)); });
+  for_each_of<N>([&](int i) { x[i] = plus_product<Minus>(mul(x[i], x[i]), q[i], x[i]); });
   for_each_of<N>([&](int i) { scale[i] = shift_to_exponent(scale[i]); });
 }
 
-// exp(x), x limited to [-87, 87]
-template <int N>
+// exp(x), or with Minus exp(-x); x limited to [-87, 87]
+template <bool Minus = false, int N>
 FASTGRU_INLINE void exp(Vec (&x)[N]) {
   Vec scale[N];
   for_each_of<N>([&](int i) { x[i] = clamp(x[i], -87.0f, 87.0f); });
-  expm1_parts(x, scale);
-  for_each_of<N>([&](int i) { x[i] = fma(scale[i], x[i], scale[i]); });
+  expm1_parts<Minus, false>(x, scale);
+  for_each_of<N>([&](int i) { x[i] = plus_product<Minus>(scale[i], x[i], scale[i]); });
 }
 
 // 1 / (1 + exp(-x)); below x = -87 it stays at 1.6e-38
 template <int N>
 FASTGRU_INLINE void sigmoid(Vec (&x)[N]) {
   const Vec one = set1(1.0f);
-  for_each_of<N>([&](int i) { x[i] = sub(zero(), x[i]); });
-  exp(x);
+  exp<true>(x);
   for_each_of<N>([&](int i) { x[i] = div(one, add(one, x[i])); });
 }
 
+// e / (e + 1) with e = expm1(2x) / 2
 template <int N>
 FASTGRU_INLINE void tanh(Vec (&x)[N]) {
   Vec scale[N];
-  for_each_of<N>([&](int i) { x[i] = clamp(add(x[i], x[i]), -20.0f, 20.0f); });
-  expm1_parts(x, scale);
-  for_each_of<N>([&](int i) { x[i] = fma(scale[i], x[i], sub(scale[i], set1(1.0f))); });
-  for_each_of<N>([&](int i) { x[i] = div(x[i], add(x[i], set1(2.0f))); });
+  for_each_of<N>([&](int i) { x[i] = clamp(x[i], -10.0f, 10.0f); });
+  expm1_parts<false, true>(x, scale);
+  for_each_of<N>([&](int i) { x[i] = fma(scale[i], x[i], fma(scale[i], set1(0.5f), set1(-0.5f))); });
+  for_each_of<N>([&](int i) { x[i] = div(x[i], add(x[i], set1(1.0f))); });
 }
 
 }  // namespace
