@@ -72,16 +72,15 @@ struct PackVectors {
   }
 };
 
+// Rows of R columns, one after the other. A row is read whole before it is written: the compiler cannot know
+// that the two do not overlap.
 struct PackTile {
   template <int R>
-  static void run(const RowRun* run, const RowRun* end, int part, int64_t column, float* to) {
-    for (; run != end; ++run) {
-      const float* from = run->b[part];
-      for (int64_t i = 0; i < run->rows; ++i, to += R) {
-        FASTGRU_UNROLL
-        for (int c = 0; c < R; ++c) to[c] = from == nullptr ? 0.0f : from[column + c];
-        if (from != nullptr) from += run->b_stride[part];
-      }
+  static void run(const float* from, int64_t stride, int64_t rows, float* to) {
+    for (int64_t i = 0; i < rows; ++i, from += stride, to += R) {
+      float row[R];
+      for (int c = 0; c < R; ++c) row[c] = from[c];
+      for (int c = 0; c < R; ++c) to[c] = row[c];
     }
   }
 };
@@ -98,6 +97,20 @@ inline int64_t count_rows(const RowRun* first, const RowRun* end) {
   return rows;
 }
 
+// So few rows at once: where they lie a multiple of 4 KiB apart, they share one set of L1, and a line must
+// still be there for the next tile of columns.
+constexpr int64_t kPackRows = 8;
+
+// `rows` rows of a part's operand, the ones from `row` on of its `all`. from null: zeros.
+inline void pack_rows(const OuterPart& p, const float* from, int64_t stride, int64_t rows, int64_t all,
+                      int64_t row) {
+  static const float zeros[kTileRows] = {};
+  for_even_parts(p.depth, kTileRows, [&](int64_t j, int64_t columns) {
+    float* to = p.pack + j * all + row * columns;
+    with_rows<PackTile>(columns, from == nullptr ? zeros : from + j, from == nullptr ? 0 : stride, rows, to);
+  });
+}
+
 // Packs a part's operand, [tile of columns][row][column], without the rows at either end where it is zero.
 inline BlockRows pack_part(const BlockRows& block, int part, const OuterPart& p) {
   BlockRows there = block;
@@ -106,9 +119,15 @@ inline BlockRows pack_part(const BlockRows& block, int part, const OuterPart& p)
   while (there.first != there.end && there.end[-1].b[part] == nullptr) --there.end;
   there.before = count_rows(block.first, there.first);
   there.rows = count_rows(there.first, there.end);
-  for_even_parts(p.depth, kTileRows, [&](int64_t j, int64_t columns) {
-    with_rows<PackTile>(columns, there.first, there.end, part, j, p.pack + j * there.rows);
-  });
+  int64_t row = 0;
+  for (const RowRun* run = there.first; run != there.end; ++run) {
+    for (int64_t i = 0; i < run->rows; i += kPackRows) {
+      const int64_t rows = run->rows - i < kPackRows ? run->rows - i : kPackRows;
+      const float* from = run->b[part] == nullptr ? nullptr : run->b[part] + i * run->b_stride[part];
+      pack_rows(p, from, run->b_stride[part], rows, there.rows, row);
+      row += rows;
+    }
+  }
   return there;
 }
 
