@@ -38,16 +38,22 @@ inline Ahead ahead_of(const float* weights, int64_t row, int64_t rows) {
   return {weights, row * tiles / rows, tiles};
 }
 
-// acc[r][p*G + g] += sum over k of a[r][k] * w[panel p][k][g]; fetches lines [first, last) of every k. With T
-// = 1 a column of vectors more: acc[r][P*G] += sum over k of a[r][k] * tail[k].
+// acc[r][p*G + g] += sum over k of a[r][k] * w[panel p][k][g]. With T = 1 a column of vectors more:
+// acc[r][P*G] += sum over k of a[r][k] * tail[k].
 template <int R, int P, int G, int T, bool Fetch>
 FASTGRU_INLINE void accumulate_loop(Vec (&acc)[R][P * G + T], const float* a, int64_t a_stride,
                                     const float* w, int64_t panel_stride, const float* tail, int64_t depth,
-                                    const float* next, int64_t first, int64_t last) {
+                                    const Ahead& ahead) {
+  const float* next = ahead.weights;
+  int64_t wait = ahead.tile;
   for (int64_t k = 0; k < depth; ++k) {
     if (Fetch) {
-      for (int64_t i = first; i < last; ++i)
-        FASTGRU_PREFETCH_L2(next + i / G * panel_stride + i % G * kLanes);
+      if (wait == 0) {
+        FASTGRU_UNROLL
+        for (int i = 0; i < P * G; ++i) FASTGRU_PREFETCH_L2(next + i / G * panel_stride + i % G * kLanes);
+        wait = ahead.tiles;
+      }
+      --wait;
       next += G * kLanes;
     }
     Vec b[P * G + T];
@@ -74,12 +80,10 @@ template <int R, int P, int G, int T = 0>
 FASTGRU_INLINE void accumulate(Vec (&acc)[R][P * G + T], const float* a, int64_t a_stride, const float* w,
                                int64_t panel_stride, int64_t depth, const Ahead& ahead,
                                const float* tail = nullptr) {
-  const int64_t sharing = ahead.tiles < P * G ? ahead.tiles : P * G;
-  if (ahead.weights != nullptr && ahead.tile < sharing) {
-    accumulate_loop<R, P, G, T, true>(acc, a, a_stride, w, panel_stride, tail, depth, ahead.weights,
-                                      P * G * ahead.tile / sharing, P * G * (ahead.tile + 1) / sharing);
+  if (ahead.weights != nullptr) {
+    accumulate_loop<R, P, G, T, true>(acc, a, a_stride, w, panel_stride, tail, depth, ahead);
   } else {
-    accumulate_loop<R, P, G, T, false>(acc, a, a_stride, w, panel_stride, tail, depth, nullptr, 0, 0);
+    accumulate_loop<R, P, G, T, false>(acc, a, a_stride, w, panel_stride, tail, depth, ahead);
   }
 }
 
