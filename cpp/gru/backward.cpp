@@ -90,7 +90,6 @@ class BackwardPass {
     BackwardDirection b{};
     b.kernels = tape_.plan.kernels;
     b.cell = &(*cells_)[static_cast<std::size_t>(index)];
-    b.far = tape_.plan.layers[static_cast<std::size_t>(layer)].far;
     b.order = &order_;
     b.steps = {0, steps_};
     b.hidden = hidden_;
@@ -224,9 +223,8 @@ class BackwardPass {
       for (std::int64_t i = 0; i < count; ++i) std::fill_n(to + i * dx.row_stride, dx.features, 0.0f);
     }
     const SlotView& slots = direction.slots;
-    tape_.plan.kernels->gemm({direction.far, count, 3 * hidden_, dx.features,
-                              slots.data + row * slots.stride() + hidden_, slots.stride(), direction.cell->w,
-                              to, dx.row_stride});
+    tape_.plan.kernels->gemm({count, 3 * hidden_, dx.features, slots.data + row * slots.stride() + hidden_,
+                              slots.stride(), direction.cell->w, to, dx.row_stride});
   }
 
   void drop_gradient(std::int64_t layer, const SequenceView<float>& dx) const {

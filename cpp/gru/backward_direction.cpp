@@ -80,7 +80,6 @@ class BackwardLoop {
   // The product of the gradients at step `from` with U, into the rows' carry; from < 0: none.
   CellBackwardArgs product_args(std::int64_t from, std::int64_t row, std::int64_t count) const {
     CellBackwardArgs a{};
-    a.far = d_.far;
     a.rows = count;
     a.hidden = d_.hidden;
     a.carry = carry(row);
@@ -96,7 +95,7 @@ class BackwardLoop {
   void product(std::int64_t from, std::int64_t row, std::int64_t count) const {
     if (count <= 0) return;
     const CellBackwardArgs a = product_args(from, row, count);
-    d_.kernels->gemm({d_.far, count, a.depth, padded_, a.a, a.a_stride, a.weights, a.carry, padded_});
+    d_.kernels->gemm({count, a.depth, padded_, a.a, a.a_stride, a.weights, a.carry, padded_});
   }
 
   void step(std::int64_t t, std::int64_t from, std::int64_t row, std::int64_t count) const {

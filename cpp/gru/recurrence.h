@@ -104,7 +104,6 @@ bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMem
 struct BackwardDirection {
   const KernelTable* kernels;
   const BackwardCell* cell;
-  bool far;  // see LayerPlan
   const RowOrder* order;
   StepRange steps;  // all, or some: ranges follow each other back through the direction's run
   std::int64_t hidden;

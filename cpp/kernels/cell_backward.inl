@@ -9,7 +9,7 @@ namespace {
 
 inline GemmArgs carry_product(const CellBackwardArgs& a) {
   // carry is padded to whole vectors, so its width is the padded one and no store needs a mask
-  return {a.far, a.rows, a.depth, padded(a.hidden), a.a, a.a_stride, a.weights, a.carry, a.carry_stride};
+  return {a.rows, a.depth, padded(a.hidden), a.a, a.a_stride, a.weights, a.carry, a.carry_stride};
 }
 
 // Calls Piece::run<Full>(args, row, columns) for each row and panel of a finished tile. Rows outer: a row's

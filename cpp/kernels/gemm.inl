@@ -73,9 +73,13 @@ FASTGRU_INLINE void accumulate_loop(Vec (&acc)[R][P * G + T], const float* a, in
   }
 }
 
-// A panel's tiles share its next panel's lines, a line or more of every k each. Without this the first tile
-// of every panel waits for weights from beyond L2, which the hardware's prefetcher sees only then (one
-// thread, Golden Cove: H=1024, batch 32: 7 % of a forward call; H=1792, batch 16: 30 %).
+// A panel's tiles share its next panel's lines, those of every few k each. Without this the first tile
+// of every panel waits for weights from beyond L2, which the hardware's prefetcher sees only then (Xeon, one
+// thread, forward: H=1024, batch 32: 1.18 times as long, H=1536, batch 16: 1.55, H=2048, batch 32: 1.7).
+// Every tile fetches its share evenly: lines asked for at every k take all of L1's fill buffers, and the tile
+// waits for its own weights (three of four tiles a line a k each: H=1024 7 % slower). The products of
+// backward read three panels side by side and are better off without (training at H=1024 2 to 5 %, H=1536 8 %
+// faster).
 template <int R, int P, int G, int T = 0>
 FASTGRU_INLINE void accumulate(Vec (&acc)[R][P * G + T], const float* a, int64_t a_stride, const float* w,
                                int64_t panel_stride, int64_t depth, const Ahead& ahead,
@@ -136,14 +140,14 @@ FASTGRU_INLINE void with_rows(int64_t rows, const Args&... args) {
 struct GemmTile {
   template <int R, int P>
   static void run_panels(const float* a, int64_t a_stride, const float* w, int64_t depth, float* c,
-                         int64_t c_stride, int64_t valid, const Ahead& ahead) {
+                         int64_t c_stride, int64_t valid) {
     Vec acc[R][P];
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) {
       FASTGRU_UNROLL
       for (int p = 0; p < P; ++p) acc[r][p] = load_upto(c + r * c_stride + p * kLanes, valid - p * kLanes);
     }
-    accumulate<R, P, 1>(acc, a, a_stride, w, depth * kLanes, depth, ahead);
+    accumulate<R, P, 1>(acc, a, a_stride, w, depth * kLanes, depth, kNothingAhead);
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) {
       FASTGRU_UNROLL
@@ -155,16 +159,16 @@ struct GemmTile {
 
   template <int R>
   static void run(int64_t panels, const float* a, int64_t a_stride, const float* w, int64_t depth, float* c,
-                  int64_t c_stride, int64_t valid, const Ahead& ahead) {
+                  int64_t c_stride, int64_t valid) {
     if constexpr (R == 1) {
-      if (panels == 8) return run_panels<R, 8>(a, a_stride, w, depth, c, c_stride, valid, ahead);
+      if (panels == 8) return run_panels<R, 8>(a, a_stride, w, depth, c, c_stride, valid);
     }
     if constexpr (R <= 2) {
-      if (panels == 4) return run_panels<R, 4>(a, a_stride, w, depth, c, c_stride, valid, ahead);
+      if (panels == 4) return run_panels<R, 4>(a, a_stride, w, depth, c, c_stride, valid);
     }
-    if (panels == 3) return run_panels<R, 3>(a, a_stride, w, depth, c, c_stride, valid, ahead);
-    if (panels == 2) return run_panels<R, 2>(a, a_stride, w, depth, c, c_stride, valid, ahead);
-    run_panels<R, 1>(a, a_stride, w, depth, c, c_stride, valid, ahead);
+    if (panels == 3) return run_panels<R, 3>(a, a_stride, w, depth, c, c_stride, valid);
+    if (panels == 2) return run_panels<R, 2>(a, a_stride, w, depth, c, c_stride, valid);
+    run_panels<R, 1>(a, a_stride, w, depth, c, c_stride, valid);
   }
 };
 
@@ -183,12 +187,11 @@ FASTGRU_INLINE void gemm_tiles(const GemmArgs& g, Done done) {
   for (int64_t panel = 0; panel < panels;) {
     const int64_t some = panels_at_once(g.rows, panels - panel);
     const int64_t column = panel * kLanes;
-    const float* next = next_panel({0, panels, false, g.far}, panel, some, g.weights, g.depth * kLanes);
     for_even_parts(g.rows, kTileRows, [&](int64_t row, int64_t rows) {
       if (g.depth > 0) {
         with_rows<GemmTile>(rows, some, g.a + row * g.a_stride, g.a_stride,
                             g.weights + panel * g.depth * kLanes, g.depth, g.c + row * g.c_stride + column,
-                            g.c_stride, g.width - column, ahead_of(next, row, g.rows));
+                            g.c_stride, g.width - column);
       }
       done(row, rows, column, some * kLanes);
     });

@@ -39,7 +39,7 @@ constexpr int kOuterParts = 3;    // weight gradients that share the tape's rows
 struct PanelRange {
   int64_t first, last;
   bool backwards;
-  bool far;  // the weights do not stay in L2: a panel's tiles fetch the next panel
+  bool far;  // the weights do not stay in L2: a panel's tiles fetch the next panel's
 };
 
 struct CellForwardArgs {
@@ -84,7 +84,6 @@ struct ResetBeforeForwardArgs {
 // One step back in time for some rows: carry += a * weights, and then (pre_activation, reset) what follows
 // from it.
 struct CellBackwardArgs {
-  bool far;  // as in PanelRange
   int64_t rows, hidden;
   // The product; depth 0: none. carry is [row][hidden padded].
   const float* a;
@@ -102,7 +101,6 @@ struct CellBackwardArgs {
 };
 
 struct GemmArgs {
-  bool far;  // as in PanelRange
   int64_t rows, depth, width;
   const float* a;
   int64_t a_stride;
