@@ -174,14 +174,13 @@ def _roofline(results: Result) -> Any:
     axes.set_xlim(0.2, 60.0)
     axes.set_ylim(0.7 * lowest, peak * 1.6)
     _ceilings(axes, limits, peak, results["settings"]["threads"])
-    x = height = lift = 0.0
+    x = label = 0.0
     for entry in sorted(entries, key=_roofline_order):
         at = max(intensity(Case.from_json(entry["case"])), x * 1.12)  # side by side, not on top of each other
-        above = max(_speeds(entry))
-        # The number of a close neighbour of about the same height goes one line higher.
-        close = at < x * 1.2 and 0.88 < above / height < 1.14
-        lift = 9.0 - lift if close else 0.0
-        x, height = at, above
+        height = axes.transData.transform((at, max(_speeds(entry))))[1] * 72.0 / figure.dpi
+        # A number that would run into its neighbour's goes one line higher.
+        lift = 11.0 if at < x * 1.2 and -5.5 < height - label < 10.0 else 0.0
+        x, label = at, height + lift
         _mark(axes, entry, x, lift)
     _finish_roofline(axes, results, any(len(_speeds(entry)) > 1 for entry in entries))
     return figure
@@ -213,10 +212,10 @@ def _mark(axes: Axes, entry: Result, x: float, lift: float) -> None:
 
 
 def _told_apart(read_gbs: dict[str, float]) -> list[tuple[str, float]]:
-    """Return cache levels with their bandwidths; those less than a tenth apart, whose lines meet, as one."""
+    """Return cache levels with their bandwidths; those too near to write between, as one."""
     made: list[tuple[str, float]] = []
     for level, gbs in read_gbs.items():
-        if made and gbs > 0.9 * made[-1][1]:
+        if made and gbs > 0.75 * made[-1][1]:
             made[-1] = (f"{made[-1][0]}, {level}", made[-1][1])
         else:
             made.append((level, gbs))
