@@ -3,10 +3,10 @@
 namespace fastgru {
 namespace {
 
-// So many rows take a tail together with panels: alone, one row of it is a single chain, which waits for
-// itself (H=50, one row: a quarter slower). More rows have the tail alone, enough of them to keep two units
-// busy.
-constexpr int kRowsWithTail = 2;
+// So few rows take two panels at once, and a tail together with panels: alone, one row of it is a single
+// chain, which waits for itself (H=50, one row: 1.23 times as long). More rows have the tail alone, enough of
+// them to keep two units busy.
+constexpr int kFewRows = 2;
 constexpr int kTailRows = 8;
 
 // R rows of P panels, and with T = 1 of the tail: its sums stand behind the panels' sums.
@@ -119,7 +119,7 @@ struct CellTile {
     accumulate<R, P, kGates, T>(acc, a.h_prev + row * a.h_prev_stride, a.h_prev_stride,
                                 a.u + panel * panel_stride, panel_stride, a.hidden,
                                 ahead_of(next, row, a.rows), a.u + a.hidden / kLanes * panel_stride);
-    if constexpr (T == 1 && R > kRowsWithTail) {
+    if constexpr (T == 1 && R > kFewRows) {
       tail_epilogue(a, row, acc, nx);
     } else {
       epilogues<0, R, P, T>(a, row, panel, acc, nx);
@@ -128,7 +128,7 @@ struct CellTile {
 
   template <int R>
   static void run(const CellForwardArgs& a, int64_t row, int64_t panel, int64_t panels, bool tail) {
-    if constexpr (R <= kRowsWithTail) {
+    if constexpr (R <= kFewRows) {
       if (panels == 2) return tail ? run_panels<R, 2, 1>(a, row, panel) : run_panels<R, 2, 0>(a, row, panel);
       if (panels == 1 && tail) return run_panels<R, 1, 1>(a, row, panel);
     }
@@ -148,7 +148,7 @@ struct CellTailTile {
 // fro wants small groups: a step then finds more of the last one's weights in L1 (Zen 5, one row: 64 -> 64
 // units 616 against 465 ns a step, H=128 1.36 against 1.22 us, and nothing lost at H=32 and 64).
 inline int64_t gate_panels_at_once(int64_t rows, int64_t panels_left) {
-  if (rows <= 2 && panels_left >= 2) return 2;
+  if (rows <= kFewRows && panels_left >= 2) return 2;
   return 1;
 }
 
@@ -156,7 +156,7 @@ void cell_forward(const CellForwardArgs& a) {
   const auto at_once = [&](int64_t left) { return gate_panels_at_once(a.rows, left); };
   const TailSplit split = split_tail(a.panels, a.hidden);
   bool tail = split.tail;
-  if (tail && (a.rows > kRowsWithTail || split.panels.first == split.panels.last)) {
+  if (tail && (a.rows > kFewRows || split.panels.first == split.panels.last)) {
     for_even_parts(a.rows, kTailRows,
                    [&](int64_t row, int64_t rows) { with_rows<CellTailTile, kTailRows>(rows, a, row); });
     tail = false;

@@ -78,8 +78,8 @@ FASTGRU_INLINE void accumulate_loop(Vec (&acc)[R][P * G + T], const float* a, in
 // thread, forward: H=1024, batch 32: 1.18 times as long, H=1536, batch 16: 1.55, H=2048, batch 32: 1.7).
 // Every tile fetches its share evenly: lines asked for at every k take all of L1's fill buffers, and the tile
 // waits for its own weights (three of four tiles a line a k each: H=1024 7 % slower). The products of
-// backward read three panels side by side and are better off without (training at H=1024 2 to 5 %, H=1536 8 %
-// faster).
+// backward read three panels side by side and are better off without (training at H=1024 up to 5 %, H=1536 2
+// to 9 % faster).
 template <int R, int P, int G, int T = 0>
 FASTGRU_INLINE void accumulate(Vec (&acc)[R][P * G + T], const float* a, int64_t a_stride, const float* w,
                                int64_t panel_stride, int64_t depth, const Ahead& ahead,
@@ -203,29 +203,32 @@ void gemm(const GemmArgs& g) {
   gemm_tiles(g, [](int64_t, int64_t, int64_t, int64_t) {});
 }
 
+// G vectors of one panel: its three gates, or the one that a tail's gates share.
+template <int G>
 struct InputTile {
   template <int R>
   static void run(const InputGemmArgs& g, int64_t row, int64_t panel) {
-    Vec acc[R][kGates];
+    Vec acc[R][G];
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) {
       FASTGRU_UNROLL
-      for (int c = 0; c < kGates; ++c) acc[r][c] = load(g.bias + (panel * 4 + c) * kLanes);
+      for (int c = 0; c < G; ++c) acc[r][c] = load(g.bias + (panel * 4 + c) * kLanes);
     }
     const int64_t panel_stride = g.input * kGates * kLanes;
     const float* next = next_panel(g.panels, panel, 1, g.w, panel_stride);
-    accumulate<R, 1, kGates>(acc, g.x + row * g.x_stride, g.x_stride, g.w + panel * panel_stride, 0, g.input,
-                             ahead_of(next, row, g.rows));
+    accumulate<R, 1, G>(acc, g.x + row * g.x_stride, g.x_stride, g.w + panel * panel_stride, 0, g.input,
+                        ahead_of(next, row, g.rows));
     float* out = g.gx + row * g.gx_stride + panel * kGates * kLanes;
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) {
       FASTGRU_UNROLL
-      for (int c = 0; c < kGates; ++c) store(out + r * g.gx_stride + c * kLanes, acc[r][c]);
+      for (int c = 0; c < G; ++c) store(out + r * g.gx_stride + c * kLanes, acc[r][c]);
     }
   }
 };
 
-// The panels but for a tail whose gates share a vector, and whether there is such a tail among them.
+// The panels but for a tail whose gates share a vector (tail_units of pack.h), and whether there is such a
+// tail behind them.
 struct TailSplit {
   PanelRange panels;
   bool tail;
@@ -238,29 +241,16 @@ inline TailSplit split_tail(PanelRange panels, int64_t hidden) {
   return {panels, true};
 }
 
-// The tail's panel.
-struct InputTailTile {
-  template <int R>
-  static void run(const InputGemmArgs& g, int64_t row) {
-    const int64_t panel = g.hidden / kLanes;
-    Vec acc[R][1];
-    for_each_of<R>([&](int r) { acc[r][0] = load(g.bias + panel * 4 * kLanes); });
-    accumulate<R, 1, 1>(acc, g.x + row * g.x_stride, g.x_stride, g.w + panel * g.input * kGates * kLanes, 0,
-                        g.input, kNothingAhead);
-    float* out = g.gx + row * g.gx_stride + panel * kGates * kLanes;
-    for_each_of<R>([&](int r) { store(out + r * g.gx_stride, acc[r][0]); });
-  }
-};
-
 void input_gemm(const InputGemmArgs& g) {
   const TailSplit split = g.shared_tail ? split_tail(g.panels, g.hidden) : TailSplit{g.panels, false};
   if (split.tail) {
-    for_even_parts(g.rows, kTileRows,
-                   [&](int64_t row, int64_t rows) { with_rows<InputTailTile>(rows, g, row); });
+    for_even_parts(g.rows, kTileRows, [&](int64_t row, int64_t rows) {
+      with_rows<InputTile<1>>(rows, g, row, split.panels.last);
+    });
   }
   for_panels(split.panels, one_at_once, [&](int64_t panel, int64_t) {
     for_even_parts(g.rows, kTileRows,
-                   [&](int64_t row, int64_t rows) { with_rows<InputTile>(rows, g, row, panel); });
+                   [&](int64_t row, int64_t rows) { with_rows<InputTile<kGates>>(rows, g, row, panel); });
   });
 }
 
