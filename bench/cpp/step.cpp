@@ -11,7 +11,7 @@
 #include <memory>
 #include <vector>
 
-#include "gru/engine.h"
+#include "engine/engine.h"
 #include "runtime/denormals.h"
 
 namespace {

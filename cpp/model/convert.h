@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "gru/checks.h"
+#include "engine/checks.h"
 #include "model/model.h"
 #include "runtime/aligned.h"
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "gru/engine.h"
+#include "engine/engine.h"
 #include "io/config_fields.h"
 #include "model/convert.h"
 #include "model/model.h"

@@ -7,8 +7,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "gru/checks.h"
-#include "gru/params.h"
+#include "engine/checks.h"
+#include "engine/params.h"
 #include "io/model_file.h"
 #include "runtime/aligned.h"
 

@@ -12,7 +12,7 @@
 #include <cstdint>
 
 #include "nn/layout.h"
-#include "nn/samples.h"
+#include "nn/data/samples.h"
 
 namespace fastgru {
 

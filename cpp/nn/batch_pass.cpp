@@ -5,13 +5,13 @@
 #include <numeric>
 #include <utility>
 
-#include "gru/checks.h"
-#include "gru/dropout.h"
-#include "nn/gather.h"
+#include "engine/checks.h"
+#include "engine/dropout.h"
+#include "nn/data/gather.h"
 #include "nn/head.h"
 #include "nn/inputs.h"
 #include "nn/loss.h"
-#include "nn/shuffle.h"
+#include "nn/data/shuffle.h"
 
 namespace fastgru {
 

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "gru/engine.h"
+#include "engine/engine.h"
 #include "nn/layout.h"
 #include "nn/pooling.h"
-#include "nn/samples.h"
+#include "nn/data/samples.h"
 #include "runtime/aligned.h"
 
 namespace fastgru {

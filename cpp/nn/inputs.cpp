@@ -1,6 +1,6 @@
 #include "nn/inputs.h"
 
-#include "nn/gather.h"
+#include "nn/data/gather.h"
 
 namespace fastgru {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "gru/params.h"
+#include "engine/params.h"
 #include "runtime/status.h"
 
 namespace fastgru {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "gru/checks.h"
+#include "engine/checks.h"
 
 namespace fastgru {
 

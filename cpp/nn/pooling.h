@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "gru/engine.h"
+#include "engine/engine.h"
 #include "nn/layout.h"
 
 namespace fastgru {

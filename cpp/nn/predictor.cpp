@@ -4,7 +4,7 @@
 #include <functional>
 #include <numeric>
 
-#include "gru/checks.h"
+#include "engine/checks.h"
 #include "nn/answers.h"
 #include "nn/loss.h"
 #include "nn/pooling.h"

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "gru/engine.h"
+#include "engine/engine.h"
 #include "nn/version.h"
 
 namespace fastgru {

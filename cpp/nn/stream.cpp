@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "gru/checks.h"
+#include "engine/checks.h"
 #include "nn/answers.h"
 #include "nn/head.h"
 #include "nn/pooling.h"

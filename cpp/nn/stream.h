@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "gru/engine.h"
+#include "engine/engine.h"
 #include "nn/version.h"
 
 namespace fastgru {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "gru/checks.h"
+#include "engine/checks.h"
 
 namespace fastgru {
 

@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <memory>
 
-#include "gru/engine.h"
+#include "engine/engine.h"
 #include "nn/head.h"
 #include "nn/inputs.h"
 #include "nn/layout.h"
-#include "nn/samples.h"
+#include "nn/data/samples.h"
 #include "runtime/aligned.h"
 
 namespace fastgru {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "gru/params.h"
+#include "engine/params.h"
 #include "reference/product.h"
 
 namespace fastgru::reference {

@@ -2,8 +2,8 @@
 #include <new>
 #include <sstream>
 
-#include "gru/checks.h"
-#include "gru/engine.h"
+#include "engine/checks.h"
+#include "engine/engine.h"
 #include "reference/eigen_version.h"
 #include "reference/gru_backward.h"
 #include "reference/gru_reference.h"

@@ -2,7 +2,7 @@
 //
 // Layer by layer, direction by direction, step by step over the rows that are alive (row_order.h); the
 // equations are in cell.h. Here: how layers, directions, lengths, dropout and threads fit together. Functions
-// allocate and may throw std::bad_alloc; arguments are checked by the caller (gru/checks.h).
+// allocate and may throw std::bad_alloc; arguments are checked by the caller (engine/checks.h).
 #pragma once
 
 #include <atomic>
@@ -10,8 +10,8 @@
 #include <new>
 #include <vector>
 
-#include "gru/dropout.h"
-#include "gru/engine.h"
+#include "engine/dropout.h"
+#include "engine/engine.h"
 #include "reference/cell.h"
 #include "reference/row_order.h"
 #include "runtime/threads.h"

@@ -10,7 +10,7 @@
 #include <numeric>
 #include <vector>
 
-#include "gru/engine.h"
+#include "engine/engine.h"
 
 namespace fastgru::reference {
 

@@ -27,7 +27,7 @@ inline PhiloxBlock philox(std::uint64_t key, std::uint64_t counter, std::uint64_
 }
 
 // The streams in use, so that no two purposes share random numbers. dropout_layer carries the layer above its
-// low 8 bits; layer 0 has no masks, and nn/shuffle.h keys the seed of a training step there.
+// low 8 bits; layer 0 has no masks, and nn/data/shuffle.h keys the seed of a training step there.
 enum class RandomStream : std::uint64_t {
   dropout_layer = 1,
   dropout_head = 2,

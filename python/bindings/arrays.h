@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "bindings/status.h"
-#include "gru/engine.h"
+#include "engine/engine.h"
 
 namespace fastgru::bindings {
 

@@ -12,8 +12,8 @@
 #include "bindings/arrays.h"
 #include "bindings/idle.h"
 #include "bindings/status.h"
-#include "gru/checks.h"
-#include "gru/engine.h"
+#include "engine/checks.h"
+#include "engine/engine.h"
 
 namespace fastgru::bindings {
 

@@ -15,7 +15,7 @@
 #include "bindings/training_data.h"
 #include "nn/network.h"
 #include "nn/stream.h"
-#include "nn/trainer.h"
+#include "nn/optim/trainer.h"
 
 namespace fastgru::bindings {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "bindings/exclusive.h"
 #include "bindings/samples.h"
-#include "gru/checks.h"
+#include "engine/checks.h"
 #include "nn/stream.h"
 
 namespace fastgru::bindings {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bindings/arrays.h"
-#include "nn/samples.h"
+#include "nn/data/samples.h"
 
 namespace fastgru::bindings {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "gru/engine.h"
+#include "engine/engine.h"
 #include "runtime/interrupt.h"
 #include "runtime/status.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bindings/samples.h"
-#include "nn/samples.h"
+#include "nn/data/samples.h"
 
 namespace fastgru::bindings {
 

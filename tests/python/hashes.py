@@ -78,7 +78,13 @@ def layer_hash(params: dict[str, Any]) -> str:
     return digest(*parts)
 
 
-COMMON = {"hidden_size": 20, "max_iter": 3, "random_state": 3, "standardize": False, "n_iter_no_change": np.inf}
+COMMON = {
+    "hidden_size": 20,
+    "max_iter": 3,
+    "random_state": 3,
+    "standardize": False,
+    "n_iter_no_change": np.inf,
+}
 REGRESSORS: dict[str, dict[str, Any]] = {
     "plain": {},
     "one output": {"outputs": 1},

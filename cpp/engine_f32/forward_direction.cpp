@@ -1,0 +1,214 @@
+#include <algorithm>
+
+#include "engine_f32/recurrence.h"
+#include "kernels/pack.h"
+
+namespace fastgru {
+namespace {
+
+// The loop's fixed facts and its scratch: hoisted W x [chunk step][row][panel][3][L], inputs that had to be
+// packed for it, a row of zeros, and of the reset-before variant z and r*h [row][padded].
+class ForwardLoop {
+ public:
+  ForwardLoop(const ForwardDirection& d, RowRange rows, const TeamMember& member, float* scratch)
+      : d_(d), rows_(rows), member_(member), padded_(padded_width(d.hidden, d.kernels->lanes)) {
+    const std::int64_t panels = padded_ / d.kernels->lanes;
+    panels_ = {panels * member.thread / member.team, panels * (member.thread + 1) / member.team, false,
+               d.plan.far};
+    gx_ = scratch;
+    const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows.size() : 0;
+    x_ = gx_ + chunk_rows * kGates * padded_;
+    zeros_ = x_ + chunk_rows * d.cell->input;
+    z_ = zeros_ + padded_;
+    rh_ = z_ + rows.size() * padded_;
+    std::fill_n(zeros_, padded_, 0.0f);
+  }
+
+  bool run(StopSignal& stop) {
+    const std::int64_t steps = last_step(), last = std::min(d_.steps.last, steps);
+    const std::int64_t begin = d_.reverse ? steps - last : d_.steps.first;
+    const std::int64_t end = d_.reverse ? steps - d_.steps.first : last;
+    const bool finals = member_.thread == 0 && d_.h_n != nullptr;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t t = d_.reverse ? steps - 1 - i : i;
+      if (d_.plan.hoist && (i - begin) % d_.plan.chunk == 0) {
+        hoist(i, std::min(i + d_.plan.chunk, end), steps);
+      }
+      panels_.backwards = d_.plan.serpentine && i % 2 == 1;
+      if (d_.reverse) {
+        step_reverse(t, steps);
+      } else {
+        step_forward(t);
+      }
+      if (finish_step(i, stop)) return false;
+      if (finals) keep_finals(t);
+    }
+    if (finals) finish(steps);
+    return true;
+  }
+
+ private:
+  // Waits for the team; whether all should leave.
+  bool finish_step(std::int64_t i, StopSignal& stop) {
+    if (member_.state == nullptr) return stop();
+    bool& decision = member_.state->stop[i % 2];
+    if (member_.thread == 0) decision = stop();
+    member_.state->barrier.wait(member_.team);
+    return decision;
+  }
+
+  std::int64_t active(std::int64_t t) const { return d_.order->active_in(t, rows_.first, rows_.last); }
+
+  // One more than the last step at which any of these rows runs.
+  std::int64_t last_step() const {
+    std::int64_t steps = d_.order->steps();
+    while (steps > 0 && active(steps - 1) == 0) --steps;
+    return steps;
+  }
+
+  const float* initial(std::int64_t row) const {
+    return d_.h0 == nullptr ? zeros_ : d_.h0 + (rows_.first + row) * d_.hidden;
+  }
+  std::int64_t initial_stride() const { return d_.h0 == nullptr ? 0 : d_.hidden; }
+
+  // Hoisted W x of the chunk, the running rows of one step after those of the step before.
+  float* gx(std::int64_t t, std::int64_t row) const {
+    return gx_ + (chunk_rows_[t - chunk_first_] + row) * kGates * padded_;
+  }
+
+  // W x + b of the loop's steps [begin, end), as one product: W, which may be larger than the cache, is read
+  // once a chunk, and few rows still make full tiles.
+  void hoist(std::int64_t begin, std::int64_t end, std::int64_t steps) {
+    chunk_first_ = d_.reverse ? steps - end : begin;
+    const std::int64_t last = d_.reverse ? steps - begin : end;
+    chunk_rows_[0] = 0;
+    for (std::int64_t t = chunk_first_; t < last; ++t) {
+      chunk_rows_[t - chunk_first_ + 1] = chunk_rows_[t - chunk_first_] + active(t);
+    }
+    InputGemmArgs g{};
+    g.panels = panels_;
+    g.panels.backwards = false;
+    g.shared_tail = d_.reset_after;
+    g.rows = chunk_rows_[last - chunk_first_];
+    g.input = d_.cell->input;
+    g.hidden = d_.hidden;
+    g.x = d_.x.at(chunk_first_, rows_.first);
+    g.x_stride = rows_.size() == 1 ? d_.x.step_stride : d_.x.row_stride;
+    if (!evenly_spaced(last)) {
+      pack_inputs(last);
+      g.x = x_;
+      g.x_stride = g.input;
+    }
+    g.w = d_.cell->w;
+    g.bias = d_.cell->bias;
+    g.gx = gx_;
+    g.gx_stride = kGates * padded_;
+    d_.kernels->input_gemm(g);
+  }
+
+  // Whether the chunk's inputs already stand at one distance from row to row and step to step.
+  bool evenly_spaced(std::int64_t last) const {
+    if (chunk_rows_[last - chunk_first_] != (last - chunk_first_) * rows_.size()) return false;
+    return rows_.size() == 1 || last == chunk_first_ + 1 ||
+           d_.x.step_stride == rows_.size() * d_.x.row_stride;
+  }
+
+  void pack_inputs(std::int64_t last) {
+    float* to = x_;
+    for (std::int64_t t = chunk_first_; t < last; ++t) {
+      for (std::int64_t row = 0; row < active(t); ++row, to += d_.cell->input) {
+        std::copy_n(d_.x.at(t, rows_.first + row), d_.cell->input, to);
+      }
+    }
+  }
+
+  void step_forward(std::int64_t t) {
+    const std::int64_t running = active(t);
+    if (t == 0) {
+      step(t, 0, running, initial(0), initial_stride());
+    } else {
+      step(t, 0, running, d_.h.at(t - 1, rows_.first), d_.h.row_stride);
+    }
+  }
+
+  // Rows that ran at t + 1 go on from there; the others start here, at their own end.
+  void step_reverse(std::int64_t t, std::int64_t steps) {
+    const std::int64_t running = active(t);
+    const std::int64_t before = t + 1 < steps ? active(t + 1) : 0;
+    if (before > 0) step(t, 0, before, d_.h.at(t + 1, rows_.first), d_.h.row_stride);
+    if (running > before) step(t, before, running - before, initial(before), initial_stride());
+  }
+
+  // The final states of the rows that ended with step t.
+  void keep_finals(std::int64_t t) {
+    if (d_.reverse && t > 0) return;
+    for (std::int64_t row = d_.reverse ? 0 : active(t + 1); row < active(t); ++row) {
+      std::copy_n(d_.h.at(t, rows_.first + row), d_.hidden, d_.h_n + (rows_.first + row) * d_.hidden);
+    }
+  }
+
+  // Rows that never ran keep their initial state.
+  void finish(std::int64_t steps) {
+    const std::int64_t ran = steps > 0 ? active(0) : 0;
+    for (std::int64_t row = ran; row < rows_.size(); ++row) {
+      std::copy_n(initial(row), d_.hidden, d_.h_n + (rows_.first + row) * d_.hidden);
+    }
+  }
+
+  // One step of `count` rows from `row` on.
+  void step(std::int64_t t, std::int64_t row, std::int64_t count, const float* previous,
+            std::int64_t previous_stride) {
+    const std::int64_t b = rows_.first + row;
+    float* slots = d_.slots.data == nullptr ? nullptr : d_.slots.at(t, b);
+    const float* hoisted = d_.plan.hoist ? gx(t, row) : nullptr;
+    const std::int64_t gx_stride = kGates * padded_;
+    if (d_.reset_after) {
+      d_.kernels->cell_forward({panels_, count, d_.hidden, d_.x.at(t, b), d_.x.row_stride, d_.cell->input,
+                                d_.cell->w, hoisted, gx_stride, d_.cell->u, d_.cell->bias, previous,
+                                previous_stride, d_.h.at(t, b), d_.h.row_stride, slots, d_.slots.stride()});
+      return;
+    }
+    const ResetBeforeForwardArgs args{panels_,
+                                      count,
+                                      d_.hidden,
+                                      hoisted,
+                                      gx_stride,
+                                      d_.cell->u_rz,
+                                      d_.cell->u_n,
+                                      previous,
+                                      previous_stride,
+                                      z_,
+                                      rh_,
+                                      padded_,
+                                      d_.h.at(t, b),
+                                      d_.h.row_stride,
+                                      slots,
+                                      d_.slots.stride()};
+    d_.kernels->reset_before_rz(args);
+    d_.kernels->reset_before_n(args);
+  }
+
+  const ForwardDirection& d_;
+  const RowRange rows_;
+  const TeamMember member_;
+  const std::int64_t padded_;
+  PanelRange panels_;
+  std::int64_t chunk_first_ = 0;
+  std::int64_t chunk_rows_[kMaxChunk + 1];  // running rows of the chunk before each of its steps
+  float *gx_, *x_, *zeros_, *z_, *rh_;
+};
+
+}  // namespace
+
+std::int64_t forward_scratch_size(const ForwardDirection& d, std::int64_t rows) {
+  const std::int64_t padded = padded_width(d.hidden, d.kernels->lanes);
+  const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows : 0;
+  return chunk_rows * (kGates * padded + d.cell->input) + padded + (d.reset_after ? 0 : 2 * rows * padded);
+}
+
+bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,
+                 StopSignal& stop) {
+  return ForwardLoop(direction, rows, member, scratch).run(stop);
+}
+
+}  // namespace fastgru

@@ -1,0 +1,104 @@
+// The layers of a forward call, one after the other: directions and row blocks in parallel within each.
+#include <algorithm>
+
+#include "engine_f32/packed.h"
+#include "engine_f32/state.h"
+#include "runtime/denormals.h"
+#include "runtime/threads.h"
+
+namespace fastgru {
+namespace {
+
+ForwardDirection make_direction(const Weights<float>& weights, const Plan& plan,
+                                const SortedOperands& operands, const LayerBuffers& buffers,
+                                std::int64_t layer, std::int64_t d) {
+  const GruConfig& config = weights.config();
+  const std::int64_t index = layer * config.directions() + d, hidden = config.hidden_size;
+  const std::int64_t offset = index * operands.order.rows() * hidden;
+  ForwardDirection direction{};
+  direction.kernels = plan.kernels;
+  direction.cell = &weights.packed().cells[static_cast<std::size_t>(index)];
+  direction.plan = plan.layers[static_cast<std::size_t>(layer)];
+  direction.order = &operands.order;
+  direction.steps = {0, operands.order.steps()};
+  direction.hidden = hidden;
+  direction.reset_after = config.reset_after;
+  direction.reverse = d == 1;
+  direction.x = buffers.input;
+  direction.h = {buffers.y.data + d * hidden, buffers.y.step_stride, buffers.y.row_stride, buffers.ring};
+  direction.h0 = operands.h0 == nullptr ? nullptr : operands.h0 + offset;
+  direction.h_n = operands.h_n + offset;
+  direction.slots = {buffers.slots[d], operands.order.rows(), hidden, 0};
+  return direction;
+}
+
+double step_flops(const ForwardDirection& direction, std::int64_t rows) {
+  return 6.0 * static_cast<double>(direction.hidden * (direction.hidden + direction.cell->input) * rows);
+}
+
+// The threads share the hidden units of all rows.
+void run_shared(const ForwardDirection& direction, std::int64_t rows, std::int64_t scratch_size,
+                float* scratch, const RunOptions& options) {
+  constexpr int kSpins = 20000;  // some hundred microseconds
+  TeamState state(direction.plan.slices <= available_cores() ? kSpins : 0);
+  parallel_team(direction.plan.slices, [&](int thread, int team) {
+    const FlushDenormals flush;
+    StopSignal stop(options.interrupt, thread == 0, step_flops(direction, rows));
+    run_forward(direction, {0, rows}, {thread, team, &state}, scratch + thread * scratch_size, stop);
+  });
+}
+
+// Some directions of one layer, in work items of `block` rows.
+Status run_directions(const ForwardDirection* directions, std::int64_t count, int threads, std::int64_t rows,
+                      std::int64_t block, AlignedBuffer<float>& scratch, const RunOptions& options) {
+  const std::int64_t blocks = (rows + block - 1) / block;
+  const std::int64_t size = (forward_scratch_size(directions[0], block) + 15) / 16 * 16;
+  if (!scratch.reserve(size * threads)) return no_memory("the scratch of a forward call");
+  if (directions[0].plan.slices > 1) {
+    run_shared(directions[0], rows, size, scratch.data(), options);
+  } else {
+    parallel_for(count * blocks, threads, [&](std::int64_t item, int thread) {
+      if (options.interrupt != nullptr && options.interrupt->raised()) return;
+      const FlushDenormals flush;
+      const ForwardDirection& direction = directions[item % count];
+      const std::int64_t start = item / count * block;
+      StopSignal stop(options.interrupt, thread == 0, step_flops(direction, block));
+      run_forward(direction, {start, std::min(start + block, rows)}, {}, scratch.data() + thread * size,
+                  stop);
+    });
+  }
+  return options.interrupt != nullptr && options.interrupt->raised() ? Status::interrupted() : Status();
+}
+
+}  // namespace
+
+Status no_memory(const char* what) {
+  return {ErrorCode::out_of_memory, std::string("no memory for ") + what};
+}
+
+Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                  std::size_t first, std::size_t last, const std::vector<LayerBuffers>& layers,
+                  AlignedBuffer<float>& scratch, const RunOptions& options) {
+  const std::int64_t directions = weights.config().directions();
+  for (std::size_t layer = first; layer < last; ++layer) {
+    ForwardDirection both[2];
+    for (std::int64_t d = 0; d < directions; ++d) {
+      both[d] = make_direction(weights, plan, operands, layers[layer], static_cast<std::int64_t>(layer), d);
+    }
+    FASTGRU_RETURN_IF_ERROR(
+        run_directions(both, directions, plan.threads, plan.rows, plan.row_block, scratch, options));
+  }
+  return {};
+}
+
+Status run_again(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                 const LayerBuffers& buffers, const StepsAgain& again, AlignedBuffer<float>& scratch,
+                 const RunOptions& options) {
+  ForwardDirection direction = make_direction(weights, plan, operands, buffers, again.layer, again.d);
+  direction.steps = again.steps;
+  direction.slots = again.slots;
+  direction.h_n = nullptr;  // the caller's, who may have let go of it
+  return run_directions(&direction, 1, plan.threads, plan.rows, again.row_block, scratch, options);
+}
+
+}  // namespace fastgru

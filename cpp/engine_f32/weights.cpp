@@ -1,0 +1,161 @@
+#include <algorithm>
+
+#include "engine_f32/packed.h"
+#include "kernels/dispatch.h"
+#include "kernels/pack.h"
+
+namespace fastgru {
+namespace {
+
+// Hands out consecutive aligned pieces of one block: counts first (base null), places the second time.
+class Pieces {
+ public:
+  explicit Pieces(float* base) : base_(base) {}
+  float* take(std::int64_t count) {
+    float* piece = base_ == nullptr ? nullptr : base_ + used_;
+    used_ += (count + 15) / 16 * 16;
+    return piece;
+  }
+  std::int64_t used() const { return used_; }
+
+ private:
+  float* base_;
+  std::int64_t used_ = 0;
+};
+
+// Runs `lay_out` twice: to measure, and to place into `storage`.
+template <class LayOut>
+bool place(AlignedBuffer<float>& storage, LayOut lay_out) {
+  Pieces measure(nullptr);
+  lay_out(measure);
+  if (!storage.reserve(measure.used())) return false;
+  Pieces pieces(storage.data());
+  lay_out(pieces);
+  return true;
+}
+
+// Calls f(cell index, layer, offsets) for every (layer, direction).
+template <class F>
+void for_cells(const ParamLayout& layout, F f) {
+  const GruConfig& config = layout.config();
+  std::size_t index = 0;
+  for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+    for (std::int64_t d = 0; d < config.directions(); ++d) f(index++, layer, layout.cell(layer, d));
+  }
+}
+
+}  // namespace
+
+Weights<float>::Packed::Packed(const GruConfig& config) : layout(config), kernels(&active_kernels()) {}
+
+bool Weights<float>::Packed::place_forward() {
+  const GruConfig& config = layout.config();
+  const std::int64_t lanes = kernels->lanes, hidden = config.hidden_size;
+  cells.resize(static_cast<std::size_t>(config.num_layers * config.directions()));
+  return place(forward_storage_, [&](Pieces& pieces) {
+    for_cells(layout, [&](std::size_t i, std::int64_t layer, const CellOffsets&) {
+      ForwardCell& cell = cells[i];
+      cell.input = config.layer_input_size(layer);
+      cell.w = pieces.take(packed_size(cell.input, hidden, kGates, lanes));
+      if (config.reset_after) {
+        cell.u = pieces.take(packed_size(hidden, hidden, kGates, lanes));
+      } else {
+        cell.u_rz = pieces.take(packed_size(hidden, hidden, 2, lanes));
+        cell.u_n = pieces.take(packed_size(hidden, hidden, 1, lanes));
+      }
+      cell.bias = pieces.take(4 * padded_width(hidden, lanes));
+    });
+  });
+}
+
+void Weights<float>::Packed::pack_forward() {
+  const GruConfig& config = layout.config();
+  const std::int64_t lanes = kernels->lanes, hidden = config.hidden_size;
+  const float* p = params.data();
+  for_cells(layout, [&](std::size_t i, std::int64_t, const CellOffsets& at) {
+    const ForwardCell& cell = cells[i];
+    pack_gates(p + at.weight_ih, hidden, cell.input, 0, kGates, lanes, config.reset_after, cell.w);
+    if (config.reset_after) {
+      pack_gates(p + at.weight_hh, hidden, hidden, 0, kGates, lanes, true, cell.u);
+    } else {
+      pack_gates(p + at.weight_hh, hidden, hidden, 0, 2, lanes, false, cell.u_rz);
+      pack_gates(p + at.weight_hh, hidden, hidden, 2, 1, lanes, false, cell.u_n);
+    }
+    pack_bias(config.bias ? p + at.bias_ih : nullptr, config.bias ? p + at.bias_hh : nullptr, hidden,
+              config.reset_after, lanes, cell.bias);
+  });
+}
+
+bool Weights<float>::Packed::place_backward() const {
+  const GruConfig& config = layout.config();
+  const std::int64_t lanes = kernels->lanes, hidden = config.hidden_size;
+  backward_cells_.resize(cells.size());
+  return place(backward_storage_, [&](Pieces& pieces) {
+    for_cells(layout, [&](std::size_t i, std::int64_t layer, const CellOffsets&) {
+      BackwardCell& cell = backward_cells_[i];
+      cell.u = pieces.take(packed_size(hidden * (config.reset_after ? 3 : 2), hidden, 1, lanes));
+      if (!config.reset_after) cell.u_n = pieces.take(packed_size(hidden, hidden, 1, lanes));
+      cell.w = pieces.take(packed_size(3 * hidden, config.layer_input_size(layer), 1, lanes));
+    });
+  });
+}
+
+void Weights<float>::Packed::pack_backward() const {
+  const GruConfig& config = layout.config();
+  const std::int64_t lanes = kernels->lanes, hidden = config.hidden_size;
+  const float* p = params.data();
+  for_cells(layout, [&](std::size_t i, std::int64_t layer, const CellOffsets& at) {
+    const BackwardCell& cell = backward_cells_[i];
+    const float* u = p + at.weight_hh;
+    if (config.reset_after) {  // the tape's order: q (rows of n), r, z
+      pack_columns(u, hidden, 2 * hidden, hidden, 3 * hidden, 0, lanes, cell.u);
+      pack_columns(u, hidden, 0, 2 * hidden, 3 * hidden, hidden, lanes, cell.u);
+    } else {
+      pack_columns(u, hidden, 0, 2 * hidden, 2 * hidden, 0, lanes, cell.u);
+      pack_columns(u, hidden, 2 * hidden, hidden, hidden, 0, lanes, cell.u_n);
+    }
+    pack_columns(p + at.weight_ih, config.layer_input_size(layer), 0, 3 * hidden, 3 * hidden, 0, lanes,
+                 cell.w);
+  });
+}
+
+Status Weights<float>::Packed::assign(const float* values) {
+  if (!params.reserve(layout.total()) || !place_forward()) {
+    return {ErrorCode::out_of_memory, "no memory for " + std::to_string(layout.total()) + " packed weights"};
+  }
+  std::copy_n(values, layout.total(), params.data());
+  pack_forward();
+  backward_ready_.store(false);
+  return {};
+}
+
+const std::vector<BackwardCell>* Weights<float>::Packed::backward_cells() const {
+  if (!backward_ready_.load(std::memory_order_acquire)) {
+    const std::lock_guard<std::mutex> lock(backward_mutex_);
+    if (!backward_ready_.load(std::memory_order_relaxed)) {
+      if (!place_backward()) return nullptr;
+      pack_backward();
+      backward_ready_.store(true, std::memory_order_release);
+    }
+  }
+  return &backward_cells_;
+}
+
+template <>
+Weights<float>::Weights(const GruConfig& config) : packed_(std::make_unique<Packed>(config)) {}
+template <>
+Weights<float>::~Weights() = default;
+template <>
+Status Weights<float>::assign(const float* params) {
+  return packed_->assign(params);
+}
+template <>
+const ParamLayout& Weights<float>::layout() const {
+  return packed_->layout;
+}
+template <>
+const float* Weights<float>::params() const {
+  return packed_->params.data();
+}
+
+}  // namespace fastgru

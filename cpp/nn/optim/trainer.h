@@ -1,0 +1,90 @@
+// The mini-batch loop: epochs of forward, loss, backward, clipping and update, with nothing allocated between
+// steps.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "nn/data/batch_order.h"
+#include "nn/batch_pass.h"
+#include "nn/network.h"
+#include "nn/optim/optimizer.h"
+
+namespace fastgru {
+
+struct TrainerOptions {
+  OptimizerOptions optimizer;
+  std::int64_t batch_size = 32;
+  bool shuffle = true;  // see BatchOrder
+  std::uint64_t seed =
+      0;  // keys the order of the samples (with the epoch) and the dropout masks (with the step)
+  std::int64_t bptt = 0;           // see BatchPass; 0: no limit
+  double recurrent_dropout = 0.0;  // share of the recurrent weights left out of a step (DropConnect)
+  int num_threads = 0;             // 0: the process-wide setting. The bits do not depend on it.
+};
+
+Status validate(const TrainerOptions& options);
+
+// Trains one network. One caller at a time; meanwhile others may use the network, which gets its new
+// parameters at the end of an epoch.
+template <class S>
+class Trainer {
+ public:
+  static Status make(std::shared_ptr<Network<S>> network, const TrainerOptions& options,
+                     std::unique_ptr<Trainer>& result);
+
+  // One pass over the data. mean_loss: the losses of the mini-batches, weighted by BatchPass::count(). Starts
+  // from the network's current parameters and scaling. However it ends, the network then has the parameters
+  // of the last whole mini-batch: also when `interrupt` stops it, and when a loss, a gradient or a parameter
+  // is no longer finite, which is an error.
+  Status run_epoch(const TrainingData& data, Interrupt* interrupt, double& mean_loss);
+
+  // The loss of the network's current parameters, without dropout.
+  Status evaluate(const TrainingData& data, Interrupt* interrupt, double& loss) const;
+
+  const Network<S>& network() const { return *network_; }
+  const TrainerOptions& options() const { return options_; }
+  const Optimizer<S>& optimizer() const { return optimizer_; }
+  Status set_learning_rate(double learning_rate);
+
+  // Of the last epoch, in order.
+  const std::vector<double>& batch_losses() const { return batch_losses_; }
+  // Whole epochs so far.
+  std::int64_t epoch() const { return epoch_; }
+
+  // Goes on exactly as the trainer with this state would have. Moments: see Optimizer.
+  Status restore(std::int64_t epoch, std::int64_t step_count, const S* first_moment, const S* second_moment);
+
+ private:
+  Trainer(std::shared_ptr<Network<S>> network, const TrainerOptions& options);
+
+  Status allocate();
+  RunOptions run_options(Interrupt* interrupt) const;
+  Status prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt);
+  Status run_batches(const TrainingData& data, const Scaling& scaling, Interrupt* interrupt);
+  // Packs params_ for a step, some recurrent weights left out.
+  Status assign_weights(std::uint64_t seed);
+  // values of the recurrent weights as this step's masks leave them.
+  void drop_recurrent(S* flat, std::uint64_t seed) const;
+  Status run_step(double mean_weight, const RunOptions& options, double& loss);
+  Status diverged(const char* what, double value) const;
+  Status publish();
+
+  std::shared_ptr<Network<S>> network_;
+  TrainerOptions options_;
+  Optimizer<S> optimizer_;
+  BatchPass<S> pass_;
+  Weights<S> weights_;                                      // of params_, once assigned
+  AlignedBuffer<S> params_, updated_, gradient_, dropped_;  // layout().total() values each
+  std::shared_ptr<const NetworkParams<S>> params_source_;   // the version that params_ came from or became
+  BatchOrder order_;
+  std::vector<double> batch_losses_;
+  double loss_sum_ = 0, loss_count_ = 0;  // of this epoch, over what was answered
+  std::int64_t epoch_ = 0;
+};
+
+extern template class Trainer<float>;
+extern template class Trainer<double>;
+
+}  // namespace fastgru
