@@ -56,7 +56,7 @@ class EstimatorStream final : public ModelStream {
  private:
   explicit EstimatorStream(std::unique_ptr<NetworkStream<S>> stream) : stream_(std::move(stream)) {}
 
-  std::int64_t outputs() const noexcept { return rows() * stream_->config().answers(); }
+  std::int64_t outputs() const noexcept { return rows() * stream_->config().logits(); }
 
   template <class X>
   void run(const X* x, X* y) noexcept {
@@ -81,7 +81,7 @@ class NetworkModel final : public LoadedModel {
     const NetworkConfig& config = network_->config();
     info_.kind = file.kind();
     info_.input_size = config.features();
-    info_.output_size = config.answers();
+    info_.output_size = config.logits();
     info_.every_step = config.sequence;
     info_.hidden_size = config.gru.hidden_size;
     info_.num_layers = config.gru.num_layers;
@@ -202,7 +202,7 @@ Status read_head(const ConfigField& loss, const ConfigField& delta, const Config
         loss,
         {"squared_error", "absolute_error", "huber", "quantile", "cross_entropy", "binary_cross_entropy"},
         &which));
-    config->loss = static_cast<Loss>(which);
+    config->loss = all_losses()[which];
   }
   if (delta.found()) FASTGRU_RETURN_IF_ERROR(read_number(delta, &config->huber_delta));
   if (quantiles.found()) FASTGRU_RETURN_IF_ERROR(read_numbers(quantiles, kMaxQuantiles, &config->quantiles));

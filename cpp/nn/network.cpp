@@ -1,3 +1,4 @@
+// A network: its versions, and predictors for its callers.
 #include "nn/network.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ class Network<S>::Borrowed {
         network_.idle_.pop_back();
       }
     }
-    if (predictor_ == nullptr) predictor_ = std::make_unique<Predictor<S>>();
+    if (predictor_ == nullptr) predictor_ = std::make_unique<Predictor<S>>(network_.config());
   }
   ~Borrowed() {
     const std::lock_guard<std::mutex> lock(network_.mutex_);
@@ -98,6 +99,13 @@ Status Network<S>::predict(const SampleArray& x, const std::int64_t* lengths, bo
                            const RunOptions& options) const {
   Borrowed predictor(*this);
   return predictor->predict(version(), x, lengths, raw, out, options);
+}
+
+template <class S>
+Status Network<S>::inputs(const SampleArray& x, const std::int64_t* lengths, S* out,
+                          const RunOptions& options) const {
+  Borrowed predictor(*this);
+  return predictor->inputs(version(), x, lengths, out, options);
 }
 
 template <class S>

@@ -1,4 +1,4 @@
-// A GRU with a dense head on the last state of its top layer, between raw units on both sides.
+// A network: a chain of modules around a GRU, between raw units on both sides.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +34,8 @@ class Network {
   // See Predictor::predict.
   Status predict(const SampleArray& x, const std::int64_t* lengths, bool raw, S* out,
                  const RunOptions& options) const;
+  // See Predictor::inputs.
+  Status inputs(const SampleArray& x, const std::int64_t* lengths, S* out, const RunOptions& options) const;
   // See Predictor::evaluate.
   Status evaluate(const TrainingData& data, const RunOptions& options, double& loss) const;
 

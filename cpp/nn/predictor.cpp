@@ -1,3 +1,4 @@
+// Predictions and losses of any number of samples, block of rows by block of rows.
 #include "nn/predictor.h"
 
 #include <algorithm>
@@ -5,9 +6,7 @@
 #include <numeric>
 
 #include "engine/checks.h"
-#include "nn/answers.h"
-#include "nn/loss.h"
-#include "nn/pooling.h"
+#include "nn/network_config.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -26,16 +25,10 @@ std::int64_t block_rows(const NetworkConfig& config, std::int64_t steps, std::in
 }  // namespace
 
 template <class S>
-Status Predictor<S>::reserve(const NetworkConfig& config, std::int64_t steps, std::int64_t rows) {
-  const GruConfig& gru = config.gru;
-  FASTGRU_RETURN_IF_ERROR(check_memory(gru, steps, rows, sizeof(S)));
-  const std::int64_t heads = config.sequence ? steps * rows : rows, width = config.head_inputs();
-  if (!product_fits({heads, config.answers(), sizeof(S)})) return out_of_memory();
-  const bool fits = x_.reserve(steps * rows * gru.input_size) &&
-                    y_.reserve(config.reads_all_steps() ? steps * rows * width : 0) &&
-                    h_n_.reserve(gru.num_layers * rows * width) &&
-                    pooled_.reserve(config.sequence ? 0 : rows * width) &&
-                    outputs_.reserve(heads * config.answers()) && targets_.reserve(heads * config.targets());
+Status Predictor<S>::reserve(std::int64_t steps, std::int64_t rows) {
+  FASTGRU_RETURN_IF_ERROR(chain_.reserve(steps, rows, false));
+  const std::int64_t heads = config_.sequence ? steps * rows : rows;
+  const bool fits = outputs_.reserve(heads * config_.logits()) && targets_.reserve(heads * config_.targets());
   return fits ? Status() : out_of_memory();
 }
 
@@ -52,14 +45,14 @@ const std::int64_t* Predictor<S>::order_of(const std::int64_t* lengths, std::int
 }
 
 template <class S>
-Status Predictor<S>::plan_block(const NetworkConfig& config, const SampleArray& x,
-                                const std::int64_t* lengths, BlockRows& block, const RunOptions& options) {
+Status Predictor<S>::plan_block(const SampleArray& x, const std::int64_t* lengths, BlockRows& block,
+                                const RunOptions& options) {
   block.steps = x.steps;
   if (lengths != nullptr) block.steps = std::max<std::int64_t>(1, lengths[block.sample(0)]);
-  FASTGRU_RETURN_IF_ERROR(check_memory(config.gru, block.steps, 1, sizeof(S)));
+  FASTGRU_RETURN_IF_ERROR(check_memory(config_.gru, block.steps, 1, sizeof(S)));
   const int threads = usable_threads(options.num_threads);
-  block.rows = std::min(x.samples - block.first, block_rows(config, block.steps, sizeof(S), threads));
-  FASTGRU_RETURN_IF_ERROR(reserve(config, block.steps, block.rows));
+  block.rows = std::min(x.samples - block.first, block_rows(config_, block.steps, sizeof(S), threads));
+  FASTGRU_RETURN_IF_ERROR(reserve(block.steps, block.rows));
   if (lengths == nullptr) return {};
   lengths_.resize(std::max(lengths_.size(), static_cast<std::size_t>(block.rows)));
   for (std::int64_t b = 0; b < block.rows; ++b) {
@@ -70,26 +63,32 @@ Status Predictor<S>::plan_block(const NetworkConfig& config, const SampleArray& 
 }
 
 template <class S>
+ModuleCall<S> Predictor<S>::call_of(const NetworkVersion<S>& version, const BlockRows& block,
+                                    const RunOptions& options) const {
+  ModuleCall<S> call;
+  call.params = version.params->view();
+  call.scaling = version.scaling.get();
+  call.steps = block.steps;
+  call.rows = block.rows;
+  call.lengths = block.lengths;
+  call.options = options;
+  return call;
+}
+
+template <class S>
 Status Predictor<S>::run_block(const NetworkVersion<S>& version, const SampleArray& x, const BlockRows& block,
                                const RunOptions& options) {
   if (options.interrupt != nullptr && options.interrupt->check()) return Status::interrupted();
-  const NetworkConfig& config = version.params->layout().config();
-  gather_inputs(x, block, version.encoder(), x_.data(), options.num_threads);
-  ForwardArgs<S> args;
-  args.x = dense_view<const S>(x_.data(), block.steps, block.rows, config.gru.input_size);
-  args.lengths = block.lengths;
-  args.h_n = h_n_.data();
-  if (config.reads_all_steps()) {
-    args.y = dense_view(y_.data(), block.steps, block.rows, config.head_inputs());
-  }
-  FASTGRU_RETURN_IF_ERROR(forward(version.params->gru(), args, workspace_, options));
-  if (config.sequence) {
-    head_forward(version.params->head(), y_.data(), block.steps * block.rows, outputs_.data());
-    return {};
-  }
-  const BlockStates<S> states{block.steps, block.rows, block.lengths, h_n_.data(), y_.data()};
-  pool(config, states, pooled_.data());
-  head_forward(version.params->head(), pooled_.data(), block.rows, outputs_.data());
+  return chain_.forward(call_of(version, block, options), samples_of<S>(x, block), logits_);
+}
+
+template <class S>
+Status Predictor<S>::inputs(const NetworkVersion<S>& version, const SampleArray& x,
+                            const std::int64_t* lengths, S* out, const RunOptions& options) {
+  const BlockRows block{nullptr, 0, x.samples, x.steps, lengths, nullptr};
+  Signal<S> encoded;
+  FASTGRU_RETURN_IF_ERROR(chain_.encode(call_of(version, block, options), samples_of<S>(x, block), encoded));
+  std::copy_n(encoded.values, encoded.count() * encoded.width, out);
   return {};
 }
 
@@ -97,11 +96,10 @@ template <class S>
 template <class Use>
 Status Predictor<S>::for_blocks(const NetworkVersion<S>& version, const SampleArray& x,
                                 const std::int64_t* lengths, const RunOptions& options, Use use) {
-  const NetworkConfig& config = version.params->layout().config();
   BlockRows block;
   block.order = order_of(lengths, x.samples);
   for (; block.first < x.samples; block.first += block.rows) {
-    FASTGRU_RETURN_IF_ERROR(plan_block(config, x, lengths, block, options));
+    FASTGRU_RETURN_IF_ERROR(plan_block(x, lengths, block, options));
     FASTGRU_RETURN_IF_ERROR(run_block(version, x, block, options));
     use(block);
   }
@@ -122,19 +120,22 @@ void Predictor<S>::set_places(const std::int64_t* lengths, std::int64_t samples)
 template <class S>
 Status Predictor<S>::predict(const NetworkVersion<S>& version, const SampleArray& x,
                              const std::int64_t* lengths, bool raw, S* out, const RunOptions& options) {
-  const NetworkConfig& config = version.params->layout().config();
-  FASTGRU_RETURN_IF_ERROR(validate_inputs(x, lengths, config));
-  if (config.sequence && lengths != nullptr) set_places(lengths, x.samples);
-  const std::int64_t width = config.answers();
+  FASTGRU_RETURN_IF_ERROR(validate_inputs(x, lengths, config_));
+  const bool sequence = config_.sequence, packed = sequence && lengths != nullptr;
+  if (packed) set_places(lengths, x.samples);
+  const std::int64_t width = config_.logits();
   return for_blocks(version, x, lengths, options, [&](const BlockRows& block) {
-    const std::int64_t steps = config.sequence ? block.steps : 1;
-    answers_of(config, *version.scaling, outputs_.data(), steps * block.rows, raw, outputs_.data());
+    const std::int64_t steps = sequence ? block.steps : 1;
+    const S* answers = logits_.values;
+    if (!raw || !config_.loss->classifies()) {
+      config_.loss->predict(config_, *version.scaling, answers, steps * block.rows, outputs_.data());
+      answers = outputs_.data();
+    }
     for (std::int64_t b = 0; b < block.rows; ++b) {
-      const std::int64_t sample = block.sample(b), count = config.sequence ? block.length(b) : 1;
-      const std::int64_t place =
-          config.sequence && lengths != nullptr ? places_[static_cast<std::size_t>(sample)] : sample * steps;
+      const std::int64_t sample = block.sample(b), count = sequence ? block.length(b) : 1;
+      const std::int64_t place = packed ? places_[static_cast<std::size_t>(sample)] : sample * steps;
       for (std::int64_t t = 0; t < count; ++t) {
-        std::copy_n(outputs_.data() + (t * block.rows + b) * width, width, out + (place + t) * width);
+        std::copy_n(answers + (t * block.rows + b) * width, width, out + (place + t) * width);
       }
     }
   });
@@ -142,37 +143,41 @@ Status Predictor<S>::predict(const NetworkVersion<S>& version, const SampleArray
 
 // The loss of one block, added to `sum`.
 template <class S>
-void Predictor<S>::add_block_loss(const NetworkConfig& config, const Scaling& scaling,
-                                  const TrainingData& data, const BlockRows& block, double& sum) {
+void Predictor<S>::add_block_loss(const Scaling& scaling, const TrainingData& data, const BlockRows& block,
+                                  double& sum) {
   BlockRows answered = block;
-  if (!config.sequence) answered = {block.order, block.first, block.rows, 1, nullptr};
+  if (!config_.sequence) answered = {block.order, block.first, block.rows, 1, nullptr, nullptr};
   gather_scaled(data.y, answered, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
+  const std::int64_t width = config_.logits(), targets = config_.targets();
   for (std::int64_t i = 0; i < answered.steps * block.rows; ++i) {
     const std::int64_t b = i % block.rows;
     if (i / block.rows >= answered.length(b)) continue;
-    const S* target = targets_.data() + i * config.targets();
+    const S* target = targets_.data() + i * targets;
     double weight = data.sample_weight == nullptr ? 1.0 : data.sample_weight[block.sample(b)];
     if (data.class_weight != nullptr) weight *= data.class_weight[static_cast<std::int64_t>(target[0])];
-    S* no_gradient = nullptr;
-    add_loss(config, outputs_.data() + i * config.answers(), target, &weight, 1, 1.0, sum, no_gradient);
+    LossRows<S> row;
+    row.logits = logits_.values + i * width;
+    row.targets = target;
+    row.weights = &weight;
+    row.rows = 1;
+    config_.loss->add(config_, row, sum);
   }
 }
 
 template <class S>
 Status Predictor<S>::evaluate(const NetworkVersion<S>& version, const TrainingData& data,
                               const RunOptions& options, double& loss) {
-  const NetworkConfig& config = version.params->layout().config();
-  FASTGRU_RETURN_IF_ERROR(validate(data, config));
+  FASTGRU_RETURN_IF_ERROR(validate(data, config_));
   double sum = 0, count = static_cast<double>(data.x.samples);
   FASTGRU_RETURN_IF_ERROR(for_blocks(version, data.x, data.lengths, options, [&](const BlockRows& block) {
-    add_block_loss(config, *version.scaling, data, block, sum);
+    add_block_loss(*version.scaling, data, block, sum);
   }));
-  if (config.sequence) {
+  if (config_.sequence) {
     count = data.lengths == nullptr ? count * static_cast<double>(data.x.steps)
                                     : static_cast<double>(std::accumulate(
                                           data.lengths, data.lengths + data.x.samples, std::int64_t{0}));
   }
-  loss = sum / (count * static_cast<double>(loss_terms(config)) * mean_weight(data, config));
+  loss = sum / (count * static_cast<double>(config_.loss->terms(config_)) * mean_weight(data, config_));
   return {};
 }
 

@@ -1,121 +1,126 @@
+// Streams of a network: a walk over the modules that act in a single step.
 #include "nn/stream.h"
 
-#include <algorithm>
 #include <cstring>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "engine/checks.h"
-#include "nn/answers.h"
-#include "nn/head.h"
-#include "nn/pooling.h"
 #include "runtime/denormals.h"
 
 namespace fastgru {
 namespace {
 
-// The weights of a version; the pointer keeps the version alive.
-template <class S>
-std::shared_ptr<const Weights<S>> weights_of(const NetworkVersion<S>& version) {
-  return {version.params, &version.params->gru()};
+template <class X>
+constexpr SampleType sample_type() {
+  if (std::is_same_v<X, std::int64_t>) return SampleType::int64;
+  return std::is_same_v<X, double> ? SampleType::float64 : SampleType::float32;
 }
 
 }  // namespace
 
 template <class S>
 NetworkStream<S>::NetworkStream(NetworkVersion<S> version, std::int64_t rows)
-    : version_(std::move(version)), gru_(weights_of(version_), rows) {}
-
-template <class S>
-NetworkStream<S>::NetworkStream(const NetworkStream& other)
-    : version_(other.version_), gru_(other.gru_), steps_(other.steps_) {}
-
-template <class S>
-bool NetworkStream<S>::allocate() {
-  return x_.reserve(rows() * config().gru.input_size) && h_.reserve(rows() * config().gru.hidden_size) &&
-         running_.reserve(pools() ? rows() * config().gru.hidden_size : 0) &&
-         out_.reserve(rows() * config().answers());
+    : version_(std::move(version)), chain_(version_.config()) {
+  call_.params = version_.params->view();
+  call_.scaling = version_.scaling.get();
+  call_.steps = 0;
+  call_.rows = rows;
 }
 
 template <class S>
 Status NetworkStream<S>::make(NetworkVersion<S> version, std::int64_t rows,
                               std::unique_ptr<NetworkStream>& result) {
-  const NetworkConfig& config = version.params->layout().config();
+  const NetworkConfig& config = version.config();
   FASTGRU_RETURN_IF_ERROR(check_stream(config.gru, rows, sizeof(S)));
-  if (!product_fits({rows, config.answers(), sizeof(S)})) return out_of_memory();
   std::unique_ptr<NetworkStream> fresh(new NetworkStream(std::move(version), rows));
-  if (!fresh->allocate()) return out_of_memory();
+  const NetworkVersion<S>& held = fresh->version_;
+  FASTGRU_RETURN_IF_ERROR(fresh->chain_.reserve_stream(held.params->view(), held.params, rows));
   result = std::move(fresh);
   return {};
 }
 
 template <class S>
 Status NetworkStream<S>::copy(std::unique_ptr<NetworkStream>& result) const {
-  std::unique_ptr<NetworkStream> fresh(new NetworkStream(*this));
-  if (!fresh->allocate()) return out_of_memory();
-  if (pools() && steps_ > 0) {
-    std::copy_n(running_.data(), rows() * config().gru.hidden_size, fresh->running_.data());
-  }
+  std::unique_ptr<NetworkStream> fresh;
+  FASTGRU_RETURN_IF_ERROR(make(version_, rows(), fresh));
+  AlignedBuffer<char> state;
+  if (!state.reserve(static_cast<std::int64_t>(state_bytes()))) return out_of_memory();
+  save(state.data());
+  fresh->restore(state.data());
   result = std::move(fresh);
   return {};
 }
 
 template <class S>
+void NetworkStream<S>::reset() noexcept {
+  call_.steps = 0;
+  for (Module<S>* module : chain_.stepping()) module->reset();
+}
+
+template <class S>
+Module<S>& NetworkStream<S>::recurrent() const noexcept {
+  std::size_t i = 0;
+  while (!chain_.stepping()[i]->has_state()) ++i;
+  return *chain_.stepping()[i];
+}
+
+template <class S>
+void NetworkStream<S>::get_state(S* state) const noexcept {
+  recurrent().save(reinterpret_cast<char*>(state));
+}
+
+template <class S>
+void NetworkStream<S>::set_state(const S* state) noexcept {
+  recurrent().restore(reinterpret_cast<const char*>(state));
+}
+
+template <class S>
+bool NetworkStream<S>::state_is_more() const noexcept {
+  return state_bytes() > sizeof(call_.steps) + recurrent().state_bytes();
+}
+
+template <class S>
 std::size_t NetworkStream<S>::state_bytes() const noexcept {
-  const std::int64_t states = config().gru.num_layers + (pools() ? 1 : 0);
-  return static_cast<std::size_t>(states * rows() * config().gru.hidden_size) * sizeof(S) + sizeof(steps_);
+  std::size_t bytes = sizeof(call_.steps);
+  for (const Module<S>* module : chain_.stepping()) bytes += module->state_bytes();
+  return bytes;
 }
 
 template <class S>
 void NetworkStream<S>::save(void* to) const noexcept {
   auto* bytes = static_cast<char*>(to);
-  std::memcpy(bytes, &steps_, sizeof(steps_));
-  bytes += sizeof(steps_);
-  S* const states = reinterpret_cast<S*>(bytes);
-  gru_.get_state(states);
-  if (!pools()) return;
-  const std::int64_t layer = rows() * config().gru.hidden_size;
-  S* const pooled = states + config().gru.num_layers * layer;
-  if (steps_ > 0) {
-    std::copy_n(running_.data(), layer, pooled);
-  } else {
-    std::fill_n(pooled, layer, S(0));
+  std::memcpy(bytes, &call_.steps, sizeof(call_.steps));
+  bytes += sizeof(call_.steps);
+  for (const Module<S>* module : chain_.stepping()) {
+    module->save(bytes);
+    bytes += module->state_bytes();
   }
 }
 
 template <class S>
 void NetworkStream<S>::restore(const void* from) noexcept {
   const auto* bytes = static_cast<const char*>(from);
-  std::memcpy(&steps_, bytes, sizeof(steps_));
-  const S* const states = reinterpret_cast<const S*>(bytes + sizeof(steps_));
-  gru_.set_state(states);
-  const std::int64_t layer = rows() * config().gru.hidden_size;
-  if (pools()) std::copy_n(states + config().gru.num_layers * layer, layer, running_.data());
-}
-
-// h_ becomes the mean or the largest of the states so far.
-template <class S>
-void NetworkStream<S>::pool_states() noexcept {
-  const std::int64_t count = rows() * config().gru.hidden_size;
-  pool_step(config().pooling, h_.data(), count, steps_ == 0, running_.data());
-  std::copy_n(running_.data(), count, h_.data());
-  if (config().pooling != Pooling::mean) return;
-  const S steps = static_cast<S>(steps_ + 1);
-  for (std::int64_t i = 0; i < count; ++i) h_.data()[i] /= steps;
+  std::memcpy(&call_.steps, bytes, sizeof(call_.steps));
+  bytes += sizeof(call_.steps);
+  for (Module<S>* module : chain_.stepping()) {
+    module->restore(bytes);
+    bytes += module->state_bytes();
+  }
 }
 
 template <class S>
 template <class X>
 void NetworkStream<S>::step(const X* x, S* y) noexcept {
   const FlushDenormals flush;
-  const InputEncoder<S> encode = version_.encoder();
-  for (std::int64_t b = 0; b < rows(); ++b) {
-    encode(x + b * config().features(), x_.data() + b * config().gru.input_size);
-  }
-  gru_.step(x_.data(), h_.data());
-  if (pools()) pool_states();
-  ++steps_;
-  head_forward(version_.params->head(), h_.data(), rows(), out_.data());
-  answers_of(config(), *version_.scaling, out_.data(), rows(), false, y);
+  ++call_.steps;
+  StepSignal<S> signal;
+  signal.raw = x;
+  signal.type = sample_type<X>();
+  chain_.step(call_, signal);
+  const NetworkConfig& c = config();
+  c.loss->predict(c, *version_.scaling, signal.values, rows(), y);
 }
 
 template class NetworkStream<float>;

@@ -4,12 +4,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
-#include "engine/engine.h"
-#include "nn/head.h"
-#include "nn/inputs.h"
-#include "nn/layout.h"
 #include "nn/data/samples.h"
+#include "nn/modules/chain.h"
+#include "nn/network_config.h"
 #include "runtime/aligned.h"
 
 namespace fastgru {
@@ -23,19 +22,14 @@ class NetworkParams {
 
   const NetworkLayout& layout() const { return *layout_; }
   const S* flat() const { return flat_.data(); }
-  const Weights<S>& gru() const { return gru_; }
-  HeadView<S> head() const { return head_view(*layout_, flat()); }
-  const S* embedding() const {
-    return layout_->config().vocabulary_size == 0 ? nullptr : flat() + layout_->embedding();
-  }
+  Parameters<S> view() const { return {flat_.data(), &packed_}; }
 
-  explicit NetworkParams(std::shared_ptr<const NetworkLayout> layout)
-      : layout_(std::move(layout)), gru_(layout_->config().gru) {}
+  explicit NetworkParams(std::shared_ptr<const NetworkLayout> layout);
 
  private:
   std::shared_ptr<const NetworkLayout> layout_;
-  Weights<S> gru_;
   AlignedBuffer<S> flat_;
+  std::vector<std::unique_ptr<PackedParameters<S>>> packed_;
 };
 
 template <class S>
@@ -43,8 +37,17 @@ struct NetworkVersion {
   std::shared_ptr<const NetworkParams<S>> params;
   std::shared_ptr<const Scaling> scaling;
 
-  InputEncoder<S> encoder() const { return {params->layout().config(), *scaling, params->embedding()}; }
+  const NetworkConfig& config() const { return params->layout().config(); }
 };
+
+// Packs what the modules want packed.
+template <class S>
+Status assign_packed(const std::vector<std::unique_ptr<PackedParameters<S>>>& packed, const S* flat) {
+  for (const auto& each : packed) {
+    if (each != nullptr) FASTGRU_RETURN_IF_ERROR(each->assign(flat));
+  }
+  return {};
+}
 
 extern template class NetworkParams<float>;
 extern template class NetworkParams<double>;

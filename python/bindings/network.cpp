@@ -83,7 +83,7 @@ class PyNetwork {
     const Column<std::int64_t> given = lengths_of(x, lengths_in);
     const std::int64_t* lengths = x.lengths() != nullptr ? x.lengths() : given.data();
     raise_if_error(validate_inputs(x.view(), lengths, config()));  // before the result is allocated
-    const std::int64_t samples = x.view().samples, width = config().answers();
+    const std::int64_t samples = x.view().samples, width = config().logits();
     py::object out;
     if (!config().sequence) {
       out = new_array<S>({samples, width});
@@ -104,12 +104,9 @@ class PyNetwork {
   py::object inputs(py::handle x_in) const {
     const Sequences x(x_in, "x", config().features(), py::none(), config().vocabulary_size > 0);
     raise_if_error(validate_inputs(x.view(), x.lengths(), config()));
-    const BlockRows block{nullptr, 0, x.view().samples, x.view().steps, x.lengths(), nullptr};
-    py::object out = new_array<S>({block.steps, block.rows, config().gru.input_size});
-    const NetworkVersion<S> version = network_->version();
+    py::object out = new_array<S>({x.view().steps, x.view().samples, config().gru.input_size});
     run_released([&](const RunOptions& options) {
-      gather_inputs(x.view(), block, version.encoder(), data_of<S>(out), options.num_threads);
-      return Status();
+      return network_->inputs(x.view(), x.lengths(), data_of<S>(out), options);
     });
     return out;
   }
@@ -237,20 +234,13 @@ Solver solver_of(const std::string& name) {
   raise_value_error("solver must be 'adam' or 'sgd', got '" + name + "'");
 }
 
-Loss loss_of(const std::string& name) {
-  const std::pair<const char*, Loss> known[] = {{"squared_error", Loss::squared_error},
-                                                {"absolute_error", Loss::absolute_error},
-                                                {"huber", Loss::huber},
-                                                {"quantile", Loss::quantile},
-                                                {"cross_entropy", Loss::cross_entropy},
-                                                {"binary_cross_entropy", Loss::binary_cross_entropy}};
-  for (const auto& [text, loss] : known) {
-    if (name == text) return loss;
-  }
-  raise_value_error(
-      "loss must be 'squared_error', 'absolute_error', 'huber', 'quantile', 'cross_entropy' or "
-      "'binary_cross_entropy', got '" +
-      name + "'");
+const Loss* loss_of(const std::string& name) {
+  const Loss* const loss = find_loss(name);
+  if (loss != nullptr) return loss;
+  std::string known;
+  for (const Loss* each : all_losses())
+    known += (known.empty() ? "'" : ", '") + std::string(each->name()) + "'";
+  raise_value_error("loss must be one of " + known + ", got '" + name + "'");
 }
 
 Pooling pooling_of(const std::string& name) {

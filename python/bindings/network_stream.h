@@ -20,7 +20,7 @@ class PyNetworkStream {
   explicit PyNetworkStream(std::unique_ptr<NetworkStream<S>> stream) : stream_(std::move(stream)) {}
 
   py::object step(py::handle x, py::handle out) {
-    const std::int64_t inputs = config().features(), outputs = config().answers();
+    const std::int64_t inputs = config().features(), outputs = config().logits();
     Numbers input = config().vocabulary_size > 0 ? numbers_of(read_integers(x))
                                                  : read_numbers(x, "x", "(batch_size, input_size)", true);
     const bool single = rows() == 1 && input.has_shape({inputs});
@@ -52,7 +52,7 @@ class PyNetworkStream {
       raise_value_error("state must have shape " + shape_text(gru.num_layers, rows(), gru.hidden_size) +
                         ", got " + shape_of(state.owner));
     }
-    if (stream_->pools()) {
+    if (stream_->state_is_more()) {
       raise_value_error(
           "state cannot be set where the states so far are pooled: the answer depends on all of them");
     }

@@ -89,7 +89,7 @@ struct PyTrainingData {
     view.sample_weight = sample_weight.data();
     view.lengths = x.lengths() != nullptr ? x.lengths() : lengths.data();
     if (class_weight_in.is_none()) return;
-    if (config.loss != Loss::cross_entropy) raise_value_error("class_weight goes with loss='cross_entropy'");
+    if (config.loss->classes(config) == 0) raise_value_error("class_weight goes with loss='cross_entropy'");
     class_weight = read_column(class_weight_in, "class_weight", config.output_size);
     for (const double weight : class_weight) {
       if (!(weight >= 0)) raise_value_error("class_weight must not be negative");

@@ -6,6 +6,7 @@
 
 #include "engine/checks.h"
 #include "nn/data/gather.h"
+#include "nn/network_config.h"
 
 namespace fastgru {
 namespace {
@@ -41,7 +42,7 @@ Status check_weights(const double* weights, std::int64_t samples) {
   return Status::invalid("sample_weight is 0 for every sample, wanted at least one above 0");
 }
 
-// visit(sample, t, target) for every target of cross_entropy.
+// visit(sample, t, target) for every target that is the number of a class.
 template <class Visit>
 void for_classes(const TrainingData& data, const NetworkConfig& config, Visit visit) {
   for (std::int64_t i = 0; i < data.y.samples; ++i) {
@@ -57,12 +58,13 @@ void for_classes(const TrainingData& data, const NetworkConfig& config, Visit vi
 
 Status check_classes(const TrainingData& data, const NetworkConfig& config) {
   Status status;
-  const double classes = static_cast<double>(config.output_size);
+  const std::int64_t count = config.loss->classes(config);
+  const double classes = static_cast<double>(count);
   for_classes(data, config, [&](std::int64_t i, std::int64_t t, double target) {
     if (target >= 0 && target < classes && target == std::floor(target)) return true;
-    status = Status::invalid("y[" + std::to_string(i) + "] has the class " + std::to_string(target) +
-                             " at step " + std::to_string(t) + ", wanted a whole number from 0 to " +
-                             std::to_string(config.output_size - 1));
+    status =
+        Status::invalid("y[" + std::to_string(i) + "] has the class " + std::to_string(target) + " at step " +
+                        std::to_string(t) + ", wanted a whole number from 0 to " + std::to_string(count - 1));
     return false;
   });
   return status;
@@ -86,7 +88,7 @@ Status validate(const Scaling& scaling, const NetworkConfig& config) {
   const auto all = [](const std::vector<double>& values, double wanted) {
     return std::all_of(values.begin(), values.end(), [wanted](double value) { return value == wanted; });
   };
-  if (!config.classifies() || (all(scaling.y_mean, 0.0) && all(scaling.y_scale, 1.0))) return {};
+  if (!config.loss->classifies() || (all(scaling.y_mean, 0.0) && all(scaling.y_scale, 1.0))) return {};
   return Status::invalid("y_mean must be 0 and y_scale 1 for a network that answers with probabilities");
 }
 
@@ -115,7 +117,7 @@ Status validate(const TrainingData& data, const NetworkConfig& config) {
                            ", wanted " + shape_text(data.x.samples, steps, config.targets()) +
                            ": the samples of x, steps to answer, and targets");
   }
-  if (config.loss == Loss::cross_entropy) FASTGRU_RETURN_IF_ERROR(check_classes(data, config));
+  if (config.loss->classes(config) > 0) FASTGRU_RETURN_IF_ERROR(check_classes(data, config));
   if (data.sample_weight == nullptr) return {};
   return check_weights(data.sample_weight, data.x.samples);
 }

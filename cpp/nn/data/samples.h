@@ -5,10 +5,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "nn/layout.h"
 #include "runtime/status.h"
 
 namespace fastgru {
+
+struct NetworkConfig;
 
 enum class SampleType { float32, float64, int64 };  // int64: tokens
 
@@ -54,7 +55,7 @@ struct TrainingData {
   SampleArray y;                          // (N, 1 or T, targets)
   const double* sample_weight = nullptr;  // (N), null: ones
   const std::int64_t* lengths = nullptr;  // (N), null: all T
-  const double* class_weight = nullptr;   // (classes), for Loss::cross_entropy; null: ones
+  const double* class_weight = nullptr;   // (classes), of a loss over classes; null: ones
 };
 
 // How raw units become the network's own: (value - mean) / scale, per feature and per output.

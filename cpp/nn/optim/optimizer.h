@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "nn/layout.h"
+#include "nn/network_config.h"
 #include "runtime/aligned.h"
 #include "runtime/status.h"
 

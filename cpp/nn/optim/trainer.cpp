@@ -1,3 +1,4 @@
+// The mini-batch loop.
 #include "nn/optim/trainer.h"
 
 #include <algorithm>
@@ -36,8 +37,8 @@ Trainer<S>::Trainer(std::shared_ptr<Network<S>> network, const TrainerOptions& o
     : network_(std::move(network)),
       options_(options),
       optimizer_(network_->layout(), options.optimizer),
-      pass_(network_->layout(), options.bptt),
-      weights_(network_->config().gru) {}
+      step_(network_->layout(), options.bptt),
+      packed_(step_.chain().make_packed()) {}
 
 template <class S>
 Status Trainer<S>::allocate() {
@@ -53,7 +54,7 @@ Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOption
                         std::unique_ptr<Trainer>& result) {
   FASTGRU_RETURN_IF_ERROR(validate(options));
   const NetworkConfig& config = network->config();
-  if (options.bptt > 0 && (config.gru.bidirectional || config.pooling != Pooling::last)) {
+  if (options.bptt > 0 && (config.gru.bidirectional || (config.reads_all_steps() && !config.sequence))) {
     return Status::invalid(
         "bptt is not possible with two directions or pooled states, which need the whole sequence at once");
   }
@@ -67,7 +68,7 @@ Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOption
 template <class S>
 Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt) {
   const std::int64_t samples = data.x.samples;
-  FASTGRU_RETURN_IF_ERROR(pass_.reserve(data.x.steps, std::min(samples, options_.batch_size)));
+  FASTGRU_RETURN_IF_ERROR(step_.reserve(data.x.steps, std::min(samples, options_.batch_size)));
   if (version.params != params_source_) {  // somebody else set them
     std::copy_n(version.params->flat(), network_->layout().total(), params_.data());
     params_source_ = version.params;
@@ -114,20 +115,20 @@ void Trainer<S>::drop_recurrent(S* flat, std::uint64_t seed) const {
 }
 
 template <class S>
-Status Trainer<S>::assign_weights(std::uint64_t seed) {
-  if (options_.recurrent_dropout == 0.0) return weights_.assign(params_.data());
+Status Trainer<S>::pack_weights(std::uint64_t seed) {
+  if (options_.recurrent_dropout == 0.0) return assign_packed(packed_, params_.data());
   std::copy_n(params_.data(), network_->layout().total(), dropped_.data());
   drop_recurrent(dropped_.data(), seed);
-  return weights_.assign(dropped_.data());
+  return assign_packed(packed_, dropped_.data());
 }
 
 // Loss, gradient and update for the mini-batch that was gathered. Unless it succeeds, params_ is as before.
 template <class S>
 Status Trainer<S>::run_step(double mean_weight, const RunOptions& options, double& loss) {
   const std::uint64_t seed = step_seed(options_.seed, static_cast<std::uint64_t>(optimizer_.step_count()));
-  FASTGRU_RETURN_IF_ERROR(assign_weights(seed));
-  FASTGRU_RETURN_IF_ERROR(
-      pass_.loss_and_gradient(weights_, params_.data(), mean_weight, seed, options, loss, gradient_.data()));
+  FASTGRU_RETURN_IF_ERROR(pack_weights(seed));
+  FASTGRU_RETURN_IF_ERROR(step_.loss_and_gradient({params_.data(), &packed_}, mean_weight, seed, options,
+                                                  loss, gradient_.data()));
   if (!std::isfinite(loss)) return diverged("the loss", loss);
   drop_recurrent(gradient_.data(), seed);
   const double norm = optimizer_.norm(gradient_.data(), options.num_threads);
@@ -146,12 +147,12 @@ Status Trainer<S>::run_batches(const TrainingData& data, const Scaling& scaling,
   for (std::int64_t first = 0; first < data.x.samples; first += options_.batch_size) {
     if (interrupt != nullptr && interrupt->check()) return Status::interrupted();
     const std::int64_t rows = std::min(options_.batch_size, data.x.samples - first);
-    pass_.gather(data, scaling, order_.data(), first, rows, options_.num_threads);
+    step_.choose(data, scaling, order_.data(), first, rows);
     double loss = 0;
     FASTGRU_RETURN_IF_ERROR(run_step(weight, options, loss));
     batch_losses_.push_back(loss);
-    loss_sum_ += loss * static_cast<double>(pass_.count());
-    loss_count_ += static_cast<double>(pass_.count());
+    loss_sum_ += loss * static_cast<double>(step_.count());
+    loss_count_ += static_cast<double>(step_.count());
   }
   return {};
 }

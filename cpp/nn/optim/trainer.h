@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "nn/data/batch_order.h"
-#include "nn/batch_pass.h"
+#include "nn/training_step.h"
 #include "nn/network.h"
 #include "nn/optim/optimizer.h"
 
@@ -19,7 +19,7 @@ struct TrainerOptions {
   bool shuffle = true;  // see BatchOrder
   std::uint64_t seed =
       0;  // keys the order of the samples (with the epoch) and the dropout masks (with the step)
-  std::int64_t bptt = 0;           // see BatchPass; 0: no limit
+  std::int64_t bptt = 0;           // see TrainingStep; 0: no limit
   double recurrent_dropout = 0.0;  // share of the recurrent weights left out of a step (DropConnect)
   int num_threads = 0;             // 0: the process-wide setting. The bits do not depend on it.
 };
@@ -34,10 +34,10 @@ class Trainer {
   static Status make(std::shared_ptr<Network<S>> network, const TrainerOptions& options,
                      std::unique_ptr<Trainer>& result);
 
-  // One pass over the data. mean_loss: the losses of the mini-batches, weighted by BatchPass::count(). Starts
-  // from the network's current parameters and scaling. However it ends, the network then has the parameters
-  // of the last whole mini-batch: also when `interrupt` stops it, and when a loss, a gradient or a parameter
-  // is no longer finite, which is an error.
+  // One pass over the data. mean_loss: the losses of the mini-batches, weighted by TrainingStep::count().
+  // Starts from the network's current parameters and scaling. However it ends, the network then has the
+  // parameters of the last whole mini-batch: also when `interrupt` stops it, and when a loss, a gradient or a
+  // parameter is no longer finite, which is an error.
   Status run_epoch(const TrainingData& data, Interrupt* interrupt, double& mean_loss);
 
   // The loss of the network's current parameters, without dropout.
@@ -64,7 +64,7 @@ class Trainer {
   Status prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt);
   Status run_batches(const TrainingData& data, const Scaling& scaling, Interrupt* interrupt);
   // Packs params_ for a step, some recurrent weights left out.
-  Status assign_weights(std::uint64_t seed);
+  Status pack_weights(std::uint64_t seed);
   // values of the recurrent weights as this step's masks leave them.
   void drop_recurrent(S* flat, std::uint64_t seed) const;
   Status run_step(double mean_weight, const RunOptions& options, double& loss);
@@ -74,10 +74,10 @@ class Trainer {
   std::shared_ptr<Network<S>> network_;
   TrainerOptions options_;
   Optimizer<S> optimizer_;
-  BatchPass<S> pass_;
-  Weights<S> weights_;                                      // of params_, once assigned
-  AlignedBuffer<S> params_, updated_, gradient_, dropped_;  // layout().total() values each
-  std::shared_ptr<const NetworkParams<S>> params_source_;   // the version that params_ came from or became
+  TrainingStep<S> step_;
+  std::vector<std::unique_ptr<PackedParameters<S>>> packed_;  // of params_, once assigned
+  AlignedBuffer<S> params_, updated_, gradient_, dropped_;    // layout().total() values each
+  std::shared_ptr<const NetworkParams<S>> params_source_;     // the version that params_ came from or became
   BatchOrder order_;
   std::vector<double> batch_losses_;
   double loss_sum_ = 0, loss_count_ = 0;  // of this epoch, over what was answered

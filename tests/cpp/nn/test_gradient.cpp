@@ -7,7 +7,8 @@
 #include <numeric>
 #include <vector>
 
-#include "nn/batch_pass.h"
+#include "nn/training_step.h"
+#include "nn/version.h"
 #include "nn_case.h"
 
 namespace fastgru {
@@ -20,20 +21,20 @@ struct BatchLoss {
   const NetworkCase<double>& problem;
   bool weighted, with_lengths;
   NetworkLayout layout{problem.config};
-  BatchPass<double> pass{layout};
-  Weights<double> gru{problem.config.gru};
+  TrainingStep<double> step{layout};
+  std::vector<std::unique_ptr<PackedParameters<double>>> packed = step.chain().make_packed();
   std::vector<double> gradient = std::vector<double>(static_cast<std::size_t>(layout.total()));
 
   double operator()(const std::vector<double>& params) {
     const TrainingData data = problem.data(weighted, with_lengths);
     std::vector<std::int64_t> order(static_cast<std::size_t>(problem.samples));
     std::iota(order.rbegin(), order.rend(), 0);  // backwards: rows are not samples
-    REQUIRE(pass.reserve(problem.steps, problem.samples).ok());
-    pass.gather(data, problem.scaling, order.data(), 0, problem.samples, 1);
-    REQUIRE(gru.assign(params.data()).ok());
+    REQUIRE(step.reserve(problem.steps, problem.samples).ok());
+    step.choose(data, problem.scaling, order.data(), 0, problem.samples);
+    REQUIRE(assign_packed(packed, params.data()).ok());
     double loss = 0;
-    REQUIRE(pass.loss_and_gradient(gru, params.data(), mean_weight(data, problem.config), 11, RunOptions(),
-                                   loss, gradient.data())
+    REQUIRE(step.loss_and_gradient({params.data(), &packed}, mean_weight(data, problem.config), 11,
+                                   RunOptions(), loss, gradient.data())
                 .ok());
     return loss;
   }
@@ -80,19 +81,16 @@ TEST_CASE("the network's gradient is that of its loss") {
   }
 }
 
-NetworkConfig loss_config(Loss loss, std::int64_t outputs) {
+NetworkConfig loss_config(const Loss* loss, std::int64_t outputs) {
   NetworkConfig config = testing::network_config(2, 3, 2, true, outputs);
   config.loss = loss;
   config.huber_delta = 0.7;
-  if (loss == Loss::quantile) config.quantiles = {0.1, 0.4, 0.5, 0.95};
+  if (loss == find_loss("quantile")) config.quantiles = {0.1, 0.4, 0.5, 0.95};
   return config;
 }
 
-constexpr Loss kLosses[] = {Loss::squared_error, Loss::absolute_error, Loss::huber,
-                            Loss::quantile,      Loss::cross_entropy,  Loss::binary_cross_entropy};
-
 TEST_CASE("every loss and every head has the gradient of its loss") {
-  for (const Loss loss : kLosses) {
+  for (const Loss* loss : all_losses()) {
     for (const Pooling pooling : {Pooling::last, Pooling::mean, Pooling::max}) {
       for (const bool sequence : {false, true}) {
         for (const bool with_lengths : {false, true}) {
@@ -102,7 +100,7 @@ TEST_CASE("every loss and every head has the gradient of its loss") {
           config.head_dropout = pooling == Pooling::mean ? 0.3 : 0.0;
           const NetworkCase<double> problem(config, 5, 4);
           BatchLoss batch{problem, with_lengths, with_lengths};
-          CAPTURE(static_cast<int>(loss));
+          CAPTURE(loss->name());
           CAPTURE(static_cast<int>(pooling));
           CAPTURE(sequence);
           CAPTURE(with_lengths);
@@ -128,7 +126,7 @@ TEST_CASE("embeddings and masks of missing values: the gradients too") {
       CHECK(worst_relative_error(batch, problem.params) < 1e-7);
       if (!tokens) continue;
       // Padding is never read: what is learnt of it is nothing.
-      const double* padding = batch.gradient.data() + batch.layout.embedding();
+      const double* padding = batch.gradient.data() + testing::offset_of(batch.layout, "embedding.weight");
       CHECK(std::all_of(padding, padding + 4, [](double g) { return g == 0; }));
       CHECK(std::any_of(padding + 4, padding + 8, [](double g) { return g != 0; }));
     }
@@ -191,34 +189,36 @@ TEST_CASE("truncation leaves the loss alone, and nothing changes where it does n
 TEST_CASE("one quantile, one label, many quantiles: the gradients too") {
   for (const std::vector<double>& quantiles :
        {std::vector<double>{0.3}, {0.2, 0.7}, {0.05, 0.2, 0.3, 0.6, 0.9}}) {
-    NetworkConfig config = loss_config(Loss::quantile, 1);
+    NetworkConfig config = loss_config(find_loss("quantile"), 1);
     config.quantiles = quantiles;
     const NetworkCase<double> problem(config, 5, 4);
     BatchLoss batch{problem, true, true};
     CHECK(worst_relative_error(batch, problem.params) < 1e-7);
   }
-  const NetworkCase<double> problem(loss_config(Loss::binary_cross_entropy, 1), 5, 4);
+  const NetworkCase<double> problem(loss_config(find_loss("binary_cross_entropy"), 1), 5, 4);
   BatchLoss batch{problem, true, true};
   CHECK(worst_relative_error(batch, problem.params) < 1e-7);
 }
 
-// The loss of one answer from what predict() answers, by the formulae in loss.h.
+// The loss of one answer from what predict() answers, by the formulae of nn/losses.
 double answer_loss(const NetworkConfig& config, const double* answer, const double* target,
                    const Scaling& scaling) {
   double sum = 0;
-  if (config.loss == Loss::cross_entropy) return -std::log(answer[static_cast<std::size_t>(target[0])]);
+  if (config.loss == find_loss("cross_entropy"))
+    return -std::log(answer[static_cast<std::size_t>(target[0])]);
   const auto quantiles = std::max<std::size_t>(1, config.quantiles.size());
   const auto outputs = static_cast<std::size_t>(config.output_size);
   for (std::size_t o = 0; o < outputs; ++o) {
     for (std::size_t q = 0; q < quantiles; ++q) {
       const double given = answer[o * quantiles + q];
       const double e = (given - target[o]) / scaling.y_scale[o], size = std::abs(e);
-      if (config.loss == Loss::squared_error) sum += e * e;
-      if (config.loss == Loss::absolute_error) sum += size;
-      if (config.loss == Loss::huber) sum += size < 0.7 ? e * e / 2 : 0.7 * (size - 0.35);
-      if (config.loss == Loss::quantile)
+      if (config.loss == find_loss("squared_error")) sum += e * e;
+      if (config.loss == find_loss("absolute_error")) sum += size;
+      if (config.loss == find_loss("huber")) sum += size < 0.7 ? e * e / 2 : 0.7 * (size - 0.35);
+      if (config.loss == find_loss("quantile"))
         sum += std::max(-config.quantiles[q] * e, (1 - config.quantiles[q]) * e);
-      if (config.loss == Loss::binary_cross_entropy) sum -= std::log(target[o] > 0 ? given : 1 - given);
+      if (config.loss == find_loss("binary_cross_entropy"))
+        sum -= std::log(target[o] > 0 ? given : 1 - given);
     }
   }
   return sum / static_cast<double>(outputs * quantiles);
@@ -226,15 +226,15 @@ double answer_loss(const NetworkConfig& config, const double* answer, const doub
 
 TEST_CASE("the loss of a mini-batch and of evaluate is that of the answers, weighted") {
   const double class_weight[] = {0.5, 2.0, 3.0};
-  for (const Loss loss : kLosses) {
+  for (const Loss* loss : all_losses()) {
     for (const bool sequence : {false, true}) {
       NetworkConfig config = loss_config(loss, 3);
       config.sequence = sequence;
       NetworkCase<double> problem(config, 7, 5);
       TrainingData data = problem.data(true, true);
-      if (loss == Loss::cross_entropy) data.class_weight = class_weight;
+      if (loss == find_loss("cross_entropy")) data.class_weight = class_weight;
       const std::vector<double> answers = [&] {
-        std::vector<double> out(static_cast<std::size_t>(7 * 5 * config.answers()));
+        std::vector<double> out(static_cast<std::size_t>(7 * 5 * config.logits()));
         REQUIRE(problem.network->predict(data.x, data.lengths, false, out.data(), RunOptions()).ok());
         return out;
       }();
@@ -242,7 +242,7 @@ TEST_CASE("the loss of a mini-batch and of evaluate is that of the answers, weig
       const double* answer = answers.data();
       for (std::size_t i = 0; i < 7; ++i) {
         const std::int64_t steps = sequence ? problem.lengths[i] : 1;
-        for (std::int64_t t = 0; t < steps; ++t, answer += config.answers()) {
+        for (std::int64_t t = 0; t < steps; ++t, answer += config.logits()) {
           const double* target =
               problem.y.data() + (static_cast<std::int64_t>(i) * (sequence ? 5 : 1) + t) * config.targets();
           double weight = problem.weight[i];
@@ -251,7 +251,7 @@ TEST_CASE("the loss of a mini-batch and of evaluate is that of the answers, weig
           weights += weight;
         }
       }
-      CAPTURE(static_cast<int>(loss));
+      CAPTURE(loss->name());
       CAPTURE(sequence);
       double evaluated = 0;
       REQUIRE(problem.network->evaluate(data, RunOptions(), evaluated).ok());

@@ -114,16 +114,17 @@ TEST_CASE_TEMPLATE("a stream answers what predict answers on the steps so far", 
 }
 
 TEST_CASE_TEMPLATE("a stream answers what predict answers, whatever the head", S, float, double) {
-  for (const Loss loss : {Loss::quantile, Loss::cross_entropy, Loss::binary_cross_entropy}) {
+  for (const Loss* loss :
+       {find_loss("quantile"), find_loss("cross_entropy"), find_loss("binary_cross_entropy")}) {
     for (const Pooling pooling : {Pooling::last, Pooling::mean, Pooling::max}) {
       NetworkConfig config = network_config(2, 11, 2, false, 3);
       config.loss = loss;
       config.pooling = pooling;
-      if (loss == Loss::quantile) config.quantiles = {0.2, 0.5, 0.6};
+      if (loss == find_loss("quantile")) config.quantiles = {0.2, 0.5, 0.6};
       const NetworkCase<S> problem(config, 1, 6);
       std::unique_ptr<NetworkStream<S>> stream, copy;
       REQUIRE(NetworkStream<S>::make(problem.network->version(), 1, stream).ok());
-      std::vector<S> y(static_cast<std::size_t>(config.answers())), wanted(y), copied(y);
+      std::vector<S> y(static_cast<std::size_t>(config.logits())), wanted(y), copied(y);
       for (int round = 0; round < 2; ++round, stream->reset()) {
         for (std::int64_t t = 0; t < problem.steps; ++t) {
           if (t == 2) REQUIRE(stream->copy(copy).ok());
@@ -150,7 +151,8 @@ TEST_CASE_TEMPLATE("tokens are rows of the embedding, missing values zeros with 
     std::copy_n(problem.params.begin(), wanted.params.size(), wanted.params.begin());
     wanted.scaling = {{0, 0, 0, 0}, {1, 1, 1, 1}, problem.scaling.y_mean, problem.scaling.y_scale};
     wanted.network = wanted.fresh_network();
-    const S* embedding = problem.params.data() + (tokens ? problem.network->layout().embedding() : 0);
+    const S* embedding = problem.params.data() +
+                         (tokens ? testing::offset_of(problem.network->layout(), "embedding.weight") : 0);
     for (std::size_t i = 0; i < 15; ++i) {
       const std::int64_t id = problem.tokens[i] >= 1 && problem.tokens[i] < 6 ? problem.tokens[i] : 1;
       for (std::size_t k = 0; k < 4; ++k) {
@@ -176,40 +178,6 @@ TEST_CASE_TEMPLATE("tokens are rows of the embedding, missing values zeros with 
     }
     const std::vector<S> all = problem.predict(1, false);
     CHECK(std::equal(y.begin(), y.end(), all.begin()));
-  }
-}
-
-TEST_CASE_TEMPLATE("a head of many outputs: the same bits whatever the rows, and the plain sums", S, float,
-                   double) {
-  for (const std::int64_t outputs : {1, 7, 8, 19}) {
-    const NetworkLayout layout(network_config(1, 33, 1, false, outputs));
-    testing::Random random(9);
-    const std::vector<S> flat = testing::random_vector<S>(random, layout.total(), 0.3);
-    const std::vector<S> x = testing::random_vector<S>(random, 70 * 33, 1.0);
-    const std::vector<S> dy = testing::random_vector<S>(random, 70 * outputs, 1.0);
-    const HeadView<S> head = head_view(layout, flat.data());
-    std::vector<S> all(static_cast<std::size_t>(70 * outputs)), one(static_cast<std::size_t>(outputs));
-    head_forward(head, x.data(), 70, all.data());
-    for (std::int64_t b = 0; b < 70; ++b) {
-      head_forward(head, x.data() + b * 33, 1, one.data());
-      CHECK(std::equal(one.begin(), one.end(), all.begin() + b * outputs));
-    }
-    std::vector<S> dx(70 * 33), dweight(static_cast<std::size_t>(outputs * 33)), dbias(one);
-    head_backward(head, x.data(), dy.data(), 70, dx.data(), dweight.data(), dbias.data());
-    for (std::int64_t o = 0; o < outputs; ++o) {
-      S wanted = 0, wanted_weight = 0, wanted_dx = 0;
-      for (std::int64_t b = 0; b < 70; ++b) {
-        const S d = dy[static_cast<std::size_t>(b * outputs + o)];
-        wanted += d;
-        wanted_weight += d * x[static_cast<std::size_t>(b * 33 + 5)];
-      }
-      for (std::int64_t k = 0; k < outputs; ++k) {
-        wanted_dx += dy[static_cast<std::size_t>(3 * outputs + k)] * head.weight[k * 33 + 5];
-      }
-      CHECK(dbias[static_cast<std::size_t>(o)] == wanted);
-      CHECK(dweight[static_cast<std::size_t>(o * 33 + 5)] == wanted_weight);
-      CHECK(dx[3 * 33 + 5] == wanted_dx);
-    }
   }
 }
 
@@ -284,7 +252,7 @@ TEST_CASE("a version outlives the change of its network") {
   for (const float value : problem.predict(0)) {
     CHECK(value == static_cast<float>(problem.scaling.y_mean[0]));
   }
-  Predictor<float> predictor;
+  Predictor<float> predictor(problem.config);
   std::vector<float> again(before.size());
   const TrainingData data = problem.data(false, true);
   REQUIRE(predictor.predict(old, data.x, data.lengths, false, again.data(), RunOptions()).ok());
@@ -324,12 +292,16 @@ TEST_CASE("bad networks and scalings are refused by name") {
   };
   using Config = NetworkConfig;
   bad_loss("huber_delta must be", [](Config& c) { c.huber_delta = 0; });
-  bad_loss("quantiles has 0 values", [](Config& c) { c.loss = Loss::quantile; });
+  bad_loss("quantiles has 0 values", [](Config& c) { c.loss = find_loss("quantile"); });
   bad_loss("quantiles has 1 values", [](Config& c) { c.quantiles = {0.5}; });
-  bad_loss("quantiles must rise", [](Config& c) { c.loss = Loss::quantile, c.quantiles = {0.5, 0.5}; });
-  bad_loss("quantiles must rise", [](Config& c) { c.loss = Loss::quantile, c.quantiles = {0.5, 1.0}; });
+  bad_loss("quantiles must rise", [](Config& c) {
+    c.loss = find_loss("quantile"), c.quantiles = {0.5, 0.5};
+  });
+  bad_loss("quantiles must rise", [](Config& c) {
+    c.loss = find_loss("quantile"), c.quantiles = {0.5, 1.0};
+  });
   bad_loss("output_size must be at least 2",
-           [](Config& c) { c.loss = Loss::cross_entropy, c.output_size = 1; });
+           [](Config& c) { c.loss = find_loss("cross_entropy"), c.output_size = 1; });
   bad_loss("missing_mask wants", [](Config& c) { c.gru.input_size = 3, c.missing_mask = true; });
   bad_loss("missing_mask wants", [](Config& c) { c.vocabulary_size = 9, c.missing_mask = true; });
   bad_loss("vocabulary_size must be", [](Config& c) { c.vocabulary_size = 1; });

@@ -39,6 +39,15 @@ SampleArray sample_array(const std::vector<T>& values, std::int64_t samples, std
   return {values.data(), sample_type<T>(), samples, steps, features, steps * features, features};
 }
 
+// Where the tensor of this name begins.
+inline std::int64_t offset_of(const NetworkLayout& layout, const char* name) {
+  for (const ParamSlot& slot : layout.slots()) {
+    if (slot.name == name) return slot.offset;
+  }
+  FAIL("no tensor " << name);
+  return 0;
+}
+
 template <class S>
 struct NetworkCase {
   NetworkConfig config;
@@ -62,8 +71,8 @@ struct NetworkCase {
     }
     y = random_vector<S>(random, n * answered_steps() * c.targets(), 2.0);
     for (S& target : y) {
-      if (c.loss == Loss::binary_cross_entropy) target = target > 0 ? S(1) : S(0);
-      if (c.loss == Loss::cross_entropy) {
+      if (c.loss == find_loss("binary_cross_entropy")) target = target > 0 ? S(1) : S(0);
+      if (c.loss == find_loss("cross_entropy")) {
         target = static_cast<S>(static_cast<std::int64_t>(std::abs(target) * 10) % c.output_size);
       }
     }
@@ -75,7 +84,7 @@ struct NetworkCase {
     scaling.y_mean = random_vector<double>(random, c.output_size);
     scaling.x_scale = positive(random, c.features());
     scaling.y_scale = positive(random, c.output_size);
-    if (c.classifies()) {
+    if (c.loss->classifies()) {
       scaling.y_mean.assign(scaling.y_mean.size(), 0.0);
       scaling.y_scale.assign(scaling.y_scale.size(), 1.0);
     }
@@ -109,7 +118,7 @@ struct NetworkCase {
   std::int64_t answered_steps() const { return config.sequence ? steps : 1; }
 
   std::vector<S> predict(int num_threads, bool with_lengths = true) const {
-    std::vector<S> out(static_cast<std::size_t>(samples * answered_steps() * config.answers()));
+    std::vector<S> out(static_cast<std::size_t>(samples * answered_steps() * config.logits()));
     RunOptions options;
     options.num_threads = num_threads;
     const TrainingData d = data(false, with_lengths);

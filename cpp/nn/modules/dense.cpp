@@ -1,11 +1,22 @@
-#include "nn/head.h"
+// The dense head's products.
+#include "nn/modules/dense.h"
 
 #include <algorithm>
+#include <string>
 
+#include "engine/checks.h"
+#include "nn/network_config.h"
 #include "runtime/denormals.h"
 
 namespace fastgru {
 namespace {
+
+template <class S>
+struct View {
+  const S* weight = nullptr;  // (outputs, inputs)
+  const S* bias = nullptr;    // (outputs)
+  std::int64_t inputs = 0, outputs = 0;
+};
 
 // R rows by C outputs: their chains are independent, so that one does not wait for the other.
 template <int R, int C, class S>
@@ -25,7 +36,7 @@ void tile(const S* x, const S* weight, const S* bias, std::int64_t inputs, std::
 }
 
 template <int R, class S>
-void row_block(const HeadView<S>& head, const S* x, std::int64_t width, S* y) {
+void row_block(const View<S>& head, const S* x, std::int64_t width, S* y) {
   std::int64_t o = 0;
   for (; o + 4 <= head.outputs; o += 4) {
     tile<R, 4>(x, head.weight + o * head.inputs, head.bias + o, head.inputs, width, y + o);
@@ -54,7 +65,7 @@ void wide_tile(const S* x, const S* weight, const S* bias, std::int64_t inputs, 
 
 // The first outputs, as many as come in eights, of rows that come in fours.
 template <class S>
-void wide_block(const HeadView<S>& head, const S* x, std::int64_t rows, std::int64_t outputs, S* y) {
+void wide_block(const View<S>& head, const S* x, std::int64_t rows, std::int64_t outputs, S* y) {
   S turned[kWide * kMostInputs];
   for (std::int64_t o = 0; o < outputs; o += kWide) {
     for (std::int64_t k = 0; k < head.inputs; ++k) {
@@ -88,17 +99,14 @@ void add_all_scaled(const S* from, std::int64_t terms, const S* factor, std::int
   for (; n < terms; ++n) add_scaled<1>(from + n * count, count, factor + n * step, step, count, to);
 }
 
-}  // namespace
-
 template <class S>
-void head_forward(const HeadView<S>& head, const S* x, std::int64_t rows, S* y) {
-  const FlushDenormals flush;
+void dense_forward(const View<S>& head, const S* x, std::int64_t rows, S* y) {
   // Turning the weights must pay.
   const bool wide = rows >= 64 && head.outputs >= kWide && head.inputs <= kMostInputs;
   const std::int64_t whole = rows / 4 * 4, outputs = wide ? head.outputs / kWide * kWide : 0;
   if (wide) wide_block(head, x, whole, outputs, y);
-  const HeadView<S> others{head.weight + outputs * head.inputs, head.bias + outputs, head.inputs,
-                           head.outputs - outputs};
+  const View<S> others{head.weight + outputs * head.inputs, head.bias + outputs, head.inputs,
+                       head.outputs - outputs};
   std::int64_t b = 0;
   for (; b < whole; b += 4) {
     row_block<4>(others, x + b * head.inputs, head.outputs, y + b * head.outputs + outputs);
@@ -107,9 +115,8 @@ void head_forward(const HeadView<S>& head, const S* x, std::int64_t rows, S* y) 
 }
 
 template <class S>
-void head_backward(const HeadView<S>& head, const S* x, const S* dy, std::int64_t rows, S* dx, S* dweight,
-                   S* dbias) {
-  const FlushDenormals flush;
+void dense_backward(const View<S>& head, const S* x, const S* dy, std::int64_t rows, S* dx, S* dweight,
+                    S* dbias) {
   const std::int64_t inputs = head.inputs, outputs = head.outputs;
   std::fill_n(dx, rows * inputs, S(0));
   std::fill_n(dweight, outputs * inputs, S(0));
@@ -128,11 +135,59 @@ void head_backward(const HeadView<S>& head, const S* x, const S* dy, std::int64_
   }
 }
 
-template void head_forward(const HeadView<float>&, const float*, std::int64_t, float*);
-template void head_forward(const HeadView<double>&, const double*, std::int64_t, double*);
-template void head_backward(const HeadView<float>&, const float*, const float*, std::int64_t, float*, float*,
-                            float*);
-template void head_backward(const HeadView<double>&, const double*, const double*, std::int64_t, double*,
-                            double*, double*);
+}  // namespace
+
+Status HeadOptions::check_head() const {
+  if (output_size >= 1) return {};
+  return Status::invalid("output_size must be at least 1, got " + std::to_string(output_size));
+}
+
+template <class S>
+Dense<S>::Dense(const NetworkConfig& config)
+    : inputs_(config.head_inputs()), outputs_(config.logits()), every_step_(config.sequence) {}
+
+template <class S>
+std::vector<ParamSlot> Dense<S>::parameters() const {
+  return {{"head.weight", outputs_, inputs_, 0}, {"head.bias", outputs_, 0, outputs_ * inputs_}};
+}
+
+template <class S>
+Status Dense<S>::reserve(std::int64_t steps, std::int64_t rows, bool training) {
+  const std::int64_t vectors = every_step_ ? steps * rows : rows;
+  if (!product_fits({vectors, outputs_, sizeof(S)})) return out_of_memory();
+  const bool fits = logits_.reserve(vectors * outputs_) && d_x_.reserve(training ? vectors * inputs_ : 0);
+  return fits ? Status() : out_of_memory();
+}
+
+template <class S>
+Status Dense<S>::forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) {
+  const FlushDenormals flush;
+  x_ = in;
+  out = in;
+  out.width = outputs_;
+  out.values = logits_.data();
+  dense_forward<S>({weight(call), bias(call), inputs_, outputs_}, in.values, in.count(), logits_.data());
+  return {};
+}
+
+template <class S>
+Status Dense<S>::backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,
+                          S* gradient) {
+  const FlushDenormals flush;
+  S* d_weight = gradient + this->offset();
+  dense_backward<S>({weight(call), bias(call), inputs_, outputs_}, x_.values, out.values.data, x_.count(),
+                    d_x_.data(), d_weight, d_weight + outputs_ * inputs_);
+  if (in != nullptr) in->values = dense_view(d_x_.data(), x_.steps, x_.rows, inputs_);
+  return {};
+}
+
+template <class S>
+void Dense<S>::step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept {
+  dense_forward<S>({weight(call), bias(call), inputs_, outputs_}, signal.values, call.rows, logits_.data());
+  signal.values = logits_.data();
+}
+
+template class Dense<float>;
+template class Dense<double>;
 
 }  // namespace fastgru

@@ -3,7 +3,6 @@
 
 #include <vector>
 
-#include "nn/pooling.h"
 #include "nn_case.h"
 
 namespace fastgru {
@@ -38,10 +37,23 @@ TEST_CASE("the gradient of a mean or a maximum reaches the steps it is from") {
     const std::vector<float> y = small_integers(kSteps * kRows * kWidth);
     std::vector<float> d_pooled = small_integers(kRows * kWidth);
     for (float& d : d_pooled) d += 0.5f;  // none is zero
-    std::vector<float> d_y(static_cast<std::size_t>(config.gradient_steps(kSteps) * kRows * kWidth), -99.0f);
-    const BlockStates<float> states{kSteps, kRows, kLengths, nullptr, y.data()};
-    const SequenceView<const float> dy =
-        pool_gradient<float>(config, states, d_pooled.data(), nullptr, d_y.data());
+    PoolingModule<float> module(config);
+    REQUIRE(module.reserve(kSteps, kRows, true).ok());
+    ModuleCall<float> call;
+    call.steps = kSteps;
+    call.rows = kRows;
+    call.lengths = kLengths;
+    call.training = true;
+    Signal<float> states, pooled;
+    states.values = y.data();
+    states.steps = kSteps;
+    states.rows = kRows;
+    states.width = kWidth;
+    REQUIRE(module.forward(call, states, pooled).ok());
+    SignalGradient<float> out, in;
+    out.values = dense_view(d_pooled.data(), 1, kRows, kWidth);
+    REQUIRE(module.backward(call, out, &in, nullptr).ok());
+    const SequenceView<float> dy = in.values;
     REQUIRE(dy.data != nullptr);
     for (std::int64_t b = 0; b < kRows; ++b) {
       for (std::int64_t t = 0; t < kLengths[b]; ++t) {

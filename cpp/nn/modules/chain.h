@@ -1,0 +1,64 @@
+// A network's chain of modules, and the list of the modules that there are.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "nn/modules/module.h"
+
+namespace fastgru {
+
+// Makes a module as a network's configuration has it; null: the network does without.
+template <class S>
+using ModuleFactory = std::unique_ptr<Module<S>> (*)(const NetworkConfig&);
+
+// In the order in which data pass them.
+template <class S>
+const std::vector<ModuleFactory<S>>& module_factories();
+
+template <class S>
+class Chain {
+ public:
+  // Keeps a reference. config must have passed validate().
+  explicit Chain(const NetworkConfig& config,
+                 const std::vector<ModuleFactory<S>>& factories = module_factories<S>());
+
+  // All tensors by name, in the order of the flat vector, and how many values there are.
+  const std::vector<ParamSlot>& slots() const { return slots_; }
+  std::int64_t total() const { return total_; }
+  std::vector<std::unique_ptr<PackedParameters<S>>> make_packed() const;
+
+  Status reserve(std::int64_t steps, std::int64_t rows, bool training);
+  // `out`: what the last module hands on.
+  Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out);
+  // As forward(), but no further than the last module that carries a state.
+  Status advance(const ModuleCall<S>& call, const Signal<S>& in);
+  // What the first module that carries a state is handed; takes the scratch that it needs.
+  Status encode(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out);
+  // From the gradient of what the last forward() handed on to that of all parameters.
+  Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, S* gradient);
+  void carry_state();
+
+  Status reserve_stream(const Parameters<S>& params, const std::shared_ptr<const void>& owner,
+                        std::int64_t rows);
+  void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept {
+    for (Module<S>* module : stepping_) module->step(call, signal);
+  }
+  const std::vector<Module<S>*>& stepping() const { return stepping_; }
+
+ private:
+  void place();
+  std::size_t first_state() const;
+  Status run(const ModuleCall<S>& call, std::size_t count, const Signal<S>& in, Signal<S>& out);
+
+  std::vector<std::unique_ptr<Module<S>>> modules_;
+  std::vector<Module<S>*> stepping_;
+  std::vector<ParamSlot> slots_;
+  std::int64_t total_ = 0;
+};
+
+extern template class Chain<float>;
+extern template class Chain<double>;
+
+}  // namespace fastgru

@@ -1,0 +1,49 @@
+// The dense head: logits = x W^T + b.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "nn/modules/module.h"
+#include "runtime/aligned.h"
+
+namespace fastgru {
+
+struct HeadOptions {
+  std::int64_t output_size = 1;  // columns of y; of a loss over classes: their number
+
+  Status check_head() const;
+};
+
+// "head.weight" (logits, head_inputs) and "head.bias" (logits).
+template <class S>
+class Dense final : public Module<S> {
+ public:
+  explicit Dense(const NetworkConfig& config);
+
+  std::vector<ParamSlot> parameters() const override;
+  Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
+  Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
+  Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,
+                  S* gradient) override;
+  Status reserve_stream(const Parameters<S>&, const std::shared_ptr<const void>&,
+                        std::int64_t rows) override {
+    return reserve(1, rows, false);
+  }
+  void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept override;
+
+ private:
+  const S* weight(const ModuleCall<S>& call) const { return call.params.flat + this->offset(); }
+  const S* bias(const ModuleCall<S>& call) const { return weight(call) + outputs_ * inputs_; }
+
+  std::int64_t inputs_, outputs_;
+  bool every_step_;  // an answer for each
+  Signal<S> x_;      // of the last forward()
+  AlignedBuffer<S> logits_, d_x_;
+};
+
+extern template class Dense<float>;
+extern template class Dense<double>;
+
+}  // namespace fastgru

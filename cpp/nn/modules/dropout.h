@@ -1,0 +1,65 @@
+// Dropout on what passes from one module to the next, in training only. Between the layers of a GRU stack and
+// on recurrent weights it is the engine's and the trainer's.
+#pragma once
+
+#include <cstdint>
+
+#include "nn/modules/module.h"
+#include "runtime/aligned.h"
+#include "runtime/philox.h"
+
+namespace fastgru {
+
+struct DropoutOptions {
+  double input_dropout = 0.0;  // on the first layer's input
+  double head_dropout = 0.0;   // on the head's input
+
+  Status check_dropout() const;
+};
+
+// Inverted dropout with a mask of its own for every value and step, keyed by the call's seed.
+template <class S>
+class Dropout : public Module<S> {
+ public:
+  // `width` values in every step, or, if not `every_step`, one vector of them for each row.
+  Dropout(double p, RandomStream stream, std::int64_t width, bool every_step)
+      : p_(p), stream_(static_cast<std::uint64_t>(stream)), width_(width), every_step_(every_step) {}
+
+  Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
+  Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
+  Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,
+                  S* gradient) override;
+  bool step_is_identity() const override { return true; }
+  void step(const ModuleCall<S>&, StepSignal<S>&) noexcept override {}
+
+ private:
+  double p_;
+  std::uint64_t stream_;
+  std::int64_t width_;
+  bool every_step_;
+  std::int64_t count_ = 0;  // values of the last forward()
+  AlignedBuffer<S> dropped_;
+};
+
+template <class S>
+class InputDropout final : public Dropout<S> {
+ public:
+  explicit InputDropout(const NetworkConfig& config);
+  static bool wanted(const NetworkConfig& config);
+};
+
+template <class S>
+class HeadDropout final : public Dropout<S> {
+ public:
+  explicit HeadDropout(const NetworkConfig& config);
+  static bool wanted(const NetworkConfig& config);
+};
+
+extern template class Dropout<float>;
+extern template class Dropout<double>;
+extern template class InputDropout<float>;
+extern template class InputDropout<double>;
+extern template class HeadDropout<float>;
+extern template class HeadDropout<double>;
+
+}  // namespace fastgru

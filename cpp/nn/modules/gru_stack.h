@@ -1,0 +1,56 @@
+// The GRU stack: layers and directions of the engine as one module.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/engine.h"
+#include "nn/modules/module.h"
+#include "runtime/aligned.h"
+
+namespace fastgru {
+
+struct GruOptions {
+  GruConfig gru;
+};
+
+// "gru.…", under torch's names. Hands on the last states, and, where something reads them, the states of
+// every step.
+template <class S>
+class GruStack final : public Module<S> {
+ public:
+  explicit GruStack(const NetworkConfig& config);
+
+  std::vector<ParamSlot> parameters() const override;
+  std::unique_ptr<PackedParameters<S>> make_packed() const override;
+  Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
+  Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
+  Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,
+                  S* gradient) override;
+  bool has_state() const override { return true; }
+  void carry_state() override { std::swap(entering_, h_n_); }
+
+  Status reserve_stream(const Parameters<S>& params, const std::shared_ptr<const void>& owner,
+                        std::int64_t rows) override;
+  void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept override;
+  void reset() noexcept override { stream_->reset(); }
+  std::size_t state_bytes() const noexcept override;
+  void save(char* to) const noexcept override { stream_->get_state(reinterpret_cast<S*>(to)); }
+  void restore(const char* from) noexcept override { stream_->set_state(reinterpret_cast<const S*>(from)); }
+
+ private:
+  std::int64_t width() const { return gru_.directions() * gru_.hidden_size; }
+
+  const GruConfig& gru_;
+  bool reads_all_steps_;  // whether the next module does
+  Tape<S> tape_;
+  Workspace<S> workspace_;
+  AlignedBuffer<S> y_, h_n_, entering_, d_x_, h_;
+  std::unique_ptr<Stream<S>> stream_;
+};
+
+extern template class GruStack<float>;
+extern template class GruStack<double>;
+
+}  // namespace fastgru

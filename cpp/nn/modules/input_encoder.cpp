@@ -1,0 +1,87 @@
+// The input encoder: blocks of the caller's samples, and single steps of a stream.
+#include "nn/modules/input_encoder.h"
+
+#include <string>
+
+#include "engine/checks.h"
+#include "nn/data/gather.h"
+#include "nn/network_config.h"
+
+namespace fastgru {
+
+std::int64_t InputOptions::raw_features(std::int64_t input_size, std::int64_t vocabulary_size) const {
+  if (vocabulary_size > 0) return 1;
+  return missing_mask ? input_size / 2 : input_size;
+}
+
+Status InputOptions::check_inputs(std::int64_t input_size, std::int64_t vocabulary_size) const {
+  if (!missing_mask || (vocabulary_size == 0 && input_size % 2 == 0)) return {};
+  return Status::invalid("missing_mask wants an even input_size, half of it masks, and no tokens; got " +
+                         std::to_string(input_size) + " and vocabulary_size " +
+                         std::to_string(vocabulary_size));
+}
+
+StepEncoder::StepEncoder(const NetworkConfig& config, const Scaling& scaling)
+    : features(config.features()),
+      vocabulary_size(config.vocabulary_size),
+      missing_mask(config.missing_mask),
+      mean(scaling.x_mean.data()),
+      scale(scaling.x_scale.data()) {}
+
+template <class S>
+InputEncoder<S>::InputEncoder(const NetworkConfig& config)
+    : config_(config), width_(config.vocabulary_size > 0 ? 0 : config.gru.input_size) {}
+
+template <class S>
+Status InputEncoder<S>::reserve(std::int64_t steps, std::int64_t rows, bool /*training*/) {
+  const bool fits = width_ > 0 ? x_.reserve(steps * rows * width_) : tokens_.reserve(steps * rows);
+  return fits ? Status() : out_of_memory();
+}
+
+template <class S>
+Status InputEncoder<S>::forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) {
+  const StepEncoder encode(config_, *call.scaling);
+  out.steps = call.steps;
+  out.rows = call.rows;
+  out.width = width_;
+  if (width_ > 0) {
+    gather_steps(*in.samples, *in.block, width_, encode, x_.data(), call.options.num_threads);
+    out.values = x_.data();
+    return {};
+  }
+  const auto known = [&encode](const auto* from, std::int64_t* to) { *to = encode.token(*from); };
+  gather_steps(*in.samples, *in.block, 1, known, tokens_.data(), 1);
+  out.tokens = tokens_.data();
+  return {};
+}
+
+template <class S>
+template <class X>
+void InputEncoder<S>::encode_rows(const StepEncoder& encode, const X* x, std::int64_t rows) noexcept {
+  for (std::int64_t b = 0; b < rows; ++b) {
+    if (width_ > 0) {
+      encode(x + b * encode.features, x_.data() + b * width_);
+    } else {
+      tokens_.data()[b] = encode.token(x[b]);
+    }
+  }
+}
+
+template <class S>
+void InputEncoder<S>::step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept {
+  const StepEncoder encode(config_, *call.scaling);
+  if (signal.type == SampleType::float32) {
+    encode_rows(encode, static_cast<const float*>(signal.raw), call.rows);
+  } else if (signal.type == SampleType::float64) {
+    encode_rows(encode, static_cast<const double*>(signal.raw), call.rows);
+  } else {
+    encode_rows(encode, static_cast<const std::int64_t*>(signal.raw), call.rows);
+  }
+  signal.values = x_.data();
+  signal.tokens = tokens_.data();
+}
+
+template class InputEncoder<float>;
+template class InputEncoder<double>;
+
+}  // namespace fastgru

@@ -1,0 +1,88 @@
+// From raw time steps to what the network computes with: scaling, missing-value mask, token ids.
+//
+// - numbers: (value - mean) / scale, in double, so that an offset far larger than the signal costs nothing
+// - missing_mask: the same where a value is there, 0 where it is NaN; then, for each feature, 1 or 0: was it
+//   there
+// - tokens: ids of the vocabulary. kUnknownToken stands for whatever is no id of it, NaN included; id 0 is
+//   padding, which callers leave out: where it is stepped all the same, it is unknown
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "nn/modules/module.h"
+#include "runtime/aligned.h"
+
+namespace fastgru {
+
+constexpr std::int64_t kUnknownToken = 1;
+
+struct InputOptions {
+  bool missing_mask = false;  // NaN is a value that is missing; gru.input_size is twice the features
+
+  std::int64_t raw_features(std::int64_t input_size, std::int64_t vocabulary_size) const;
+  Status check_inputs(std::int64_t input_size, std::int64_t vocabulary_size) const;
+};
+
+// The encoding of one time step.
+struct StepEncoder {
+  std::int64_t features = 0;         // raw values of a step
+  std::int64_t vocabulary_size = 0;  // above 0: tokens
+  bool missing_mask = false;
+  const double* mean = nullptr;  // (features)
+  const double* scale = nullptr;
+
+  StepEncoder(const NetworkConfig& config, const Scaling& scaling);
+
+  template <class X>
+  std::int64_t token(X id) const {
+    const bool known = id >= X(1) && id < static_cast<X>(vocabulary_size);
+    return known ? static_cast<std::int64_t>(id) : kUnknownToken;
+  }
+
+  // From `features` values to `features`, or, with a mask, twice as many.
+  template <class X, class S>
+  void operator()(const X* from, S* to) const {
+    if (!missing_mask) {
+      scale_rows(from, 1, features, mean, scale, to);
+      return;
+    }
+    for (std::int64_t f = 0; f < features; ++f) {
+      const bool there = from[f] == from[f];
+      to[f] = there ? static_cast<S>((static_cast<double>(from[f]) - mean[f]) / scale[f]) : S(0);
+      to[features + f] = there ? S(1) : S(0);
+    }
+  }
+};
+
+template <class S>
+class InputEncoder final : public Module<S> {
+ public:
+  explicit InputEncoder(const NetworkConfig& config);
+
+  Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
+  Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
+  Status backward(const ModuleCall<S>&, const SignalGradient<S>&, SignalGradient<S>*, S*) override {
+    return {};
+  }
+  Status reserve_stream(const Parameters<S>&, const std::shared_ptr<const void>&,
+                        std::int64_t rows) override {
+    return reserve(1, rows, false);
+  }
+  void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept override;
+
+ private:
+  template <class X>
+  void encode_rows(const StepEncoder& encode, const X* x, std::int64_t rows) noexcept;
+
+  const NetworkConfig& config_;
+  std::int64_t width_;  // values of an encoded step; 0: tokens
+  AlignedBuffer<S> x_;
+  AlignedBuffer<std::int64_t> tokens_;
+};
+
+extern template class InputEncoder<float>;
+extern template class InputEncoder<double>;
+
+}  // namespace fastgru

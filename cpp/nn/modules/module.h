@@ -1,0 +1,153 @@
+// A module: one link of a network's chain. It owns the place of its parameters in the flat vector and the
+// scratch it works in, and computes forward, backward and, where it can stream, single steps.
+//
+// A chain and its modules belong to one caller at a time (a trainer, a prediction, a stream). Parameters come
+// with every call. Indirect calls go once per module and call, never per row.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.h"
+#include "nn/data/samples.h"
+#include "runtime/status.h"
+
+namespace fastgru {
+
+// Parameters as one module packed them for its kernels.
+template <class S>
+class PackedParameters {
+ public:
+  virtual ~PackedParameters() = default;
+  // From the flat vector; allocates on the first call only.
+  virtual Status assign(const S* flat) = 0;
+};
+
+// One version of all parameters: the flat vector, and what each module packed of it (null: nothing).
+template <class S>
+struct Parameters {
+  const S* flat = nullptr;
+  const std::vector<std::unique_ptr<PackedParameters<S>>>* packed = nullptr;
+};
+
+// One pass of a block of rows through a chain.
+template <class S>
+struct ModuleCall {
+  Parameters<S> params;
+  const Scaling* scaling = nullptr;
+  std::int64_t steps = 1;  // of the block; of a stream: those since it began or was reset, this one included
+  std::int64_t rows = 0;
+  const std::int64_t* lengths = nullptr;  // steps of each row; null: all of them
+  bool training = false;                  // keep what backward needs
+  bool drops = false;                     // dropout is active, its masks keyed by `seed`
+  bool continues = false;                 // the rows go on from the states of carry_state()
+  std::uint64_t seed = 0;
+  RunOptions options;
+
+  std::int64_t length(std::int64_t b) const { return lengths == nullptr ? steps : lengths[b]; }
+};
+
+// What one module hands to the next; each reads the members it knows.
+template <class S>
+struct Signal {
+  const SampleArray* samples = nullptr;  // raw units, of the rows of `block`
+  const BlockRows* block = nullptr;
+  const std::int64_t* tokens = nullptr;  // (steps, rows), 0 beyond a row's length
+  const S* values = nullptr;             // (steps, rows, width), dense; null where nobody reads every step
+  const S* last = nullptr;               // (L*D, rows, H): the last states of every layer of a GRU
+  std::int64_t steps = 1, rows = 0, width = 0;
+
+  std::int64_t count() const { return steps * rows; }
+};
+
+// Samples of the caller, as the first module reads them.
+template <class S>
+Signal<S> samples_of(const SampleArray& samples, const BlockRows& block) {
+  Signal<S> signal;
+  signal.samples = &samples;
+  signal.block = &block;
+  signal.steps = block.steps;
+  signal.rows = block.rows;
+  return signal;
+}
+
+// The gradient of the loss by what a module handed on.
+template <class S>
+struct SignalGradient {
+  SequenceView<S> values;   // of every step; data null: zeros
+  const S* last = nullptr;  // of the last states; null: zeros
+};
+
+// One time step of a stream.
+template <class S>
+struct StepSignal {
+  const void* raw = nullptr;  // (rows, features) of type `type`, before the input encoder
+  SampleType type = SampleType::float32;
+  const std::int64_t* tokens = nullptr;
+  S* values = nullptr;  // (rows, width)
+};
+
+template <class S>
+class Module {
+ public:
+  virtual ~Module() = default;
+
+  // Whether a network has this module; a module that is not always there hides it with its own.
+  static bool wanted(const NetworkConfig&) { return true; }
+
+  // Names, shapes and, relative to the module's own first value, offsets of its tensors.
+  virtual std::vector<ParamSlot> parameters() const { return {}; }
+  // What a kernel needs packed; null: the flat vector will do.
+  virtual std::unique_ptr<PackedParameters<S>> make_packed() const { return nullptr; }
+
+  // Scratch for blocks of `steps` steps and up to `rows` rows.
+  virtual Status reserve(std::int64_t steps, std::int64_t rows, bool training) = 0;
+  virtual Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) = 0;
+  // From the gradient of what the last forward() handed on: the gradients of the module's parameters, at
+  // their place in `gradient` (overwritten), and, where `in` is not null, of what it was handed.
+  virtual Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,
+                          S* gradient) = 0;
+  // The states at the end of the last forward() enter a call that `continues`.
+  virtual void carry_state() {}
+  virtual bool has_state() const { return false; }
+
+  // Scratch and state of a stream of `rows` rows. `step` then allocates nothing.
+  virtual Status reserve_stream(const Parameters<S>& /*params*/, const std::shared_ptr<const void>& /*owner*/,
+                                std::int64_t /*rows*/) {
+    return {};
+  }
+  // Whether a step is the identity: a stream leaves the module out.
+  virtual bool step_is_identity() const { return false; }
+  virtual void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept = 0;
+  virtual void reset() noexcept {}
+  // All that the next steps depend on, as bytes.
+  virtual std::size_t state_bytes() const noexcept { return 0; }
+  virtual void save(char* /*to*/) const noexcept {}
+  virtual void restore(const char* /*from*/) noexcept {}
+
+  // Set by the chain: its number there, where its parameters begin, and whether something before it has
+  // parameters, so that backward() will be asked for the gradient of what it was handed.
+  void place(std::size_t index, std::int64_t offset, bool input_gradient) {
+    index_ = index;
+    offset_ = offset;
+    input_gradient_ = input_gradient;
+  }
+  std::int64_t offset() const { return offset_; }
+  bool input_gradient() const { return input_gradient_; }
+
+ protected:
+  template <class Packed>
+  const Packed& packed(const Parameters<S>& params) const {
+    return static_cast<const Packed&>(*(*params.packed)[index_]);
+  }
+
+ private:
+  std::size_t index_ = 0;
+  std::int64_t offset_ = 0;
+  bool input_gradient_ = false;
+};
+
+}  // namespace fastgru

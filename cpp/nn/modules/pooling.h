@@ -1,0 +1,68 @@
+// Pooling over time: from the states of a GRU to what the head reads.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "nn/modules/module.h"
+#include "runtime/aligned.h"
+
+namespace fastgru {
+
+// What the head reads of the top layer: its last state (both directions side by side), or the mean or the
+// largest value of each unit over the row's steps.
+enum class Pooling { last, mean, max };
+
+struct PoolingOptions {
+  Pooling pooling = Pooling::last;
+  bool sequence = false;  // an answer for every step: the head reads each state as it is
+
+  bool reads_all_steps() const { return sequence || pooling != Pooling::last; }
+  Status check_steps() const;
+};
+
+// Over T steps of a row: the last state; the sum in order of time, divided once; the largest value, of which
+// the first step that has it gets the gradient. Zeros for a row of no steps.
+template <class S>
+class PoolingModule final : public Module<S> {
+ public:
+  explicit PoolingModule(const NetworkConfig& config);
+
+  Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
+  Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
+  Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,
+                  S* gradient) override;
+
+  Status reserve_stream(const Parameters<S>& params, const std::shared_ptr<const void>& owner,
+                        std::int64_t rows) override;
+  bool step_is_identity() const override { return !options_.reads_all_steps() || options_.sequence; }
+  void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept override;
+  void reset() noexcept override;
+  std::size_t state_bytes() const noexcept override {
+    return static_cast<std::size_t>(pooled_size()) * sizeof(S);
+  }
+  void save(char* to) const noexcept override { std::memcpy(to, pooled_.data(), state_bytes()); }
+  void restore(const char* from) noexcept override { std::memcpy(pooled_.data(), from, state_bytes()); }
+
+ private:
+  // Steps for which dL/dy is materialised: mean pooling needs one.
+  std::int64_t gradient_steps(std::int64_t steps) const;
+  std::int64_t pooled_size() const { return stream_rows_ * width_; }
+  void pool(const ModuleCall<S>& call, const S* y);
+  void mean_gradient(const ModuleCall<S>& call, const S* d_pooled, SequenceView<S>& dy);
+  void max_gradient(const ModuleCall<S>& call, const S* d_pooled, SequenceView<S>& dy);
+  // Each row's largest values of up to kUnitsAtOnce units from `first` on.
+  void max_gradient_row(const ModuleCall<S>& call, std::int64_t b, std::int64_t first, const S* d_pooled);
+
+  PoolingOptions options_;
+  std::int64_t layers_, directions_, hidden_, width_;
+  const S* y_ = nullptr;  // the states of the last forward()
+  AlignedBuffer<S> pooled_, d_y_, d_last_;
+  std::int64_t stream_rows_ = 0;
+};
+
+extern template class PoolingModule<float>;
+extern template class PoolingModule<double>;
+
+}  // namespace fastgru

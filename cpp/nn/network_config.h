@@ -1,0 +1,53 @@
+// What a network is (NetworkConfig: the options of its modules and of its loss) and where each of its
+// parameters lies in one flat vector (NetworkLayout).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "nn/losses/loss.h"
+#include "nn/modules/dense.h"
+#include "nn/modules/dropout.h"
+#include "nn/modules/embedding.h"
+#include "nn/modules/gru_stack.h"
+#include "nn/modules/input_encoder.h"
+#include "nn/modules/pooling.h"
+
+namespace fastgru {
+
+struct NetworkConfig : InputOptions,
+                       EmbeddingOptions,
+                       GruOptions,
+                       PoolingOptions,
+                       DropoutOptions,
+                       HeadOptions,
+                       LossOptions {
+  // Raw values of x per step; see InputEncoder.
+  std::int64_t features() const;
+  // What the head reads of a row (or of a row and step), and the logits it gives.
+  std::int64_t head_inputs() const { return gru.directions() * gru.hidden_size; }
+  std::int64_t logits() const { return loss->logits(*this); }
+  // y's columns: of a loss over classes, the number of the class.
+  std::int64_t targets() const { return loss->targets(*this); }
+};
+
+// Refuses what validate(GruConfig) refuses, and the like for the other modules and the loss.
+Status validate(const NetworkConfig& config);
+
+// Order: the GRU's tensors as "gru.…", then "head.weight" (logits, head_inputs) and "head.bias" (logits),
+// and, for tokens, "embedding.weight" (vocabulary_size, input_size).
+class NetworkLayout {
+ public:
+  explicit NetworkLayout(const NetworkConfig& config);  // config must have passed validate()
+
+  const NetworkConfig& config() const { return config_; }
+  const std::vector<ParamSlot>& slots() const { return slots_; }
+  std::int64_t total() const { return total_; }
+
+ private:
+  NetworkConfig config_;
+  std::vector<ParamSlot> slots_;
+  std::int64_t total_ = 0;
+};
+
+}  // namespace fastgru
