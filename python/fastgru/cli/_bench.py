@@ -1,7 +1,7 @@
 """`python -m fastgru bench`: finds the benchmark in the source checkout and runs it.
 
-The benchmark compiles C++ and drives seven other libraries; it lives in the checkout's bench/ and is no part
-of the installed package.
+The benchmark compiles C++ and drives seven other libraries. It is in bench/ of a checkout, not in the
+installed package.
 """
 
 from __future__ import annotations

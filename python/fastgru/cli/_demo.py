@@ -1,4 +1,4 @@
-"""`python -m fastgru demo`: train on a real series, forecast the part kept back, compare, draw."""
+"""`python -m fastgru demo`: train on a real series, forecast the test part, compare, draw."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"Note: {note}.", file=sys.stderr)
     if options.threads is not None:
         fastgru.set_num_threads(options.threads)
-    importlib.import_module("fastgru.estimators")  # takes a second: before the first line, not after it
+    importlib.import_module("fastgru.estimators")  # takes a second: before any output
     print(_report.describe(task), flush=True)
     choice = choose(source.values, task.split, task.options, bar)
     samples = make_samples(source.values, task.options.length, task.options.horizon, choice.changes)
@@ -151,7 +151,7 @@ def _progress_bar() -> Bar:
             desc=f"{title:<20}",
             bar_format="{desc} {bar} {n_fmt:>3} epochs, {elapsed}{postfix}",
             file=sys.stderr,
-            disable=None,  # no bar where nobody watches: in a file or a pipe
+            disable=None,  # no progress bar if the output is a file or a pipe
             dynamic_ncols=True,
         )
 
