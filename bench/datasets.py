@@ -166,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.datasets", description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--torch-seeds", type=int, default=10, help="of those, also in PyTorch")
-    parser.add_argument("--sets", default=",".join(SETS), help="some of them, parted by commas")
+    parser.add_argument("--sets", default=",".join(SETS), help="data sets, comma-separated (default: all)")
     parser.add_argument("--output", type=Path, default=Path("fastgru-bench"))
     options = parser.parse_args()
     names = options.sets.split(",")
