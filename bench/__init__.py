@@ -1,1 +1,1 @@
-"""fastgru against its peers and against the machine: see README.md. Run with ``python -m fastgru bench``."""
+"""Benchmark of fastgru against other libraries and the machine (README.md): ``python -m fastgru bench``."""

@@ -1,9 +1,9 @@
-"""What the machine could do at best: arithmetic and weight traffic of a case, and the time they take.
+"""Lower bounds of a case's time, from its arithmetic and weight traffic.
 
-From batch 8 up the bound is the peak of float32 multiply-adds. Below, a step's recurrent weights U are read
-for hardly any arithmetic: the bound is their bytes over the bandwidth at which a buffer of just that size is
-read again and again, plus everything else (W·x of all steps at once, and of a backward pass the weight
-gradients) at the peak. A single step reads W as well.
+From batch 8 up, the bound is the peak of float32 multiply-adds. Below batch 8, a step reads the recurrent
+weights U for hardly any arithmetic. The bound is then their bytes over the bandwidth of reading a buffer of
+that size again and again, plus all other operations (W·x of all steps at once, and the weight gradients of a
+backward pass) at the peak. A single step reads W as well.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 
 from bench.cases import Case
 
-SMALL_BATCH = 8  # below: bound by reading weights
+SMALL_BATCH = 8  # smaller batches are bound by reading weights
 
 
 @dataclass(frozen=True)
 class Bound:
-    """`flops` at the peak, and `reads`: (bytes, how often) from a buffer that size; {} in `name` is where."""
+    """`flops` at the peak, and `reads`: (buffer size in bytes, count); {} in `name` is the cache level."""
 
     flops: float
     reads: tuple[tuple[int, int], ...]
@@ -31,7 +31,7 @@ class Bound:
 
 
 def lengths_of(case: Case) -> np.ndarray | None:
-    """Return the rows' lengths of a ragged case: evenly spread from T/10 to T, in mixed order."""
+    """Return the row lengths of a ragged case: evenly spread from T/10 to T, in mixed order."""
     if not case.ragged:
         return None
     lengths = np.linspace(max(case.T // 10, 1), case.T, case.B).round().astype(np.int64)
@@ -79,7 +79,7 @@ def level_of(size: int, caches: dict[str, int]) -> str:
 
 
 def tape_bytes(case: Case) -> int:
-    """Return what training must hold besides x and dy: r, z, n, q, y, dx and weight gradients."""
+    """Return the memory that training needs besides x and dy: r, z, n, q, y, dx and weight gradients."""
     samples = case.T * case.B
     tape = sum(4 * 5 * case.H * case.D * samples for _ in range(case.L))
     gradients = sum(4 * 3 * case.H * (size + case.H + 2) * case.D for size in layer_sizes(case))

@@ -1,4 +1,4 @@
-"""What is measured: the cases of each suite."""
+"""The cases of each suite."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SUITES = ("core", "training", "streaming", "deepbench", "fit", "stacked", "threa
 
 @dataclass(frozen=True)
 class Case:
-    """One shape and what is done with it.
+    """One shape and the operation to time.
 
     `kind`: "infer" (a whole forward call), "train" (forward and backward, gradients of weights and of x),
     "stream" (one step with the state carried on), "fit" (a whole training of an estimator, counted in
-    mini-batches), "memory" (the peak of "train"). `ragged`: rows of different lengths. `only`: the peers that
-    are asked, None for all that can.
+    mini-batches), "memory" (the peak of "train"). `ragged`: rows of different lengths. `only`: the peers to
+    measure, None for all that support the case.
     """
 
     suite: str
@@ -85,7 +85,7 @@ TRAINING = (
     (50, 64, 512, 512),
     (25, 32, 1024, 1024),
 )
-# Hidden and input size are equal in DeepBench; its hundreds of steps are cut to a few: every step is alike.
+# DeepBench's hidden and input sizes are equal. Its hundreds of steps are cut to a few: all cost the same.
 DEEPBENCH = (
     (25, 1, 512, 512),
     (10, 1, 1536, 1536),
@@ -102,7 +102,7 @@ THREADED_PEERS = ("torch", "onnxruntime", "openvino", "onednn")
 
 
 def make_cases(suite: str, threads: int = 1) -> list[Case]:
-    """Return the cases of one suite; `threads` is for all suites but "threads", which is about two."""
+    """Return the cases of one suite; `threads` applies to all suites but "threads", which uses two."""
     found = _MAKERS[suite]()
     if suite == "threads":
         return found
@@ -144,7 +144,7 @@ def _stacked() -> list[Case]:
 
 
 def _threads() -> list[Case]:
-    """The core table on two threads against one; the peers, on two as well, where there is work for two."""
+    """Return the core cases on two threads; the peers run, on two as well, where the work is enough."""
 
     def two(kind: str, shape: tuple[int, int, int, int], directions: int = 1) -> Case:
         rows, hidden = shape[1], shape[3]

@@ -25,13 +25,13 @@ class CannotError(Exception):
 def run(cores: list[int]) -> list[dict[str, Any]]:
     """Return one entry per shape: "I", "H", and nanoseconds a step: "mean", "p50", "p99", "p99.9", "max".
 
-    "flushed" is the mean where the caller flushes denormals. The entry of no units at all has percentiles
-    alone: those of doing nothing.
+    "flushed" is the mean if the caller flushes denormals. The entry with zero units has percentiles alone:
+    those of an empty step.
 
     Parameters
     ----------
     cores : list of int
-        What may be used: all to build, the last one to run.
+        The cores to use: all to build, the last one to run.
     """
     program = _build(cores)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

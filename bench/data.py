@@ -1,4 +1,4 @@
-"""Weights and inputs of a case, in one file that every library reads; and comparing what comes out."""
+"""Weights and inputs of a case in one file that every library reads, and comparison of results."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def difference(wanted: Arrays, got: Arrays) -> tuple[float, str | None]:
     error : float
         The largest difference, relative to the largest magnitude of that array.
     complaint : str or None
-        What is wrong, None if all arrays that both have agree.
+        The disagreement, None if all arrays that both have agree.
     """
     common = [name for name in wanted if name in got]
     if not common:

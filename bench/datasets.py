@@ -1,10 +1,10 @@
 """Scores on small public data sets: ``python -m bench.datasets``, from a checkout.
 
-GRUClassifier beside 1-nearest-neighbour and ridge on flattened input, and beside the same network in PyTorch:
-equal first weights, the loop its users write. The sets are bundled with sktime (JapaneseVowels,
-ItalyPowerDemand, GunPoint, BasicMotions, ArrowHead) and scikit-learn (digits, each image eight steps of
-eight features). One thread. Without sktime only digits is run, without PyTorch nothing stands beside it; the
-table says so.
+GRUClassifier is compared with 1-nearest-neighbour and ridge on flattened input, and with the same network in
+PyTorch: equal initial weights, the usual training loop. The sets are bundled with sktime (JapaneseVowels,
+ItalyPowerDemand, GunPoint, BasicMotions, ArrowHead) and scikit-learn (digits, each image as eight steps of
+eight features). Everything runs on one thread. Without sktime only digits is run, without PyTorch its columns
+are left out; the table says so.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ except ImportError:
 Sequences = list[NDArray[np.float32]]
 Split = tuple[Sequences, NDArray[Any], Sequences, NDArray[Any]]
 POOLED: dict[str, Any] = {"bidirectional": True, "pooling": "mean"}
-# What the estimator is told beyond its defaults, and how it is named in the table.
+# The estimator's parameters that differ from the defaults, and its name in the table.
 SETS: dict[str, dict[str, Any]] = {
     "JapaneseVowels": {},
     "ItalyPowerDemand": {},
@@ -57,7 +57,7 @@ def load(name: str) -> Split:
     from sktime import datasets
 
     loader = {
-        "JapaneseVowels": datasets.load_japanese_vowels,  # its numpy3D form fills the ends up
+        "JapaneseVowels": datasets.load_japanese_vowels,  # its numpy3D form pads the ends
         "ItalyPowerDemand": datasets.load_italy_power_demand,
         "GunPoint": datasets.load_gunpoint,
         "BasicMotions": datasets.load_basic_motions,
@@ -72,7 +72,7 @@ def load(name: str) -> Split:
 
 
 def flat(sequences: Sequences, steps: int) -> NDArray[np.float32]:
-    """Return one row per sequence, zeros behind its end."""
+    """Return one flattened row per sequence, padded with zeros."""
     made = np.zeros((len(sequences), steps, sequences[0].shape[1]), np.float32)
     for row, sequence in zip(made, sequences, strict=True):
         row[: len(sequence)] = sequence[:steps]
@@ -80,7 +80,7 @@ def flat(sequences: Sequences, steps: int) -> NDArray[np.float32]:
 
 
 def flattened_scores(data: Split) -> dict[str, float]:
-    """Return test accuracies of what scikit-learn's users try first."""
+    """Return test accuracies of the baselines: 1-nearest-neighbour and ridge."""
     X, y, X_test, y_test = data
     steps = max(len(x) for x in X)
     models = {"1-NN": KNeighborsClassifier(1), "ridge": RidgeClassifierCV(np.logspace(-3, 3, 10))}
@@ -102,7 +102,7 @@ def fastgru_score(data: Split, options: dict[str, Any], seed: int) -> tuple[GRUC
 
 
 def run_set(name: str, options: dict[str, Any], seeds: int, torch_seeds: int) -> dict[str, Any]:
-    """Return all that the table says of one set."""
+    """Return all entries of the table for one data set."""
     data = load(name)
     found: dict[str, Any] = {"options": options, "train": len(data[0]), "test": len(data[2])}
     found["steps"] = [min(map(len, data[0])), max(map(len, data[0]))]
@@ -166,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.datasets", description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--torch-seeds", type=int, default=10, help="of those, also in PyTorch")
-    parser.add_argument("--sets", default=",".join(SETS), help="some of them, parted by commas")
+    parser.add_argument("--sets", default=",".join(SETS), help="data sets, comma-separated (default: all)")
     parser.add_argument("--output", type=Path, default=Path("fastgru-bench"))
     options = parser.parse_args()
     names = options.sets.split(",")
@@ -184,7 +184,7 @@ def main() -> None:
             absent.append(f"{name}: left out, {error}")
         else:
             print(f"{name}: {mean_text(results[name]['fastgru'])}", flush=True)
-        text = write(results, absent, options.output)  # after every set: what there is at Ctrl-C stays
+        text = write(results, absent, options.output)  # after every set, so that Ctrl-C loses nothing
     print("\n" + text)
 
 

@@ -1,4 +1,4 @@
-"""The network of GRUClassifier in PyTorch, trained by the loop its users write."""
+"""The network of GRUClassifier in PyTorch, trained by the usual loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from fastgru import GRUClassifier
 from fastgru.estimators._network import named_parameters
 
-STEPS = 20  # whose losses are compared
+STEPS = 20  # number of steps whose losses are compared
 torch.set_num_threads(1)
 
 
@@ -47,7 +47,7 @@ class Network(torch.nn.Module):
 
 
 class Prepared:
-    """Standardized, padded sequences with their lengths (None: all alike)."""
+    """Standardized, padded sequences with their lengths (None: all of one length)."""
 
     def __init__(self, sequences: list[NDArray[Any]], like: list[NDArray[Any]]) -> None:
         steps = np.concatenate(like).astype(np.float64)
@@ -66,7 +66,7 @@ class Prepared:
 
 
 def first_weights(model: GRUClassifier, data: Any) -> Network:
-    """Return the network with the weights that `model`, a fitted one, started from."""
+    """Return the network with the initial weights of the fitted `model`."""
     start = clone(model).set_params(max_iter=1, learning_rate_init=1e-30).fit(data[0], data[1])
     architecture = start._architecture
     network = Network(architecture["input_size"], architecture["output_size"], model)
@@ -79,7 +79,7 @@ def first_weights(model: GRUClassifier, data: Any) -> Network:
 
 
 def train(network: Network, x: Prepared, y: torch.Tensor, model: GRUClassifier) -> list[float]:
-    """Train as `model` was trained, but for the order of samples; return the loss of every step."""
+    """Train like `model`, except for the order of samples; return the loss of every step."""
     adam = torch.optim.Adam(network.parameters(), lr=model.learning_rate_init, fused=True)
     losses = []
     for _ in range(model.n_iter_):
@@ -96,8 +96,8 @@ def train(network: Network, x: Prepared, y: torch.Tensor, model: GRUClassifier) 
 def loss_differences(data: Any, options: dict[str, Any]) -> tuple[float, float]:
     """Return the largest relative difference of 20 losses, all samples in one mini-batch.
 
-    Of fastgru's and PyTorch's, and of PyTorch's own in float32 and float64: what rounding alone makes of
-    training that amplifies it.
+    The first is between fastgru's and PyTorch's losses, the second between PyTorch's in float32 and float64:
+    the effect of rounding alone, which training may amplify.
     """
     few = {**options, "max_iter": STEPS, "batch_size": len(data[0]), "n_iter_no_change": STEPS}
     ours = GRUClassifier(random_state=0, n_jobs=1, **few).fit(data[0], data[1])
@@ -109,7 +109,7 @@ def loss_differences(data: Any, options: dict[str, Any]) -> tuple[float, float]:
 
 
 def fit_score(data: Any, model: GRUClassifier) -> tuple[float, float]:
-    """Return the test accuracy after as many epochs as `model` took, and the seconds of the loop."""
+    """Return the test accuracy after as many epochs as `model` trained, and the seconds of the loop."""
     torch.manual_seed(model.random_state)
     network = first_weights(model, data)
     x, y = _training(data, model)

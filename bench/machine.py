@@ -1,4 +1,4 @@
-"""The machine: what it is, and what one core of it can do (measured by bench/cpp/machine.cpp)."""
+"""The machine: its description, and the limits of one core (measured by bench/cpp/machine.cpp)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.native import compile_shared
 
-VECTOR_BITS = {"avx512": 512, "avx2": 256}  # of an instruction set of fastgru's; 128 for the others
+VECTOR_BITS = {"avx512": 512, "avx2": 256}  # of fastgru's instruction sets; 128 for all others
 MEMORY_BYTES = 256 << 20
 
 
@@ -32,7 +32,7 @@ class Machine:
         return float(self._library.machine_fma_gflops(bits, seconds))
 
     def read_gbs(self, size: int, seconds: float) -> float:
-        """Read forwards, or to and fro if that is faster: past a cache's size, turning finds warm lines."""
+        """Read in one direction, or in serpentine order if faster, which finds lines still in the cache."""
         return max(float(self._library.machine_read_gbs(size, turn, seconds / 2)) for turn in (0, 1))
 
     def limits(self, seconds: float) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def cache_bytes() -> dict[str, int]:
 
 
 def describe() -> dict[str, Any]:
-    """Return what the machine is, for whoever reads the figures elsewhere."""
+    """Return a description of the machine, for readers of the figures."""
     cores = os.sched_getaffinity(0)
     return {
         "cpu": _from_cpuinfo("model name") or platform.processor() or "unknown",

@@ -1,4 +1,4 @@
-"""What ``python -m fastgru bench`` does in the checkout: run, and write table, JSON and pictures."""
+"""The command ``python -m fastgru bench``: run, then write table, JSON and pictures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> None:
             runner.run()
         except WorkerError as error:
             raise UsageError(f"fastgru itself does not run: {error}") from None
-        finally:  # after Ctrl-C, too: what there is
+        finally:  # after Ctrl-C, too: the results so far
             results = runner.found()
             if results["cases"] or results["cpp"]:
                 _write(results, output)
@@ -81,7 +81,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names in a list parted by commas; "all" and "none" stand for themselves."""
+    """Return the names in a comma-separated list; "all" and "none" are kept as they are."""
     if text == "all":
         return known
     names = [] if text == "none" else text.split(",")

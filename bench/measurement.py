@@ -1,4 +1,4 @@
-"""One case: every library prepares it, its results are checked, and then they are timed in turns."""
+"""Measurement of a case: preparation by every library, check of the results, timing in turns."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Result = dict[str, Any]
 
 
 class LeftOutError(WorkerError):
-    """A library does not do this case, and need not be asked again."""
+    """A library does not support this case, and is not asked again."""
 
 
 def progress(text: str) -> None:
-    """Say on standard error what is going on."""
+    """Report progress on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -59,7 +59,7 @@ class Measurement:
     def _take_turns(
         self, ready: dict[str, tuple[str, int, int]], bound: bounds.Bound | None
     ) -> tuple[list[Result], dict[str, list[Result]]]:
-        """Run the rounds: the machine's limits, then each library, every round beginning with another one."""
+        """Run the rounds: the machine's limits, then each library; each round begins with another library."""
         samples: list[Result] = []
         rounds: dict[str, list[Result]] = {label: [] for label in ready}
         for turn in range(self._runner.settings.rounds if ready else 0):
@@ -101,7 +101,7 @@ class Measurement:
         return self._compare(label, name, threads)
 
     def _compare(self, label: str, name: str, threads: int) -> Result:
-        """Hold a library's results against fastgru's, which come first."""
+        """Compare a library's results with fastgru's, which come first."""
         path = self._work / f"{label}.npz"
         self._runner.ask(name, threads, "outputs", path=str(path))
         results = data.load(path)
@@ -150,7 +150,7 @@ def _medians(rounds: list[Result]) -> Result:
 
 
 def _bound_result(case: Case, bound: bounds.Bound | None, samples: list[Result]) -> Result | None:
-    """Return the bound with the medians of what was measured between the rounds."""
+    """Return the bound, computed from the medians of the limits measured in the rounds."""
     if bound is None or not samples:
         return None
     gflops = statistics.median(sample["gflops"] for sample in samples) * case.threads

@@ -1,4 +1,4 @@
-"""Compiling the small C++ parts when the benchmark starts."""
+"""Compilation of the small C++ parts when the benchmark starts."""
 
 from __future__ import annotations
 

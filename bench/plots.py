@@ -1,4 +1,4 @@
-"""The results as pictures: how many times as long each peer takes, and the cases under the roofline."""
+"""The results as pictures: time ratios of the peers, and a roofline plot of the cases."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _ratios(results: Result) -> Any:
 
 
 def _row_positions(groups: list[list[Result]]) -> tuple[list[float], list[str]]:
-    """Return where each case's row is, with a gap and a heading before each group, and the rows' labels."""
+    """Return the position of each case's row, with a gap and a heading before each group, and the labels."""
     rows, ticks, at = [], [], 0.0
     for group in groups:
         at += 1.0
@@ -161,7 +161,7 @@ def _roofline(results: Result) -> Any:
     """Draw fastgru and the best peer of each case under the machine's ceilings."""
     limits = results["machine"].get("limits")
     entries = [e for e in results["cases"] if e["case"]["suite"] in MARKS and OURS in e["figures"]]
-    # The smallest cases and single steps show what a call costs, not the machine.
+    # The smallest cases and single steps are left out: they show the cost of a call, not the machine.
     entries = [e for e in entries if e["case"]["H"] >= 32 and e["case"]["T"] > 1]
     if limits is None or not entries:
         return None
@@ -178,7 +178,7 @@ def _roofline(results: Result) -> Any:
     for entry in sorted(entries, key=_roofline_order):
         at = max(intensity(Case.from_json(entry["case"])), x * 1.12)  # side by side, not on top of each other
         height = axes.transData.transform((at, max(_speeds(entry))))[1] * 72.0 / figure.dpi
-        # A number that would run into its neighbour's goes one line higher.
+        # A number that would overlap its neighbour's goes one line higher.
         lift = 11.0 if at < x * 1.2 and -5.5 < height - label < 10.0 else 0.0
         x, label = at, height + lift
         _mark(axes, entry, x, lift)
@@ -212,7 +212,7 @@ def _mark(axes: Axes, entry: Result, x: float, lift: float) -> None:
 
 
 def _told_apart(read_gbs: dict[str, float]) -> list[tuple[str, float]]:
-    """Return cache levels with their bandwidths; those too near to write between, as one."""
+    """Return cache levels with their bandwidths; levels too close to label separately are merged."""
     made: list[tuple[str, float]] = []
     for level, gbs in read_gbs.items():
         if made and gbs > 0.75 * made[-1][1]:

@@ -1,4 +1,4 @@
-"""The runner's side of a library's process: start, ask with a time limit, put to sleep, end."""
+"""The runner's side of a library's process: start, request with a time limit, suspend, end."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class WorkerError(Exception):
 
 
 class AbsentError(WorkerError):
-    """The library cannot be had here."""
+    """The library is not available here."""
 
 
 class Worker:
     """One library in its own process, on fixed cores.
 
-    It sleeps (SIGSTOP) while others are measured: no thread of it can be in their way.
+    It is stopped (SIGSTOP) while others are measured, so that none of its threads disturbs them.
     """
 
     def __init__(self, name: str, threads: int, cores: list[int]) -> None:
@@ -52,7 +52,7 @@ class Worker:
         self.sleep()
 
     def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
-        """Wake the process, send a request, return the answer and put the process back to sleep.
+        """Resume the process, send a request, return the answer and stop the process again.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class Worker:
             if pipe is not None:
                 try:
                     pipe.close()
-                except OSError:  # what was not sent any more
+                except OSError:  # data that could not be sent
                     continue
         self._errors.close()
 

@@ -1,4 +1,4 @@
-"""The results as text: one table a suite, every peer as a time and as a ratio to fastgru's."""
+"""The results as text: one table per suite, with each peer's time and its ratio to fastgru's."""
 
 from __future__ import annotations
 
@@ -70,19 +70,19 @@ def peers_of(entries: Iterable[Result]) -> list[str]:
 
 
 def ratio(entry: Result, label: str, key: str = "seconds") -> float | None:
-    """Return how many times as long as fastgru a library takes; None without both figures."""
+    """Return a library's time over fastgru's; None without both figures."""
     ours, theirs = entry["figures"].get(OURS), entry["figures"].get(label)
     return None if ours is None or theirs is None else theirs[key] / ours[key]
 
 
 def share_of_bound(entry: Result) -> float | None:
-    """Return which part of the best possible speed fastgru reaches, in [0, 1]."""
+    """Return fastgru's share of the bound's speed, in [0, 1]."""
     ours, bound = entry["figures"].get(OURS), entry["bound"]
     return None if ours is None or bound is None else bound["seconds"] / ours["seconds"]
 
 
 def number(value: float) -> str:
-    """Return three significant digits at least, thousands parted by a thin gap."""
+    """Return at least three significant digits, with thin spaces between thousands."""
     if value >= 100:
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.3g}" if value < 10 else f"{value:.1f}"
@@ -166,7 +166,7 @@ def _cpp(steps: list[dict[str, Any]]) -> str:
 
 
 def _left_out(entries: list[Result]) -> list[str]:
-    """Say once for each reason which library was left out of which cases."""
+    """Return one line per reason: which library was left out of which cases."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
         for label, reason in entry["left_out"].items():

@@ -1,4 +1,4 @@
-"""The benchmark's course: which libraries, which cases, in turns, and what is kept of them."""
+"""The benchmark's main loop: libraries, cases, turns, and the results to keep."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from bench.peers import OURS, PEERS
 from bench.remote import Worker, WorkerError
 
 SCHEMA = 1
-ANSWER_SECONDS = 120.0  # for each request; one that takes longer has hung
+ANSWER_SECONDS = 120.0  # time limit of a request
 LIVES = 3  # a library whose process died or hung this often in a suite is left out of the rest of it
 ONE_THREAD = "fastgru, 1 thread"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says."""
+    """The options of the command line."""
 
     suites: tuple[str, ...] = SUITES
     peers: tuple[str, ...] = PEERS
@@ -37,12 +37,12 @@ class Settings:
 
     @property
     def cpp(self) -> bool:
-        """Whether the C++ step is asked for: it has no cases to choose from."""
+        """Whether to run the C++ step, which has no cases to choose from."""
         return "cpp" in self.suites and self.match is None
 
 
 class Runner:
-    """One run: `run` measures, `found` returns what was found out, also of a run cut short."""
+    """One run: `run` measures, `found` returns the results, also of an interrupted run."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -60,7 +60,7 @@ class Runner:
         self._steps: list[Result] = []
 
     def run(self) -> None:
-        """Measure everything. Raises `WorkerError` if fastgru itself cannot be had."""
+        """Measure everything. Raises `WorkerError` if fastgru itself is not available."""
         os.sched_setaffinity(0, {self._cores[0]})
         try:
             with tempfile.TemporaryDirectory(prefix="fastgru-bench-") as work:
@@ -75,7 +75,7 @@ class Runner:
             os.sched_setaffinity(0, set(self._cores))
 
     def found(self) -> Result:
-        """Return all that was found out so far, ready for JSON."""
+        """Return the results so far, ready for JSON."""
         return {
             "schema": SCHEMA,
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
@@ -141,7 +141,7 @@ class Runner:
             self._results.append(measured.memory() if case.kind == "memory" else measured.times())
 
     def libraries(self, case: Case) -> list[tuple[str, str, int]]:
-        """Return (label, name, threads) of each library that is asked about a case, fastgru first."""
+        """Return (label, name, threads) of each library that runs a case, fastgru first."""
         asked = [(OURS, OURS, case.threads)]
         if case.suite == "threads":
             asked.append((ONE_THREAD, OURS, 1))
@@ -152,7 +152,7 @@ class Runner:
         return asked
 
     def ask(self, name: str, threads: int, do: str, **fields: Any) -> Result:
-        """Ask a library; raises WorkerError. One that keeps dying is not asked again."""
+        """Send a request to a library; raises WorkerError. A library that keeps dying is not asked again."""
         if self._deaths.get(name, 0) >= LIVES:
             raise WorkerError(f"died or hung {LIVES} times in this suite")
         worker = self._worker(name, threads)
@@ -170,7 +170,7 @@ class Runner:
             worker.end()
 
     def sample_machine(self, bound: bounds.Bound | None) -> Result | None:
-        """Measure what a bound is made of, now."""
+        """Measure the machine's limits that a bound needs."""
         if bound is None or "machine limits" in self.absent:
             return None
         sizes = [size for size, _ in bound.reads]

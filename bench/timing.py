@@ -1,4 +1,4 @@
-"""Timing a prepared case, in the process of its library."""
+"""Timing of a prepared case, in the process of its library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_STEPS = 100_000
 
 
 def calibrate(prepared: Prepared, batch_seconds: float) -> int:
-    """Warm up, and return how many calls last about `batch_seconds`."""
+    """Warm up, and return the number of calls that take about `batch_seconds`."""
     calls, elapsed = 1, 0.0
     spent = 0.0
     while True:
@@ -34,8 +34,8 @@ def calibrate(prepared: Prepared, batch_seconds: float) -> int:
 def time_batch(prepared: Prepared, calls: int) -> dict[str, float]:
     """Run a batch; return mean seconds a call (of a fit: a mini-batch), of a stream also percentiles.
 
-    One call before it is not counted: after the other libraries' turns caches and clock are cold, which would
-    weigh a third in calls of 20 ms, of which a batch has three, and nothing in calls of 20 us.
+    The call before it is not counted. After the other libraries' turns caches and clock are cold; a batch has
+    only three calls of 20 ms, so the cold call would weigh a third, and nothing in calls of 20 us.
     """
     _run(prepared, 1)
     figures = {"seconds": _run(prepared, calls) / (calls * prepared.parts)}
@@ -68,7 +68,7 @@ def _cycle(prepared: Prepared, steps: int) -> Iterable[Any]:
 
 
 def _step_seconds(prepared: Prepared, steps: int) -> np.ndarray:
-    """Return the time of each step, the clock's own reading (some tens of nanoseconds) included."""
+    """Return the time of each step, including the reading of the clock (some tens of nanoseconds)."""
     if prepared.step_seconds is not None:
         return prepared.step_seconds(steps)
     call, clock = prepared.call, time.perf_counter_ns

@@ -1,7 +1,8 @@
-"""The process of one library: reads requests and writes answers, one JSON object a line.
+"""The process of one library: it reads requests and writes answers, one JSON object a line.
 
 Started by bench/remote.py as ``python -m bench.worker NAME THREADS CORES``, where NAME is a library of
-bench/peers or "machine". Standard output is kept for answers; what a library prints goes to standard error.
+bench/peers or "machine". Standard output is reserved for answers; other output goes to standard
+error.
 """
 
 from __future__ import annotations
@@ -63,10 +64,10 @@ class LibraryServer:
         return time_batch(self._prepared, request["calls"])
 
     def memory(self, request: Request) -> Answer:
-        """Return by how many bytes three calls raise the process' memory at its peak."""
+        """Return the peak memory of three calls above the process' memory before them, in bytes."""
         _give_back_free_memory()
         before = _status_bytes("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak
         for _ in range(3):
             self._prepared.call()
         return {"bytes": _status_bytes("VmHWM") - before}
@@ -111,7 +112,7 @@ def _give_back_free_memory() -> None:
 
 
 def _end_with_parent() -> None:
-    """Ask Linux to kill this process with its parent: asleep, it would not see the end of its input."""
+    """Ask Linux to kill this process with its parent: while stopped, it cannot see the end of its input."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -121,7 +122,7 @@ def _answer(server: Any, request: Request) -> Answer:
     handler: Callable[[Request], Answer] = getattr(server, request["do"])
     try:
         return {"ok": True, **handler(request)}
-    except Exception as error:  # noqa: BLE001 (whatever a library raises is this case's result)
+    except Exception as error:  # noqa: BLE001 (any error of a library is this case's result)
         first = (str(error).strip().splitlines() or [""])[0]
         return {"ok": False, "error": f"{type(error).__name__}: {first}"[:300]}
 
@@ -143,7 +144,7 @@ def main(name: str, threads: int, cores: str) -> None:
 
     try:
         server: Any = MachineServer() if name == "machine" else LibraryServer(name, threads)
-    except Exception as error:  # noqa: BLE001 (a library that cannot be had is a result as well)
+    except Exception as error:  # noqa: BLE001 (an unavailable library is a result as well)
         first = (str(error).strip().splitlines() or [""])[0]
         send({"ok": False, "error": f"{type(error).__name__}: {first}"[:300]})
         return

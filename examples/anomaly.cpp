@@ -1,6 +1,6 @@
-// anomaly MODEL THRESHOLD < readings: an alarm for a stream of sensor readings, one line of numbers a time
-// step (separated by commas or blanks). The model, which anomaly_train.py trains, forecasts the next reading;
-// a line is printed whenever a reading is further from its forecast than THRESHOLD.
+// anomaly MODEL THRESHOLD < readings: an alarm for a stream of sensor readings, one line of numbers per time
+// step (separated by commas or blanks). The model forecasts the next reading (anomaly_train.py trains it). A
+// line is printed whenever a reading is further from its forecast than THRESHOLD.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -12,7 +12,7 @@
 
 namespace {
 
-// The numbers of a line; false if there are not `count` of them.
+// Reads the numbers of a line; false if there are fewer than `count`.
 bool parse(const std::string& line, std::size_t count, std::vector<double>& values) {
   values.clear();
   const char* at = line.c_str();
@@ -25,7 +25,7 @@ bool parse(const std::string& line, std::size_t count, std::vector<double>& valu
   return true;
 }
 
-// How far a reading is from its forecast.
+// The Euclidean distance of a reading from its forecast.
 double distance(const std::vector<double>& reading, const std::vector<double>& forecast) {
   double sum = 0;
   for (std::size_t i = 0; i < reading.size(); ++i)
@@ -41,7 +41,7 @@ int watch(const fastgru::Model& model, double threshold) {
   }
   fastgru::Stream stream = model.stream();
   std::vector<double> reading, forecast(channels);
-  constexpr long kWarmUp = 50;  // readings before the first forecast is worth anything
+  constexpr long kWarmUp = 50;  // readings before the forecasts are useful
   long number = 0, alarms = 0;
   for (std::string line; std::getline(std::cin, line);) {
     if (!parse(line, channels, reading)) {

@@ -1,4 +1,4 @@
-"""Train the model of anomaly.cpp, or make readings to try it on.
+"""Train the model of anomaly.cpp, or simulate readings to try it on.
 
 python anomaly_train.py train pump.safetensors [readings.csv]     prints the threshold
 python anomaly_train.py simulate 2000 --fault 1500 > readings.csv
@@ -17,7 +17,7 @@ WINDOW = 50
 
 
 def simulate(steps: int, fault: int | None, seed: int) -> np.ndarray:
-    """Two channels of a pump: temperature (°C) and vibration (mm/s); from `fault` on, a bearing wears out."""
+    """Simulate a pump's temperature (°C) and vibration (mm/s); from `fault` on, a bearing wears out."""
     rng = np.random.default_rng(seed)
     t = np.arange(steps)
     load = np.sin(2 * np.pi * t / 40) + 0.3 * np.sin(2 * np.pi * t / 13)
@@ -30,12 +30,12 @@ def simulate(steps: int, fault: int | None, seed: int) -> np.ndarray:
 
 
 def train(readings: np.ndarray, path: str) -> float:
-    """Fit and save the model; return the distance that fewer than one good reading in a thousand exceeds."""
+    """Fit and save the model; return a threshold that fewer than one good reading in a thousand exceeds."""
     known, held_out = np.split(readings, [len(readings) * 3 // 4])
     X = np.stack([known[i : i + WINDOW] for i in range(len(known) - WINDOW)])
     model = fastgru.GRURegressor(hidden_size=24, max_iter=60, early_stopping=True, random_state=0)
     model.fit(X, known[WINDOW:]).save(path)
-    # As the app will ask: one stream over readings that were not trained on.
+    # As in the app: one stream over readings that were not used in training.
     stream = model.stream()
     forecasts = np.array([np.array(stream.step(reading)) for reading in held_out])
     distances = np.linalg.norm(held_out[WINDOW:] - forecasts[WINDOW - 1 : -1], axis=1)

@@ -1,4 +1,4 @@
-"""The classic: GRU(50) and Dense(1), Adam, squared error, 10 steps of one feature (python forecast.py)."""
+"""Forecast a time series: GRU(50) and Dense(1), Adam, squared error, 10 steps of one feature."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STEPS = 10
 
 def main() -> None:
     """Forecast the sea surface temperature of the next month; print the error on the last fifth."""
-    warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is how long it shall train
+    warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is the wanted training time
     series = load_elnino()
     X, y = fastgru.make_windows(series.values, length=STEPS)  # (n_samples, 10), (n_samples,)
     split = len(X) * 4 // 5  # in order of time: the test part is the future
@@ -28,7 +28,7 @@ def main() -> None:
         max_iter=40,
         random_state=0,
     )
-    model.fit(X[:split], y[:split])  # standardised inside
+    model.fit(X[:split], y[:split])  # the estimator standardises X and y
     print(model.summary())
 
     def rmse(forecast: np.ndarray) -> float:

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Everything that process() needs is here before the first block. */
+/* Everything that plugin_process() needs exists before the first block. */
 struct plugin {
   fastgru_model *model;
   fastgru_stream *stream;

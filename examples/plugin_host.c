@@ -1,4 +1,4 @@
-/* plugin MODEL < samples > samples: raw float32 in blocks of 64, as a host hands them to a plugin. */
+/* plugin MODEL < samples > samples: raw float32 in blocks of 64, as a host passes them to a plugin. */
 #include "plugin.h"
 
 #include <stdio.h>

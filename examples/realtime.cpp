@@ -1,6 +1,6 @@
-// realtime MODEL [STEPS]: a model in a loop that must answer every tick, and a histogram of how long it took.
+// realtime MODEL [STEPS]: a model in a real-time loop, and a histogram of the time per step.
 //
-// The loop allocates nothing, locks nothing and does not call the system: what it needs is made before it.
+// The loop makes no allocation, takes no lock and makes no system call: all it needs is created before.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -51,7 +51,7 @@ void run(const fastgru::Model& model, long steps) {
     const Clock::time_point begin = Clock::now();
     stream.step(x.data(), y.data());
     histogram.add(std::chrono::duration<double, std::nano>(Clock::now() - begin).count());
-    sum += static_cast<double>(y[0]);  // and here it acts on the answer
+    sum += static_cast<double>(y[0]);  // and here it acts on the prediction
   }
   std::printf("%s, %lld inputs, %lld units: %ld steps, mean answer %g\n", model.kind().c_str(),
               static_cast<long long>(model.input_size()), static_cast<long long>(model.hidden_size()), steps,

@@ -1,4 +1,4 @@
-"""Tag words as nouns, verbs, …: a label at every step, from a GRU that reads both ways (python tagger.py)."""
+"""Tag the words of a sentence (noun, verb, …): a label at every step, from a bidirectional GRU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOLDS = 5
 
 
 def frequent_tags(sentences: list[list[str]], tags: list[list[str]]) -> dict[str, str]:
-    """Return the baseline: the tag that each word has most often, NOUN for a word not seen."""
+    """Return the baseline: each word's most frequent tag, NOUN for an unknown word."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for sentence, its_tags in zip(sentences, tags, strict=True):
         for word, tag in zip(sentence, its_tags, strict=True):
@@ -25,22 +25,22 @@ def frequent_tags(sentences: list[list[str]], tags: list[list[str]]) -> dict[str
 
 
 def main() -> None:
-    """Print the share of right tags in sentences that the model did not see, each held out once."""
-    warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is how long it shall train
+    """Print the cross-validated share of correct tags: each sentence is held out once."""
+    warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is the wanted training time
     lines = [line.split() for line in DATA.read_text(encoding="utf-8").splitlines()]
     words = [[pair.split("/")[0] for pair in line] for line in lines]
     tags = [[pair.split("/")[1] for pair in line] for line in lines]
-    fold = np.arange(len(lines)) // 5 % FOLDS  # neighbours share words (data/README.md): held out together
+    fold = np.arange(len(lines)) // 5 % FOLDS  # neighbours share words (data/README.md): one fold
     hits, baseline = [], []
     for k in range(FOLDS):
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        # Id 1: any unknown word, and words seen once, so that the network learns what to make of one.
+        # Id 1 stands for unknown words, and for words seen once, so that the network learns its embedding.
         counts = Counter(word for i in train for word in words[i])
         ids = {word: 2 + i for i, word in enumerate(sorted(word for word in counts if counts[word] > 1))}
         X = [np.array([ids.get(word, 1) for word in sentence]) for sentence in words]
         model = fastgru.GRUClassifier(
             output="sequence",
-            bidirectional=True,  # "the play", "they play": what stands on either side decides
+            bidirectional=True,  # "the play", "they play": the words on both sides decide
             hidden_size=24,
             embedding_dim=16,
             dropout=0.3,

@@ -22,9 +22,9 @@ PEERS = tuple(name for name in MODULES if name != OURS)
 
 
 def make_peer(name: str, threads: int) -> Peer:
-    """Import a library's module and return its `Library`; whatever the import raises passes through.
+    """Import a library's module and return its `Library`; errors of the import are not caught.
 
-    A name that is not in `MODULES` is taken for a module.
+    A name that is not in `MODULES` is taken as a module name.
     """
     library: Peer = import_module(MODULES.get(name, name)).Library(threads)
     return library

@@ -1,4 +1,4 @@
-"""What every library offers the worker process."""
+"""The interface of a library in the worker process."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class Prepared:
     Attributes
     ----------
     call : callable
-        What is timed, without arguments. For a stream: one step, taking one of `inputs`.
+        The function to time, without arguments. For a stream: one step, taking one of `inputs`.
     outputs : callable
-        Runs the case once from its beginning and returns what is compared with fastgru's results: "y", and of
-        training gradients under PyTorch's names and "x"; of fits "prediction".
+        Runs the case once from its beginning and returns the results to compare with fastgru's: "y"; for
+        training also gradients under PyTorch's names and "x"; for fits "prediction".
     inputs : list
-        Of a stream: the steps' inputs, in the library's own arrays.
+        For a stream: the inputs of the steps, in the library's own arrays.
     parts : int
-        What one call is counted as: the mini-batches of a fit, else 1.
+        Number of units in one call: the mini-batches of a fit, else 1.
     repeat : callable, optional
         Runs the call the given number of times, for a library that is not called from Python.
     step_seconds : callable, optional
-        Of a stream: runs the given number of steps and returns the time of each, for the same reason.
+        For a stream: runs the given number of steps and returns the time of each, for the same reason.
     """
 
     call: Callable[..., Any]

@@ -70,7 +70,7 @@ def _prepare_fit(case: Case, data: Arrays, threads: int) -> Prepared:
     from fastgru.estimators._network import initial_parameters, make_network
 
     def estimator(epochs: int, shuffle: bool) -> GRURegressor:
-        # The arithmetic of the peers' loops: neither scaling nor clipping, and no stopping early.
+        # The same arithmetic as in the peers' loops: no scaling, no clipping, no early stopping.
         return GRURegressor(
             case.H,
             learning_rate_init=bench_data.FIT_RATE,
@@ -85,7 +85,7 @@ def _prepare_fit(case: Case, data: Arrays, threads: int) -> Prepared:
         )
 
     def outputs() -> Arrays:
-        """One epoch in the given order, and the weights it began with, for the peers to do the same."""
+        """Return one epoch in the given order, and its initial weights, for the peers to repeat."""
         fitted = estimator(1, False).fit(data["x"], data["y"][:, 0])
         network = make_network(fitted._architecture)
         network.set_parameters(initial_parameters(network, fitted._architecture, fitted._seed))

@@ -46,7 +46,7 @@ class Library(Peer):
 
 
 def _weights(start: Arrays) -> list[np.ndarray]:
-    """Return Keras' arrays: kernel, recurrent kernel and biases with gates z|r|h, then the head."""
+    """Return Keras' arrays: kernel, recurrent kernel and biases in gate order z|r|h, then the head."""
     gates = {name: gates_zrh(start[f"start.gru.{name}_l0"]) for name in ("weight_ih", "weight_hh")}
     biases = [gates_zrh(start[f"start.gru.{name}_l0"]) for name in ("bias_ih", "bias_hh")]
     head = [start["start.head.weight"].T, start["start.head.bias"]]

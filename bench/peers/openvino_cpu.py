@@ -33,13 +33,13 @@ class Library(Peer):
         request = compiled.create_infer_request()
         if case.kind == "stream":
             return _prepare_stream(request, case, data["x"])
-        # Inputs are used where they lie and outputs looked at where they are: no copies.
+        # Inputs are used in place and outputs are views: no copies.
         call = partial(request.infer, {"x": data["x"]}, share_inputs=True, share_outputs=True)
         return Prepared(call, lambda: {"y": np.array(call()["y"])})
 
 
 def _prepare_stream(request: Any, case: Case, x: np.ndarray) -> Prepared:
-    # A copy of the new state, since its place is written to by the next step.
+    # A copy of the new state, because the next step overwrites it.
     state = [np.zeros((1, 1, case.H), dtype=np.float32)]
     inputs = [x_t[None] for x_t in x]
 

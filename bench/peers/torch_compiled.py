@@ -1,4 +1,4 @@
-"""PyTorch through torch.compile, which leaves recurrent layers alone unless told otherwise."""
+"""PyTorch through torch.compile, which compiles recurrent layers only with an option."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Library(Eager):
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
         torch._dynamo.config.allow_rnn = True
-        torch._inductor.config.compile_threads = 1  # no pool of processes beside what is measured
+        torch._inductor.config.compile_threads = 1  # no pool of processes during the measurement
 
     def prepare(self, case: Case, data: Arrays, start: Arrays | None) -> Prepared:
         if case.T > MAX_STEPS:

@@ -28,7 +28,7 @@ class Library(Peer):
         return {"torch": torch.__version__}
 
     def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what is run in place of a function of tensors."""
+        """Return the callable to run in place of a function of tensors."""
         return function
 
     def prepare(self, case: Case, data: Arrays, start: Arrays | None) -> Prepared:
@@ -116,7 +116,7 @@ class _Regressor(torch.nn.Module):
 
 
 def _prepare_fit(peer: Library, case: Case, data: Arrays, start: Arrays) -> Prepared:
-    """Prepare the loop everybody writes, on tensors at hand: no DataLoader, and PyTorch's fused Adam."""
+    """Prepare the usual loop on tensors in memory: no DataLoader, and PyTorch's fused Adam."""
     x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
 
     def fit(epochs: int, shuffle: bool) -> _Regressor:

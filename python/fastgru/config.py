@@ -1,4 +1,4 @@
-"""What this fastgru is made of and runs on, and the settings that hold for the whole process."""
+"""Configuration of the build and the machine, and settings of the whole process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def show_config(mode: Literal["dicts"]) -> dict[str, dict[str, Any]]: ...
 
 
 def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, dict[str, Any]] | None:
-    """Show versions, instruction sets, threads and precision: what a report of a problem should hold.
+    """Show versions, instruction sets, threads and precision, for problem reports.
 
     Parameters
     ----------
@@ -61,16 +61,16 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, dict[s
 
 
 def set_reproducible(enabled: bool) -> None:
-    """Ask for results with the same bits whatever stands beside a sample and however many threads run.
+    """Ask for results whose bits depend neither on the batch nor on the number of threads.
 
     Parameters
     ----------
     enabled : bool
         True: a sample's result has the same bits alone or in any batch, at any number of threads and on every
         instruction set with fused multiply-add (AVX2, AVX-512); faster plans that break this are not chosen.
-        False (the state at the start): any plan that is as exact may be chosen. Today all plans keep the
-        promise, so that the setting changes no result. The "baseline" instruction set has no fused
-        multiply-add: its bits differ from those of the others.
+        False (the default): any plan of the same exactness may be chosen. Today all plans keep the promise,
+        so the setting changes no result. The "baseline" instruction set has no fused multiply-add on x86-64:
+        its bits differ from those of the others.
 
     Raises
     ------

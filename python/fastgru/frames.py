@@ -1,4 +1,4 @@
-"""From a long table, one row per time step, to the sequences an estimator takes."""
+"""Conversion of a long table, one row per time step, to a list of sequences."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ __all__ = ["to_sequences"]
 def to_sequences(
     df: Any, *, id: Hashable, time: Hashable, columns: Sequence[Hashable] | None = None
 ) -> tuple[list[NDArray[Any]], NDArray[Any]]:
-    """Take a long frame (one row per sequence and time step) apart into one array per sequence.
+    """Split a long frame (one row per sequence and time step) into one array per sequence.
 
     Parameters
     ----------
     df : pandas.DataFrame of shape (n_rows, n_columns)
-        The table; its rows may stand in any order. Its index is not read.
+        The table; its rows may be in any order. Its index is not read.
     id : label of a column
-        Which sequence a row belongs to.
+        The column that names the sequence of a row.
     time : label of a column
-        When it was measured: each sequence is sorted by it. Numbers, dates or texts.
+        The column with the time of a row, by which each sequence is sorted. Numbers, dates or texts.
     columns : list of labels or None, default=None
-        The features, in this order; None: every column but those two. Numbers or bool. NaN passes through
-        (the estimators refuse it, or take it with ``missing="mask"``).
+        The features, in this order; None: every column but those two. Numbers or bool. NaN is kept (the
+        estimators refuse it, or accept it with ``missing="mask"``).
 
     Returns
     -------
     sequences : list of ndarray of shape (n_timesteps_i, n_features)
         float32 if every feature fits it (as float32, bool and small integers do), else float64.
     ids : ndarray of shape (n_sequences,)
-        The id of each, in the order in which they first appear in `df`: with one target per id in a series
-        `target`, y is ``target.loc[ids]``.
+        The id of each sequence, in the order of first appearance in `df`. With one target per id in a
+        pandas Series `target`, y is ``target.loc[ids]``.
 
     Raises
     ------
     TypeError
-        `df` is no pandas frame, or a feature does not hold real numbers.
+        `df` is not a pandas frame, or a feature does not hold real numbers.
     ValueError
-        A column is not there, or there several times; there are no rows or no features; an id or a time is
-        missing; or a sequence has two rows at the same time.
+        A column is missing or exists several times; there are no rows or no features; an id or a time is
+        missing; or a sequence has two rows with the same time.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def to_sequences(
             )
     values = _values(df, features)
     codes, ids = pd.factorize(df[id])
-    # Ranks instead of values: any kind of time that pandas can sort, and one stable sort by both keys.
+    # Ranks instead of values allow any kind of time that pandas can sort, and one stable sort by both keys.
     ranks = pd.factorize(df[time], sort=True)[0]
     order = np.lexsort((ranks, codes))
     codes, ranks = codes[order], ranks[order]
@@ -90,7 +90,7 @@ def to_sequences(
 
 
 def _features(df: Any, id: Hashable, time: Hashable, columns: Any) -> list[Hashable]:
-    """Return the labels of the features, once every label that was asked for stands for one column."""
+    """Return the labels of the features, after checking that every given label names exactly one column."""
     if isinstance(columns, str):
         raise TypeError(f"columns must be a list of labels, got the text {columns!r}: pass [{columns!r}]")
     if id == time:
@@ -124,7 +124,7 @@ def _values(df: Any, features: list[Hashable]) -> NDArray[Any]:
                 f"columns: {label!r} has dtype {kind}, and features are real numbers: leave it out with "
                 "columns=, or turn it into numbers (pandas.to_numeric, pandas.get_dummies)"
             )
-    # Nullable columns name their NumPy dtype; what is missing in them becomes NaN.
+    # Nullable columns name their NumPy dtype; their missing values become NaN.
     kinds = [getattr(df[label].dtype, "numpy_dtype", df[label].dtype) for label in features]
     dtype = np.float32 if all(np.can_cast(kind, np.float32) for kind in kinds) else np.float64
     return np.asarray(df[features].to_numpy(dtype=dtype, na_value=np.nan))

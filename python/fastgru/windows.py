@@ -15,7 +15,7 @@ __all__ = ["make_windows"]
 def make_windows(
     series: ArrayLike, length: int, horizon: int = 1, step: int = 1
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Cut a series into windows and, for each, the values that follow it.
+    """Cut a series into windows, each with the values that follow it as the target.
 
     Sample i is ``X[i] = series[i*step : i*step + length]`` with the target ``y[i] = series[i*step + length :
     i*step + length + horizon]``. Samples are in order of time, so a split in time is a split by rows;
@@ -25,22 +25,22 @@ def make_windows(
     ----------
     series : array-like of shape (n_timesteps,) or (n_timesteps, n_features)
         The values, oldest first, evenly spaced. Lists, pandas Series and frames work. float32 and float64
-        stay what they are, other numbers become float64. NaN passes through (the estimators refuse it).
+        are kept, other numbers become float64. NaN is kept, too (the estimators refuse it by default).
     length : int
         Time steps in a window, at least 1.
     horizon : int, default=1
-        How many steps after the window make the target, at least 1.
+        Number of steps after the window in the target, at least 1.
     step : int, default=1
-        Time steps from one window's start to the next one's, at least 1.
+        Time steps from the start of one window to the start of the next, at least 1.
 
     Returns
     -------
     X : ndarray of shape (n_samples, length) or (n_samples, length, n_features)
-        The windows, a read-only view of `series` where its dtype allows: copy it before writing to it.
+        The windows, a read-only view of `series` if its dtype allows it: copy it before writing to it.
     y : ndarray
         The targets. For a series of shape (n_timesteps,): (n_samples,), or (n_samples, horizon) with
         ``horizon > 1``. For (n_timesteps, n_features): (n_samples, horizon * n_features), the features of the
-        first step first; ``y.reshape(-1, horizon, n_features)`` takes them apart.
+        first step first; ``y.reshape(-1, horizon, n_features)`` separates them.
 
     Raises
     ------

@@ -23,13 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        The words after ``python -m fastgru``; by default those the process was started with.
+        The words after ``python -m fastgru``; by default the arguments of the process.
 
     Returns
     -------
     int
-        The exit code: 0 if all went well, 2 if the input cannot be used (one line on stderr says why), 130
-        after Ctrl-C, 141 if nobody read the output to its end.
+        The exit code: 0 on success, 2 if the input cannot be used (one line on stderr says why), 130 after
+        Ctrl-C, 141 if the reader of the output closed it early.
 
     Examples
     --------
@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("fastgru: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader (a pager, head) has gone: Python must not complain again when it flushes at its end.
+        # The reader (a pager, head) has closed the pipe: stdout goes elsewhere, so that Python's flush at
+        # exit raises no second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return 0
@@ -68,7 +69,7 @@ class _PrintFolder(argparse.Action):
         self._folder = folder
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        """Print the folder, which must be there."""
+        """Print the folder, which must exist."""
         folder = self._folder()
         if not folder.is_dir():
             parser.error(f"this installation carries no C++ library: there is no folder {folder}")

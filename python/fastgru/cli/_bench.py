@@ -1,7 +1,7 @@
 """`python -m fastgru bench`: finds the benchmark in the source checkout and runs it.
 
-The benchmark compiles C++ and drives seven other libraries; it lives in the checkout's bench/ and is no part
-of the installed package.
+The benchmark compiles C++ and drives seven other libraries. It is in bench/ of a checkout, not in the
+installed package.
 """
 
 from __future__ import annotations
@@ -27,30 +27,28 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--cases",
         metavar="LIST",
         default="all",
-        help="core, training, streaming, deepbench, fit, stacked, threads, memory, cpp, parted by commas "
+        help="core, training, streaming, deepbench, fit, stacked, threads, memory, cpp, comma-separated "
         "(default: all)",
     )
     add(
         "--peers",
         metavar="LIST",
         default="all",
-        help="torch, torch.compile, onnxruntime, openvino, jax, keras, onednn, parted by commas; none: "
+        help="torch, torch.compile, onnxruntime, openvino, jax, keras, onednn, comma-separated; none: "
         "fastgru and the machine alone (default: all that are installed)",
     )
     add("--match", metavar="TEXT", help='only cases whose name contains this, for example "(100,1,64,128)"')
     add("--threads", metavar="N", type=_positive, default=1, help="threads of each library (default: 1)")
-    add("--rounds", metavar="N", type=_positive, help="rounds, medians are taken over (default: 7)")
-    add("--quick", action="store_true", help="3 short rounds: for a first look, not for figures to keep")
+    add("--rounds", metavar="N", type=_positive, help="number of rounds, whose median counts (default: 7)")
+    add("--quick", action="store_true", help="3 short rounds, for a first look")
     add(
         "--output",
         metavar="DIR",
         type=Path,
         default=Path("fastgru-bench"),
-        help="where bench.json, bench.txt and the pictures go (default: %(default)s)",
+        help="directory for bench.json, bench.txt and the pictures (default: %(default)s)",
     )
-    add(
-        "--redraw", metavar="JSON", type=Path, help="run nothing: table and pictures of an earlier bench.json"
-    )
+    add("--redraw", metavar="JSON", type=Path, help="only redraw table and pictures of an earlier bench.json")
     parser.set_defaults(run=run)
 
 

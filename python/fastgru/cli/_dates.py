@@ -1,4 +1,4 @@
-"""Finding and reading the date column of a table."""
+"""The date column of a table: find it, read it, check its order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _FORMATS = (
 )
 _DIGIT_FORMATS = ("%Y%m%d", "%Y%m", "%Y")
 _DATE_NAME = re.compile(r"year|month|date|time|day|jahr|datum|zeit|fecha", re.IGNORECASE)
-_UNITS = (  # unit of time, its seconds, for how many seconds between rows it is the word
+_UNITS = (  # the word for a unit of time, and its length in seconds
     ("seconds", 1.0),
     ("minutes", 60.0),
     ("hours", 3600.0),
@@ -64,9 +64,9 @@ def _with_format(pattern: str) -> Callable[[str], datetime]:
 
 
 def _parsers(name: str, first: str) -> list[Callable[[str], datetime]]:
-    """Return the readers that understand the first cell, the likelier first."""
+    """Return the parsers that accept the first cell, the most likely first."""
     if first.isdecimal():
-        # A column of plain digits may be the measurement itself: only a telling name makes it a date.
+        # A column of plain digits may be the measurement itself: it is a date only if its name says so.
         candidates = [_with_format(pattern) for pattern in _DIGIT_FORMATS] if _DATE_NAME.search(name) else []
     else:
         candidates = [_from_iso, *(_with_format(pattern) for pattern in _FORMATS)]
@@ -86,19 +86,19 @@ def find_dates(table: Table) -> tuple[int, _Dates] | None:
     Parameters
     ----------
     table : Table
-        What was read.
+        The table.
 
     Returns
     -------
     tuple of int and ndarray of shape (n,), datetime64[s], or None
-        The first column whose every cell is a date in one and the same format, and the dates. A format in
-        which they ascend is preferred, which tells 01/02 (January) from 01/02 (February). Digits alone, such
-        as years, count only in a column with a name like "year", and only if they ascend.
+        The first column in which every cell is a date of the same format, and the dates. A format in which
+        the dates ascend is preferred: it decides whether 01/02 is in January or in February. Plain digits,
+        such as years, count only in a column with a name like "year", and only if they ascend.
 
     Raises
     ------
     InputError
-        If a few cells of a column of dates are no dates.
+        If a few cells of a date column are not dates.
     """
     for index, name in enumerate(table.header):
         cells = table.cells(index)
@@ -115,7 +115,7 @@ def find_dates(table: Table) -> tuple[int, _Dates] | None:
 
 
 def _report_odd_one(table: Table, index: int, parsers: list[Callable[[str], datetime]]) -> None:
-    """Raise InputError at the first cell that is no date in a column that otherwise holds dates."""
+    """Raise InputError at the first cell that is not a date in a column that otherwise holds dates."""
     cells = table.cells(index)
     wrong = min(
         ([row for row, cell in enumerate(cells) if _parse_all(parser, [cell]) is None] for parser in parsers),
@@ -130,7 +130,7 @@ def _ascend(dates: _Dates) -> bool:
 
 
 def newest_first(dates: _Dates) -> bool:
-    """Tell whether the rows run backwards in time."""
+    """Return whether the rows run backwards in time."""
     return len(dates) > 1 and _ascend(dates[::-1])
 
 
@@ -163,7 +163,7 @@ def describe_gaps(table: Table, dates: _Dates) -> str | None:
 
 
 def coarsest(dates: _Dates) -> _Dates:
-    """Return the dates in the largest of years, months, days, minutes and seconds that loses nothing."""
+    """Return the dates in the coarsest of year, month, day, minute and second that is exact."""
     for unit in ("Y", "M", "D", "m"):
         coarse = dates.astype(f"datetime64[{unit}]")
         if (coarse == dates).all():
@@ -172,12 +172,12 @@ def coarsest(dates: _Dates) -> _Dates:
 
 
 def show(moment: np.datetime64) -> str:
-    """Return a date as people write it."""
+    """Return a date as readable text."""
     return str(moment).replace("T", " ")
 
 
 def unit_of_time(dates: _Dates | None) -> str:
-    """Return what one step is, in the plural: "months", "hours", or "steps" where dates do not tell."""
+    """Return the unit of one step, in the plural: "months", "hours", or "steps" if dates do not tell."""
     if dates is None or len(dates) < 2:
         return "steps"
     step = float(np.median(np.diff(dates.astype("datetime64[s]")).astype(np.float64)))

@@ -1,4 +1,4 @@
-"""`python -m fastgru demo`: train on a real series, forecast the part kept back, compare, draw."""
+"""`python -m fastgru demo`: train on a real series, forecast the test part, compare, draw."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--series",
         choices=sorted(BUNDLED),
         default="elnino",
-        help="a series of the package (default: %(default)s)",
+        help="a bundled series (default: %(default)s)",
     )
     add = parser.add_argument
     add("--target", metavar="COLUMN", help="the column to forecast; needed if several hold numbers")
-    add("--no-dates", action="store_true", help="take the rows of the file as they stand, look for no dates")
+    add("--no-dates", action="store_true", help="keep the order of the rows and look for no dates")
     add(
         "--horizon",
         metavar="STEPS",
         type=_positive,
-        help="how far ahead (default: a quarter of the season, at most 12; 1 without a season)",
+        help="steps ahead to forecast (default: a quarter of the season, at most 12; 1 without a season)",
     )
     add(
         "--length",
         metavar="STEPS",
         type=_positive,
-        help="how far back the GRU looks (default: two seasons, but 24 to 96)",
+        help="steps in the GRU's input window (default: two seasons, but 24 to 96)",
     )
     add(
         "--season",
         metavar="STEPS",
         type=_positive,
-        help="length of the season (default: found in the training part)",
+        help="length of the season (default: detected in the training part)",
     )
     add(
         "--hidden-size",
@@ -70,14 +70,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--epochs",
         metavar="N",
         type=_positive,
-        help="passes over the training part (default: found by validation)",
+        help="passes over the training part (default: chosen by validation)",
     )
     add(
         "--seed",
         metavar="N",
         type=_seed,
         default=0,
-        help="of the first weights and the order (default: %(default)s)",
+        help="seed of the initial weights and the sample order (default: %(default)s)",
     )
     add("--threads", metavar="N", type=_positive, help="threads for training (default: all cores)")
     add(
@@ -85,7 +85,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="PNG",
         type=Path,
         default=Path("fastgru-demo.png"),
-        help="where the picture goes (default: %(default)s)",
+        help="file of the picture (default: %(default)s)",
     )
     parser.set_defaults(run=run)
 
@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"Note: {note}.", file=sys.stderr)
     if options.threads is not None:
         fastgru.set_num_threads(options.threads)
-    importlib.import_module("fastgru.estimators")  # takes a second: before the first line, not after it
+    importlib.import_module("fastgru.estimators")  # takes a second: before any output
     print(_report.describe(task), flush=True)
     choice = choose(source.values, task.split, task.options, bar)
     samples = make_samples(source.values, task.options.length, task.options.horizon, choice.changes)
@@ -151,7 +151,7 @@ def _progress_bar() -> Bar:
             desc=f"{title:<20}",
             bar_format="{desc} {bar} {n_fmt:>3} epochs, {elapsed}{postfix}",
             file=sys.stderr,
-            disable=None,  # no bar where nobody watches: in a file or a pipe
+            disable=None,  # no progress bar if the output is a file or a pipe
             dynamic_ncols=True,
         )
 

@@ -1,4 +1,4 @@
-"""What the commands report in one line instead of a traceback."""
+"""The error that the commands report in one line instead of a traceback."""
 
 from __future__ import annotations
 

@@ -18,11 +18,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="write a model file as C source",
         description="Write a model file as one self-contained C99 file and its header: NAME.c and NAME.h.",
     )
-    parser.add_argument("model", metavar="MODEL.safetensors", type=Path, help="what save() wrote")
-    parser.add_argument("--to", choices=["c"], required=True, help="the form to write")
+    parser.add_argument("model", metavar="MODEL.safetensors", type=Path, help="a file written by save()")
+    parser.add_argument("--to", choices=["c"], required=True, help="the format to write")
     parser.add_argument("--name", help="the prefix of the C names (default: the model file's name)")
     parser.add_argument(
-        "--output", metavar="FOLDER", type=Path, default=Path(), help="where to write (default: here)"
+        "--output", metavar="FOLDER", type=Path, default=Path(), help="directory of the files (default: here)"
     )
     parser.set_defaults(run=run)
 

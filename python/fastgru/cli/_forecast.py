@@ -1,4 +1,4 @@
-"""The arithmetic of the demo: windows, the split in time, the season, the naive forecasts and the errors."""
+"""The demo's arithmetic: windows, split in time, season, naive forecasts and errors."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Samples:
-    """One row for each moment at which a forecast is made.
+    """Samples in order of time: one row for each time at which a forecast is made.
 
     Attributes
     ----------
     inputs : ndarray of shape (n, length), float64
-        What the model sees: the last values, or the last changes from step to step.
+        The model's input: the last values, or the last changes from step to step.
     targets : ndarray of shape (n,), float64
-        What it learns: the value `horizon` steps later, or its difference from the last value seen.
+        The model's target: the value `horizon` steps later, or its difference from the last known value.
     offset : ndarray of shape (n,), float64
-        What has to be added to a prediction to make it a value of the series.
+        The amount to add to a prediction to get a value of the series.
     when : ndarray of shape (n,), int64
         The position of the forecast value in the series, ascending.
     """
@@ -33,7 +33,7 @@ class Samples:
     when: _Ints
 
     def part(self, start: int, stop: int, every: int = 1) -> Samples:
-        """Return the samples whose forecast value lies in ``[start, stop)``, only each `every`-th of them."""
+        """Return every `every`-th of the samples whose forecast value lies in ``[start, stop)``."""
         first, last = np.searchsorted(self.when, (start, stop))
         rows = slice(int(first), int(last), every)
         return Samples(self.inputs[rows], self.targets[rows], self.offset[rows], self.when[rows])
@@ -52,14 +52,14 @@ def make_samples(values: _Floats, length: int, horizon: int, changes: bool) -> S
     length : int
         Steps a sample looks back.
     horizon : int
-        Steps ahead of the last value seen that the target lies.
+        Steps from the last known value to the target.
     changes : bool
         Whether inputs and targets are changes instead of the values themselves.
 
     Returns
     -------
     Samples
-        One for each position from ``length + horizon`` on, so that both kinds have the same samples.
+        One for each position from ``length + horizon`` on, so that values and changes have the same samples.
     """
     source = np.diff(values) if changes else values[1:]
     windows = np.lib.stride_tricks.sliding_window_view(source, length)[: len(source) - length - horizon + 1]
@@ -70,10 +70,10 @@ def make_samples(values: _Floats, length: int, horizon: int, changes: bool) -> S
 
 
 def drifts(train: _Floats) -> bool:
-    """Tell whether a series leaves the range it had before, judged on its training part alone.
+    """Return whether a series leaves its earlier range, judged on its training part alone.
 
-    A network that has learned values in one range is of no use in another; then it should learn changes. The
-    series drifts if more than a tenth of the last fifth lies outside the range of what stood before.
+    A network trained on values in one range fails in another; then it should learn changes. The series drifts
+    if more than a tenth of the last fifth lies outside the range of the values before it.
     """
     cut = len(train) * 4 // 5
     before, after = train[:cut], train[cut:]
@@ -88,13 +88,13 @@ def find_season(train: _Floats, changes: bool) -> int | None:
     train : ndarray of shape (n,), float64
         The training part of the series.
     changes : bool
-        Whether the values themselves say nothing, because the series drifts.
+        Whether to search changes alone, because the series drifts.
 
     Returns
     -------
     int or None
-        At least 2, at most a third of `train`. The changes are asked first, because a short season (a day) on
-        top of a long one (a year) shows only there; a long season with much noise shows only in the values.
+        At least 2, at most a third of `train`. Changes are searched first, because a short season (a day) on
+        top of a long one (a year) shows only there. A long season with much noise shows only in the values.
     """
     season = _highest_peak(np.diff(train))
     return season if season is not None or changes else _highest_peak(train)
@@ -116,25 +116,25 @@ def _highest_peak(series: _Floats) -> int | None:
     peaks = peaks[(peaks >= 2) & (correlation[peaks] > 0.25) & (correlation[peaks] - valleys[peaks] > 0.1)]
     if not len(peaks):
         return None
-    # Multiples of the season are about as high as the season itself: the first of the high ones is meant.
+    # Multiples of the season have peaks about as high as the season's: the first high peak is the season.
     return int(peaks[correlation[peaks] >= 0.7 * correlation[peaks].max()][0])
 
 
 def persistence(values: _Floats, when: _Ints, horizon: int) -> _Floats:
-    """Forecast that nothing changes: the last value known, `horizon` steps before."""
+    """Return the naive forecast: the last known value, `horizon` steps before."""
     return values[when - horizon]
 
 
 def seasonal_naive(values: _Floats, when: _Ints, horizon: int, season: int) -> _Floats:
-    """Forecast the value of the latest season that is known `horizon` steps ahead."""
+    """Return the seasonal naive forecast: the value at the same point of the latest known season."""
     return values[when - season * -(-horizon // season)]
 
 
 def rmse(forecast: _Floats, truth: _Floats) -> float:
-    """Root of the mean squared error, in the unit of the series."""
+    """Return the root mean squared error, in the unit of the series."""
     return float(np.sqrt(np.mean((forecast - truth) ** 2)))
 
 
 def mae(forecast: _Floats, truth: _Floats) -> float:
-    """Mean absolute error, in the unit of the series."""
+    """Return the mean absolute error, in the unit of the series."""
     return float(np.mean(np.abs(forecast - truth)))

@@ -1,4 +1,4 @@
-"""A file that is either there in full or not at all."""
+"""Atomic output: a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastgru.cli._errors import InputError
 
 
 def check_writable(path: Path) -> None:
-    """Raise InputError if a file cannot be written at `path`, and leave everything as it was."""
+    """Raise InputError if a file cannot be written at `path`; change nothing."""
     target = _target(path)
     if target.is_dir():
         raise InputError(f"{path}: cannot be written: it is a directory")
@@ -25,12 +25,12 @@ def check_writable(path: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; the file appears at `path` when the block ends well.
+    """Yield a temporary path to write to; the file replaces `path` when the block ends without an exception.
 
     Parameters
     ----------
     path : Path
-        Where the file is wanted. One that is there already is replaced.
+        Where the file goes. An existing file is replaced.
 
     Yields
     ------
@@ -40,7 +40,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If the place cannot be written.
+        If `path` cannot be written.
     """
     temporary = _temporary_beside(path)
     try:
@@ -55,7 +55,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def _target(path: Path) -> Path:
-    """Return what is to be replaced: a link stays, the file it points to changes."""
+    """Return the file to replace: a symbolic link stays, and the file that it points to changes."""
     return Path(os.path.realpath(path))
 
 
@@ -70,7 +70,7 @@ def _temporary_beside(path: Path) -> Path:
 
 
 def _give_usual_mode(temporary: Path, target: Path) -> None:
-    """Give the file the mode it had, or the one a new file gets: a temporary file is for its owner alone."""
+    """Set the old file's mode, or that of a new file: temporary files are readable by their owner alone."""
     if target.exists():
         temporary.chmod(target.stat().st_mode & 0o777)
         return

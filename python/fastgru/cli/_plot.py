@@ -1,4 +1,4 @@
-"""The picture of the demo: forecast against truth, the loss curve and the errors."""
+"""The demo's picture: forecast against true values, loss curve and errors."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from fastgru.cli._errors import InputError
 from fastgru.cli._text import number
 from fastgru.plot._axes import grid, log_scale
 
-# Okabe and Ito's palette: told apart with every kind of colour vision, and in print by lightness.
+# Okabe and Ito's palette: distinguishable with every kind of colour vision, and by lightness in print.
 _TRUTH, _GRU, _SEASONAL, _PERSISTENCE, _HELD = "#222222", "#D55E00", "#56B4E9", "#9A9A9A", "#0072B2"
 _MOST_POINTS = 700
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What is drawn.
+    """The contents of the picture.
 
     Attributes
     ----------
     title, subtitle : str
-        Over the whole picture.
+        Heading of the picture.
     label, unit : str
-        Of the value axis (with the unit), and the unit alone, which may be empty.
+        Label of the value axis (with the unit), and the unit alone, which may be empty.
     x : ndarray of shape (n,)
         Dates or row numbers of the test part.
     x_label : str
-        Of the time axis; empty for dates.
+        Label of the time axis; empty for dates.
     truth : ndarray of shape (n,), float64
         The series in the test part.
     forecasts : dict of str to ndarray of shape (n,), float64
-        The GRU's first.
+        The GRU's forecast first.
     errors : dict of str to float
-        RMSE by the same names, in the same order.
+        RMSE under the same names, in the same order.
     losses, validation : list of float
-        Of the final training, and of the validation run; the latter may be empty.
+        Losses of the final training, and of the validation run; the latter may be empty.
     epochs : int
-        How many were chosen.
+        The chosen number of epochs.
     """
 
     title: str
@@ -59,7 +59,7 @@ class Picture:
 
 
 def require_matplotlib(path: Path) -> None:
-    """Raise InputError if matplotlib is missing or cannot write files of that ending."""
+    """Raise InputError if matplotlib is missing or cannot write files with this extension."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError:
@@ -74,13 +74,13 @@ def require_matplotlib(path: Path) -> None:
 
 
 def draw(picture: Picture, path: Path) -> None:
-    """Draw to a file; its ending says which format."""
+    """Draw to a file; its extension decides the format."""
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    # From the defaults, whatever style the user has set; a $ in a column's name is no formula.
+    # Matplotlib's defaults, whatever style the user has set; a $ in a column name starts no formula.
     ours = {"axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
     with style.context(["default", ours], after_reset=True):
         figure = Figure(
@@ -99,7 +99,7 @@ def _draw_forecast(axes: Any, picture: Picture) -> None:
     shown = slice(-_MOST_POINTS, None)
     x = picture.x[shown]
     handles = axes.plot(x, picture.truth[shown], color=_TRUTH, linewidth=1.2, label="Truth", zorder=2)
-    # The GRU's forecast in front; persistence would only be the truth again, shifted.
+    # The GRU's forecast in front; persistence is left out, because it is the true series, shifted.
     styles = ((_GRU, 1.6, 3), (_SEASONAL, 1.0, 1))
     drawn = [name for name in picture.forecasts if name != "Persistence"]
     for name, (colour, width, order) in zip(drawn, styles, strict=False):
@@ -148,7 +148,7 @@ def _draw_losses(axes: Any, picture: Picture) -> None:
 
 
 def _dot(epochs: NDArray[Any]) -> str:
-    """One epoch makes no line: it needs a dot."""
+    """Return the marker: a single epoch makes no line and needs a dot."""
     return "o" if len(epochs) == 1 else ""
 
 
@@ -171,7 +171,7 @@ def _draw_errors(axes: Any, picture: Picture) -> None:
 
 
 def _legend_above(axes: Any, handles: list[Any]) -> None:
-    """Put the legend over the right end of the axes, in one row, where no line can run."""
+    """Put the legend above the right end of the axes, in one row, outside the plotted lines."""
     axes.legend(
         handles=handles,
         loc="lower right",

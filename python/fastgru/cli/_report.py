@@ -1,4 +1,4 @@
-"""The result of the demo: forecasts of the test part, their errors, the table and the picture."""
+"""The demo's result: forecasts of the test part, their errors, the table and the picture."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Result:
     when : ndarray of shape (n,), int64
         Rows of the series that were forecast.
     forecasts : dict of str to ndarray of shape (n,), float64
-        By name, the GRU's first.
+        Forecasts by name, the GRU's first.
     rmse, mae : dict of str to float
-        The errors by the same names, in the unit of the series.
+        Errors under the same names, in the unit of the series.
     microseconds : float
         Time of one streaming step.
     """
@@ -67,7 +67,7 @@ def evaluate(task: Task, final: Run, test: Samples) -> Result:
 
 
 def describe(task: Task) -> str:
-    """Return what is going to be done."""
+    """Return a description of the task, printed before training."""
     source, options = task.source, task.options
     n_rows = len(source.values)
     span = "" if source.dates is None else f", {show(source.dates[0])} to {show(source.dates[-1])}"
@@ -94,7 +94,7 @@ def table(task: Task, result: Result) -> str:
 
 
 def timing(choice: Choice, final: Run, result: Result) -> str:
-    """Return what was chosen and how fast it ran."""
+    """Return the chosen settings and the speed."""
     return (
         f"Learned from {'changes' if choice.changes else 'values'} in {count(choice.epochs, 'epochs')}, "
         f"{statistics.median(final.seconds):.3f} s per epoch; "
@@ -104,7 +104,7 @@ def timing(choice: Choice, final: Run, result: Result) -> str:
 
 
 def picture(task: Task, choice: Choice, final: Run, result: Result) -> Picture:
-    """Return what is drawn."""
+    """Return the contents of the picture."""
     source, options = task.source, task.options
     return Picture(
         title=f"{source.title}, {task.steps(options.horizon)} ahead",

@@ -1,4 +1,4 @@
-"""The series of the demo: one that comes with the package, or a column of the user's file."""
+"""The demo's series: a bundled one, or a column of the user's file."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Source:
     Attributes
     ----------
     name : str
-        For messages: the file or the bundled series.
+        The file or the bundled series, for messages.
     title : str
-        For headings.
+        The heading.
     label, unit : str
-        What the values are, with their unit if it is known; and the unit alone.
+        Name of the values, with their unit if it is known; and the unit alone.
     values : ndarray of shape (n,), float64
         Finite, oldest first.
     dates : ndarray of shape (n,), datetime64, or None
-        When each value was measured, ascending.
+        The time of each value, ascending.
     time_unit : str
-        What one step is: "months", "hours", ..., or "steps".
+        The unit of one step: "months", "hours", ..., or "steps".
     notes : tuple of str
-        What the user should know about how the file was read.
+        Notes for the user about how the file was read.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Source:
 
 
 def load_source(data: Path | None, target: str | None, bundled: str, use_dates: bool) -> Source:
-    """Load what the options ask for; raises InputError if a file cannot be used."""
+    """Load the series that the options name; raises InputError if a file cannot be used."""
     source = _from_package(BUNDLED[bundled]()) if data is None else _from_file(data, target, use_dates)
     if (source.values == source.values[0]).all():
         raise InputError(f"{source.name}: every value is {source.values[0]:g}: there is nothing to forecast")
@@ -97,9 +97,9 @@ def _from_file(path: Path, target: str | None, use_dates: bool) -> Source:
 
 
 def _choose_target(table: Table, date_column: int | None) -> int:
-    """Return the only column there is, or the only one of numbers; otherwise the error lists the columns."""
+    """Return the only column, or the only numeric one; otherwise raise an error that lists the columns."""
     columns = [index for index in range(len(table.header)) if index != date_column]
-    # A few bad cells do not make a column of text: they are to be reported by their line.
+    # A column with a few bad cells still counts as numeric: the bad cells are reported with their line.
     numeric = [index for index in columns if sum(map(is_number, table.cells(index))) >= len(table.rows) / 2]
     for candidates in (columns, numeric):
         if len(candidates) == 1:

@@ -1,6 +1,6 @@
-"""Reading a user's CSV file: every complaint names the file, the line and the column.
+"""Reader of a user's CSV file: every error names the file, the line and the column.
 
-Python's csv module does it: pandas would guess, coerce and forget the line numbers.
+It uses Python's csv module, because pandas guesses types, coerces values and drops the line numbers.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Table:
     Attributes
     ----------
     path : Path
-        Where it was read from.
+        The file.
     header : list of str
         Column names, stripped.
     rows : list of list of str
         The cells, stripped; every row is as long as the header.
     lines : list of int
-        The line of the file each row stands on, counted from 1.
+        The line number of each row in the file, counted from 1.
     """
 
     path: Path
@@ -51,7 +51,7 @@ class Table:
         raise InputError(f'{self.path}, line {self.lines[row]}, column "{column}": {problem}')
 
     def column_index(self, name: str) -> int:
-        """Return the position of a column, found by its exact name or, if only one fits, in any case."""
+        """Return the position of a column, found by exact name or, if only one matches, ignoring case."""
         for matches in (
             [i for i, have in enumerate(self.header) if have == name],
             [i for i, have in enumerate(self.header) if have.casefold() == name.strip().casefold()],
@@ -71,7 +71,7 @@ class Table:
         return [row[index] for row in self.rows]
 
     def numbers(self, index: int) -> NDArray[np.float64]:
-        """Return one column as float64; text, gaps and values that are not finite raise InputError."""
+        """Return one column as float64; text, missing and non-finite values raise InputError."""
         name = self.header[index]
         values = np.empty(len(self.rows), dtype=np.float64)
         for row, cell in enumerate(self.cells(index)):
@@ -85,7 +85,7 @@ class Table:
 
 
 def is_number(cell: str) -> bool:
-    """Tell whether a cell holds a finite number."""
+    """Return whether a cell holds a finite number."""
     try:
         return math.isfinite(float(cell))
     except ValueError:
@@ -93,7 +93,7 @@ def is_number(cell: str) -> bool:
 
 
 def is_missing(cell: str) -> bool:
-    """Tell whether a cell holds one of the usual words for "no value"."""
+    """Return whether a cell holds one of the usual words for "no value"."""
     return cell.casefold() in _MISSING
 
 
@@ -131,7 +131,7 @@ def _read_text(path: Path) -> str:
 
 
 def _skip_head(lines: list[str]) -> int:
-    """Return how many lines of comment (beginning with #) and blank lines stand before the column names."""
+    """Return the number of comment (#) and blank lines before the column names."""
     count = 0
     while count < len(lines) and (not lines[count].strip() or lines[count].lstrip().startswith("#")):
         count += 1
@@ -143,13 +143,13 @@ def _find_delimiter(header_line: str) -> str:
 
 
 def read_table(path: Path) -> Table:
-    """Read a CSV file: UTF-8, column names first, cells parted by comma, semicolon, tab or bar.
+    """Read a CSV file: UTF-8, column names first, cells separated by comma, semicolon, tab or bar.
 
     Parameters
     ----------
     path : Path
-        The file. A byte order mark, CRLF line ends, quoted cells, blank lines, lines of comment (#) before
-        the column names, and a first line ``sep=;`` are understood.
+        The file. It may have a byte order mark, CRLF line ends, quoted cells, blank lines, comment lines (#)
+        before the column names, and a first line ``sep=;``.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def read_table(path: Path) -> Table:
     Raises
     ------
     InputError
-        If the file cannot be read, is not UTF-8, has no rows, or has a row with a wrong number of cells.
+        If the file cannot be read, is not UTF-8, has no rows, or has a row with the wrong number of cells.
     """
     lines = list(io.StringIO(_read_text(path), newline=""))
     skipped = _skip_head(lines)
@@ -188,7 +188,7 @@ def read_table(path: Path) -> Table:
 
 
 def _records(path: Path, lines: list[str], skipped: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of each record's first line and its stripped cells; blank lines are passed over."""
+    """Yield the number of each record's first line and its stripped cells; skip blank lines."""
     reader = csv.reader(lines[skipped:], delimiter=delimiter, strict=True)
     line = skipped + 1
     try:

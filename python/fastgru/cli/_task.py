@@ -1,4 +1,4 @@
-"""What is forecast from what: the split in time, and what the user left open."""
+"""The forecasting task: the split in time, and defaults for the options left open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastgru.cli._train import Options
 
 _TRAINING_SHARE = 0.8
 _FEWEST_TRAINING_SAMPLES = 40
-_CALENDAR = {  # unit of time: the seasons that a found one is likely to mean
+_CALENDAR = {  # unit of time: its usual seasons, to which a detected season close to one is rounded
     "minutes": (60, 1440),
     "hours": (24, 168),
     "days": (7, 365),
@@ -25,18 +25,18 @@ _CALENDAR = {  # unit of time: the seasons that a found one is likely to mean
 
 @dataclass(frozen=True)
 class Task:
-    """What is forecast from what.
+    """The forecasting task.
 
     Attributes
     ----------
     source : Source
         The series.
     split : int
-        Where the test part begins: nothing from there on is used before the final comparison.
+        Start of the test part, which is not used before the final comparison.
     season : int or None
-        In steps.
+        Length of the season in steps.
     options : Options
-        Of the model.
+        Options of the model.
     """
 
     source: Source
@@ -59,7 +59,7 @@ def make_task(
     epochs: int | None,
     seed: int,
 ) -> Task:
-    """Split the series in time and settle what is None, looking at the training part alone.
+    """Split the series in time and choose the options that are None, from the training part alone.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def make_task(
 
 
 def _usual_season(found: int | None, time_unit: str) -> int | None:
-    """Return the calendar's season where the found one is close to it: 344 days are meant to be 365."""
+    """Return the calendar season if the detected one is close to it: 344 days become 365."""
     for usual in _CALENDAR.get(time_unit, ()):
         if found is not None and abs(found / usual - 1.0) < 0.07:
             return usual

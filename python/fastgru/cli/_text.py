@@ -1,10 +1,10 @@
-"""Numbers and counts as the demo prints them."""
+"""Number formatting of the demo."""
 
 from __future__ import annotations
 
 
 def number(value: float, digits: int) -> str:
-    """Return a number, not negative, with at least so many digits, and an exponent only where needed."""
+    """Return a non-negative number with at least `digits` digits, and an exponent only if needed."""
     if value < 1e-4 or value >= 1e9:
         return f"{value:.{digits - 1}e}" if value else "0"
     if value >= 10.0 ** (digits - 1):

@@ -1,4 +1,4 @@
-"""Choosing on a validation part, training, and timing the stream. The test part is not seen here."""
+"""Model selection on a validation part, training, and timing of the stream. Never uses the test part."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _MAX_EPOCHS = 40
 _PATIENCE = 6
 _MAX_TRAINING_SAMPLES = 8000
 
-Bar = Callable[[int, str], Any]  # a tqdm-like progress bar from its total and its title
+Bar = Callable[[int, str], Any]  # (total, title) -> a progress bar like tqdm's
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the user may set about the model.
+    """The user's options of the model.
 
     Attributes
     ----------
     length, horizon : int
-        Steps seen and steps ahead.
+        Steps in a window, and steps ahead.
     hidden_size : int
         Units of the GRU.
     epochs : int or None
         Passes over the training part; None: chosen on the validation part.
     seed : int
-        Of the initial weights and the order of the samples.
+        Seed of the initial weights and of the order of the samples.
     """
 
     length: int
@@ -52,15 +52,15 @@ class Run:
     Attributes
     ----------
     model : GRURegressor
-        After the last epoch.
+        The model after the last epoch.
     losses : list of float
         Training loss of each epoch, in units of the target's variance.
     validation : list of float
         Loss on the validation part after each epoch, in the same units; empty without one.
     seconds : list of float
-        Time each epoch took, validation left out.
+        Time of each epoch, without validation.
     variance : float
-        Of the training targets: turns a loss into a squared error in the unit of the series.
+        Variance of the training targets: converts a loss to a squared error in the unit of the series.
     """
 
     model: Any
@@ -75,13 +75,13 @@ class Run:
         return 1 + int(np.argmin(self.validation))
 
     def validation_rmse(self, epoch: int) -> float:
-        """Return the error on the validation part after an epoch (from 1), in the unit of the series."""
+        """Return the RMSE on the validation part after an epoch (from 1), in the unit of the series."""
         return math.sqrt(self.validation[epoch - 1] * self.variance)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the validation part decided.
+    """The settings chosen on the validation part.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ def choose(values: NDArray[np.float64], split: int, options: Options, bar: Bar) 
     values : ndarray of shape (n,), float64
         The whole series; nothing from `split` on is used.
     split : int
-        Where the test part begins.
+        Start of the test part.
     options : Options
         The user's settings.
     bar : callable
@@ -115,7 +115,7 @@ def choose(values: NDArray[np.float64], split: int, options: Options, bar: Bar) 
     Returns
     -------
     Choice
-        The one with the smaller error on the validation part.
+        The settings with the smaller error on the validation part.
     """
     train = values[:split]
     border = validation_start(split, options)
@@ -133,18 +133,18 @@ def choose(values: NDArray[np.float64], split: int, options: Options, bar: Bar) 
 
 
 def validation_start(split: int, options: Options) -> int:
-    """Return where the validation part begins: the last fifth of the training samples."""
+    """Return the start of the validation part, the last fifth of the training samples."""
     first = options.length + options.horizon
     return split - (split - first) // 5
 
 
 def fit(samples: Samples, options: Options, epochs: int, bar: Bar) -> Run:
-    """Train on the whole training part for a known number of epochs."""
+    """Train on the whole training part for a given number of epochs."""
     return _run(samples, None, options, epochs, bar(epochs, "Training"))
 
 
 def microseconds_per_step(model: Any, inputs: NDArray[np.float64], steps: int = 2000) -> float:
-    """Return the time of one ``stream().step`` with Python's call: the median of five runs of `steps`."""
+    """Return the time of one ``stream().step`` called from Python: the median of five runs of `steps`."""
     stream = model.stream()
     rows = [inputs[i % len(inputs), -1:].copy() for i in range(steps)]
     times = []
@@ -186,7 +186,7 @@ def _run(train: Samples, held: Samples | None, options: Options, epochs: int, pr
 def _one_epoch(model: Any, inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
     try:
         with warnings.catch_warnings():
-            # As scikit-learn's do, the estimator makes a warning of Ctrl-C; here it is to end everything.
+            # Like scikit-learn's, the estimator turns Ctrl-C into a warning; here it must end the command.
             warnings.filterwarnings("error", message="Training interrupted", category=UserWarning)
             model.partial_fit(inputs, targets)
     except UserWarning:

@@ -1,4 +1,4 @@
-"""Models in other forms: C source."""
+"""Converters of models to other formats: C source."""
 
 from fastgru.convert.to_c import to_c
 

@@ -1,4 +1,4 @@
-"""The text of the C files that `to_c` makes."""
+"""Text of the C files that `to_c` returns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Model", "header", "source"]
 
 
 class Model(NamedTuple):
-    """What the two files are made from."""
+    """The contents of both files."""
 
     name: str
     kind: str
@@ -104,9 +104,9 @@ static inline double sigmoid_of(double x) { return 1.0 / (1.0 + exp(-x)); }
 static inline double tanh_of(double x) { return tanh(x); }
 """
 
-# The accumulator holds, side by side: n of the input, r, z, n of the state. The input adds to the first
-# three, the state to the last three; a row of weights meets one number of the input, so that the loops have
-# no sums across a vector and any compiler vectorises them.
+# The accumulator holds n of the input, then r, z and n of the state. The input adds to the first three, the
+# state to the last three. A row of weights is multiplied by one number of the input, so that the loops have
+# no sums across a vector, and any compiler vectorises them.
 _STEP_AFTER = """\
 static void layer_@l@(const @real@ *x, @real@ *h) {
   @real@ a[4 * H];
@@ -244,7 +244,7 @@ def _step(model: Model) -> str:
 
 
 def _array(name: str, values: NDArray[Any], real: str) -> str:
-    """Return an array's definition; every number is written so that it is read back to the bit."""
+    """Return an array's definition, in which every number reads back to the bit."""
     if not np.isfinite(values).all():
         raise ValueError(f"the model's {name} holds values that are not finite, which C cannot be given")
     shape = "".join(f"[{size}]" for size in values.shape)

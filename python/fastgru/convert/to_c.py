@@ -1,4 +1,4 @@
-"""A model as one C99 file and its header: weights as arrays, no dependency but libm, no allocation."""
+"""Conversion of a model to one C99 file and its header: weights as arrays, libm alone, no allocation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastgru.convert import _c_text
 
 __all__ = ["CSource", "to_c"]
 
-# The words of C99 that a prefix could be; what begins with an underscore is refused anyway.
+# C99 keywords that a prefix could collide with; names that begin with an underscore are refused anyway.
 _RESERVED = re.compile(
     "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|"
     "register|restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|"
@@ -33,7 +33,7 @@ class CSource(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One layer's weights as the step reads them: a row per input, the gates n, r, z side by side."""
+    """One layer's weights in the order of the step: a row per input, with the gates side by side."""
 
     inputs: int
     w: NDArray[Any]  # (inputs, 3H): n, r, z
@@ -44,15 +44,15 @@ class Layer(NamedTuple):
 def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     """Translate a model file to C99.
 
-    The result holds one sequence's step: ``<name>_reset(&state)`` and ``<name>_step(&state, x, y)``, which
-    take and give what a stream of the model does in Python: raw features and the estimator's answers, or a
-    layer's top state. Answers agree with fastgru's to about 1e-6 in float32 (the order of sums is another
-    one), closer in float64.
+    The C code steps one sequence: ``<name>_reset(&state)`` and ``<name>_step(&state, x, y)`` have the inputs
+    and outputs of a Python stream of the model. These are raw features and the estimator's predictions, or
+    the top state of a layer. Results agree with fastgru's to about 1e-6 in float32, because sums are taken in
+    another order, and closer in float64.
 
     Parameters
     ----------
     path : str or path-like
-        A model file, of a `GRU` or an estimator. It is loaded, and so checked, first.
+        A model file of a `GRU` or an estimator. It is loaded, and thereby checked, first.
     name : str, default="model"
         A C identifier: the prefix of every name and the stem of the header's file name.
 
@@ -66,7 +66,8 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     OSError, ModelFormatError
         As `fastgru.load`.
     ValueError
-        `name` is no identifier, or the model has two directions, which cannot go step by step.
+        `name` is not an identifier; or the model cannot be stepped, because it has two directions; or it has
+        a part that cannot be written as C yet.
 
     Examples
     --------
@@ -82,7 +83,7 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name) or _RESERVED.fullmatch(name):
         raise ValueError(f"name must be a C identifier, got {name!r}")
-    _model_file.load(path)  # every check there is
+    _model_file.load(path)  # runs all checks
     _, kind, config, tensors = _model_file.read(path)
     architecture = config if kind == "GRU" else config["network"]
     if kind != "GRU":
@@ -111,7 +112,7 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
 
 
 def _check_network(architecture: dict[str, Any]) -> None:
-    """Refuse what the C text has no words for."""
+    """Raise ValueError for a network that cannot be written as C."""
     values = ("squared_error", "absolute_error", "huber")
     if architecture.get("loss", values[0]) not in values:
         raise ValueError(f"a network with loss={architecture['loss']!r} cannot be written as C yet")

@@ -1,4 +1,4 @@
-"""Small real series that come with the package, for examples and the demo; README.md has the sources."""
+"""Small real time series bundled for examples and the demo; README.md lists the sources."""
 
 from fastgru.datasets._series import TimeSeries, load_co2, load_elnino, load_sunspots
 

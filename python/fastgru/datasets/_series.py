@@ -1,4 +1,4 @@
-"""Reading the CSV files of this package into typed objects."""
+"""Loaders of the bundled CSV files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _REGIONS = {"1+2": "nino12", "3": "nino3", "3.4": "nino34", "4": "nino4"}
 
 @dataclass(frozen=True, eq=False)
 class TimeSeries:
-    """One evenly spaced series and where it comes from.
+    """An evenly spaced series with its source.
 
     Attributes
     ----------
     name : str
         Short name, the column of the CSV file.
     title : str
-        What was measured, for a plot's title.
+        Name of the measured quantity, for the title of a plot.
     unit : str
         Unit of `values`; empty for a plain number.
     values : ndarray of shape (n,), float64
@@ -30,7 +30,7 @@ class TimeSeries:
     dates : ndarray of shape (n,), datetime64[M]
         The month of each value.
     source : str
-        The agency that published the series, and the address.
+        The publishing agency and the address.
     licence : str
         The terms of the data.
 
@@ -66,12 +66,12 @@ def _read(file_name: str, column: str) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def load_sunspots() -> TimeSeries:
-    """Monthly mean sunspot number, January 1749 to December 2008.
+    """Load the monthly mean sunspot number, January 1749 to December 2008.
 
     Returns
     -------
     TimeSeries
-        3120 values, a plain number; the cycle of about eleven years is the well-known one.
+        3120 values without a unit; they show the well-known cycle of about eleven years.
 
     Notes
     -----
@@ -97,12 +97,12 @@ def load_sunspots() -> TimeSeries:
 
 
 def load_co2() -> TimeSeries:
-    """Monthly mean CO2 in the air at Mauna Loa, June 1964 to December 2001.
+    """Load the monthly mean CO2 in the air at Mauna Loa, June 1964 to December 2001.
 
     Returns
     -------
     TimeSeries
-        451 values in parts per million by volume (ppm): a rising trend under a yearly wave.
+        451 values in parts per million by volume (ppm): a rising trend with a yearly cycle.
 
     Notes
     -----
@@ -130,12 +130,13 @@ def load_co2() -> TimeSeries:
 
 
 def load_elnino(region: str = "3.4") -> TimeSeries:
-    """Monthly mean sea surface temperature of the tropical Pacific, January 1950 to December 2010.
+    """Load the monthly sea surface temperature of the tropical Pacific, January 1950 to December 2010.
 
     Parameters
     ----------
     region : {"1+2", "3", "3.4", "4"}, default="3.4"
-        The Niño region: "1+2" lies off Peru and has a strong yearly wave; El Niño is declared by "3.4".
+        The Niño region. "1+2" lies off Peru and has a strong yearly cycle; "3.4" is the region by which El
+        Niño is declared.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The GRU layer: PyTorch's surface and numbers, without PyTorch."""
+"""The GRU layer, with PyTorch's interface and numbers, without PyTorch."""
 
 from fastgru.gru.base import Gradients
 from fastgru.gru.gru import GRU, explain

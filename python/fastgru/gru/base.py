@@ -1,4 +1,4 @@
-"""What a layer is made of: its configuration, its weights by name, and how it is stored and copied."""
+"""Base of the layer: configuration, weights by name, saving, pickling and copying."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _Self = TypeVar("_Self", bound="Layer")
 
 @dataclass(frozen=True)
 class Gradients:
-    """What `GRU.backward` returns: the gradients of one scalar with respect to everything forward took.
+    """Gradients of a scalar with respect to all inputs of forward, as `GRU.backward` returns them.
 
     Attributes
     ----------
     x : ndarray
-        Shape and dtype of the `x` of `GRU.forward_train`; zero beyond a row's length.
+        Gradient of x, with the shape and dtype of the `x` of `GRU.forward_train`; zero beyond a row's length.
     h0 : ndarray of shape (L·D, B, H), or (L·D, H) unbatched
-        Also given when no `h0` was passed.
+        Gradient of the initial states, also if no `h0` was passed.
     params : dict of str to ndarray
-        Under the names and with the shapes of `GRU.state_dict`.
+        Gradients of the weights, with the names and shapes of `GRU.state_dict`.
     """
 
     x: NDArray[Any]
@@ -44,7 +44,7 @@ class Gradients:
 
 
 class Config(NamedTuple):
-    """The constructor's arguments, checked. The first eight are the core's."""
+    """The constructor's checked arguments. The first eight are those of the core."""
 
     input_size: int
     hidden_size: int
@@ -71,7 +71,7 @@ def checked_config(
     precision: Any,
     dtype: DTypeLike,
 ) -> Config:
-    """Return the arguments with their types made sure of; TypeError or ValueError names the first bad one."""
+    """Check and convert the arguments; TypeError or ValueError names the first bad one."""
     return Config(
         parameters.check_size("input_size", input_size),
         parameters.check_size("hidden_size", hidden_size),
@@ -103,7 +103,7 @@ def _checked_dtype(dtype: DTypeLike) -> str:
 
 
 class Layer:
-    """The part of `GRU` that does not compute."""
+    """The part of `GRU` without computations."""
 
     _config: Config
     _core: _core.GruF32 | _core.GruF64
@@ -155,24 +155,24 @@ class Layer:
 
     @property
     def precision(self) -> str:
-        """How exact float32 products must be at least."""
+        """Least exactness of float32 products."""
         return self._config.precision
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of weights, states and results."""
+        """Dtype of weights, states and results."""
         return np.dtype(self._config.dtype)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Return the weights, under PyTorch's names and with its shapes.
+        """Return the weights with PyTorch's names and shapes.
 
         Returns
         -------
         dict of str to ndarray
             ``weight_ih_l0`` (3H, I), ``weight_hh_l0`` (3H, H), ``bias_ih_l0`` (3H,), ``bias_hh_l0`` (3H,),
-            the row blocks being the gates r, z, n; then ``…_l0_reverse`` with two directions, then layer 1,
-            of which weight_ih is (3H, D·H). Read-only views of this version of the weights: a later
-            `load_state_dict` does not change them.
+            with row blocks in the gate order r, z, n. With two directions, ``…_l0_reverse`` follows; then
+            layer 1, whose weight_ih is (3H, D·H). The arrays are read-only views of this version of the
+            weights: a later `load_state_dict` does not change them.
 
         Examples
         --------
@@ -188,14 +188,14 @@ class Layer:
         Parameters
         ----------
         state_dict : mapping of str to array-like
-            The names and shapes of `state_dict`; arrays, or tensors of PyTorch.
+            Arrays or PyTorch tensors with the names and shapes of `state_dict`.
 
         Raises
         ------
         TypeError
-            `state_dict` is no mapping, or a value is not made of real numbers.
+            `state_dict` is not a mapping, or a value does not hold real numbers.
         ValueError
-            A name is missing or unknown, or a shape is wrong. The weights are then as before.
+            A name is missing or unknown, or a shape is wrong. The weights are then unchanged.
 
         Examples
         --------
@@ -207,7 +207,7 @@ class Layer:
         self._core.set_parameters(parameters.flatten(state_dict, layout, self.dtype))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the layer to a model file (safetensors), for `fastgru.load`.
+        """Write the layer to a model file (safetensors) that `fastgru.load` reads.
 
         Raises
         ------
@@ -238,7 +238,7 @@ class Layer:
         return self.input_size
 
     def _self_test_answers(self, x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
-        """Return the states of the top layer, (steps, D·H), after x (steps, input_size)."""
+        """Return the states of the top layer, (steps, D·H), for x (steps, input_size)."""
         dtype = dtype or self._config.dtype
         core = self._core
         if dtype != self._config.dtype:
@@ -253,9 +253,9 @@ class Layer:
         if unknown := sorted(set(config) - set(Config._fields)):
             raise ValueError(f"unknown configuration: {', '.join(unknown)}")
         checked = checked_config(**{name: config[name] for name in Config._fields})
-        if config["dtype"] not in _CORES:  # NumPy has other names for them, a file has not
+        if config["dtype"] not in _CORES:  # NumPy accepts aliases, a model file does not
             raise ValueError(f"dtype must be float32 or float64, got {config['dtype']!r}")
-        # The shapes are held against the configuration before anything of its sizes is allocated.
+        # Shapes are compared with the configuration before anything of its sizes is allocated.
         layout = parameters.layout(
             input_size=checked.input_size,
             hidden_size=checked.hidden_size,

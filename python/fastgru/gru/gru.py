@@ -1,4 +1,4 @@
-"""`GRU`: the layer's computations."""
+"""The computations of `GRU`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["GRU", "explain"]
 
 
 class GRU(Layer):
-    """A gated recurrent unit layer, of any number of layers, in one or two directions.
+    """A gated recurrent unit (GRU) with any number of stacked layers, in one or two directions.
 
     Parameters
     ----------
@@ -25,25 +25,26 @@ class GRU(Layer):
     hidden_size : int
         Size of the state, H.
     num_layers : int, default=1
-        Layers stacked, L. Layer 1 and up take the outputs of the layer below.
+        Number of stacked layers, L. Each layer reads the outputs of the layer below.
     bias : bool, default=True
         Whether the gates have biases.
     batch_first : bool, default=False
-        If True, `x`, `y` and their gradients are (B, T, ·) instead of (T, B, ·). The default is PyTorch's.
-        Mind it: fastgru's estimators always take (samples, steps, features). States are (L·D, B, H) in both.
+        If True, `x`, `y` and their gradients are (B, T, ·) instead of (T, B, ·). The default is PyTorch's;
+        fastgru's estimators, in contrast, always take (samples, steps, features). States are (L·D, B, H) in
+        both cases.
     dropout : float in [0, 1), default=0.0
-        Probability that an output of a layer below is dropped on its way up, in `forward_train` only.
+        Probability of dropout on the outputs of every layer but the last, in `forward_train` only.
     bidirectional : bool, default=False
-        Whether a second set of cells reads each sequence from its own end, D = 2.
+        Whether a second set of cells reads each sequence backwards, from its own end; then D = 2.
     reset_after : bool, default=True
         Where the reset gate r acts. True: after the recurrent product (PyTorch, cuDNN, Keras' default, ONNX
         ``linear_before_reset=1``). False: before it (Cho et al. 2014, ONNX' default).
     precision : {"highest", "high", "medium"}, default="highest"
-        How exact float32 products must be at least. All three run "highest" today.
+        Least exactness of float32 products. All three values run "highest" today.
     dtype : {"float32", "float64"} or dtype, default="float32"
-        Of weights, states and results. float64 runs on the reference engine: exact, and slower.
+        Dtype of weights, states and results. float64 runs on the reference engine: exact, and slower.
     random_state : None, int, numpy.random.Generator or numpy.random.RandomState, default=None
-        Where initial weights, and dropout masks without a seed of their own, come from.
+        Source of the initial weights, and of dropout masks that get no seed.
 
     Raises
     ------
@@ -63,9 +64,9 @@ class GRU(Layer):
         n = tanh(W_in x + b_in + W_hn (r∘h) + b_hn)     reset_after=False
         h' = (1 - z)∘n + z∘h
 
-    The weights change only in `load_state_dict`; a call that is running keeps those it started with. The
-    layer keeps no state between calls, and any number of threads may call it at once. Weights start uniform
-    in ±1/√H. Inf and NaN in a row of `x` stay in that row of `y` and `h_n`.
+    Only `load_state_dict` changes the weights; a running call keeps the weights it started with. The layer
+    keeps no state between calls, and any number of threads may call it at once. Initial weights are uniform
+    in ±1/√H. Inf and NaN in a row of `x` affect only that row of `y` and `h_n`.
 
     References
     ----------
@@ -127,30 +128,30 @@ class GRU(Layer):
         ----------
         x : array-like of shape (T, B, I), (B, T, I) with `batch_first`, or (T, I): one sequence
             Real numbers of any dtype. An array of the layer's dtype whose last axis is contiguous is used
-            where it lies, whatever its other strides; anything else is converted once.
+            in place, whatever its other strides; anything else is converted once.
         h0 : array-like of shape (L·D, B, H), or (L·D, H) for one sequence, optional
-            States to start from; zeros if not given.
+            Initial states; zeros if not given.
         lengths : array-like of int of shape (B,), optional
-            How many steps of each row are real, 0 to T, in any order; all T if not given. What stands beyond
-            is never read. 0 leaves the row's `h0`.
+            Number of valid steps of each row, 0 to T, in any order; T if not given. Later steps are never
+            read. With length 0, the row's final state is its `h0`.
         out : ndarray, optional
-            Where `y` goes: the layer's dtype, the shape of `y`, writeable, last axis contiguous.
+            Array to write `y` to: of the layer's dtype and the shape of `y`, writeable, last axis contiguous.
 
         Returns
         -------
         y : ndarray of shape (T, B, D·H), (B, T, D·H) with `batch_first`, or (T, D·H)
             The top layer's state after each step, forward then reverse direction; zero beyond a row's length.
-            `out`, if that was given.
+            It is `out`, if given.
         h_n : ndarray of shape (L·D, B, H) or (L·D, H)
-            Each row's states at its own end: for the reverse direction, after its step 0.
+            The states of each row at its own end; of the reverse direction, after step 0.
 
         Raises
         ------
         ValueError
-            A shape does not fit, a length is out of range, there is no row or no step, or `out` cannot be
-            written to as it lies.
+            A shape is wrong, a length is out of range, there is no row or no step, or the layout of `out` is
+            not supported.
         TypeError
-            An argument is not made of real numbers, `lengths` not of integers, or `out` is of another dtype.
+            An argument does not hold real numbers, `lengths` not integers, or `out` has another dtype.
         MemoryError
             There is not enough memory.
         KeyboardInterrupt
@@ -176,30 +177,30 @@ class GRU(Layer):
         random_state: int | None = None,
         memory: Literal["high", "low"] = "high",
     ) -> tuple[NDArray[Any], NDArray[Any], Any]:
-        """Run the layer as `__call__` does, with dropout, and keep what `backward` needs.
+        """Run the layer with dropout, and keep a tape for `backward`.
 
         Parameters
         ----------
         x, h0, lengths
             As in `__call__`. `x` must not change before `backward` is done.
         random_state : int in [0, 2**64), optional
-            Keys the dropout masks: the same key, the same masks, at any number of threads. If not given, the
-            next key of the layer's own generator.
+            Key of the dropout masks: the same key gives the same masks, at any number of threads. By default
+            the next key of the layer's own generator.
         memory : {"high", "low"}, default="high"
-            What the tape keeps of every step, layer and direction. "high": the gates and the state, 4H + H
-            floats per sample. "low": the state alone, H floats per sample; `backward` computes the gates
-            again, a chunk of about √T steps (of at least 256 samples in all) at a time, in one block of 4H
-            floats per sample and step of the chunk. That costs about one more forward call. Gradients of `x`
-            and `h0` have the same bits; those of the parameters are summed in another order. A float is 4
-            bytes; the states of the last layer are `y` itself; dropout adds H floats in both cases, for all
-            layers but the first. With float64, "low" changes nothing.
+            Contents of the tape for every step, layer and direction. "high": the gates and the state, 4H + H
+            floats per sample. "low" (gradient checkpointing): the state alone, H floats per sample;
+            `backward` computes the gates again, a chunk of about √T steps (of at least 256 samples in all) at
+            a time, in one block of 4H floats per sample and step of the chunk. That costs about one more
+            forward call. Gradients of `x` and `h0` have the same bits; those of the parameters are summed in
+            another order. A float is 4 bytes; the states of the last layer are `y` itself; dropout adds H
+            floats in both cases, for all layers but the first. With float64, "low" changes nothing.
 
         Returns
         -------
         y, h_n : ndarray
             As from `__call__`. `y` is read-only: `backward` reads it.
         tape : object
-            For one `backward`, after which the layer keeps its memory for the next call.
+            The tape, for one `backward`; after that the layer keeps its memory for the next call.
 
         Raises
         ------
@@ -228,23 +229,23 @@ class GRU(Layer):
         Parameters
         ----------
         tape : object
-            From this layer's `forward_train`. It serves once. The weights are those that forward ran with.
+            The tape from `forward_train` of this layer. It can be used once, with the weights of that call.
         dy : array-like of the shape of y, optional
-            Gradient of the outputs; zeros if not given. What stands beyond a row's length is never read.
+            Gradient of the outputs; zeros if not given. Steps beyond a row's length are never read.
         dh_n : array-like of the shape of h_n, optional
             Gradient of the final states; zeros if not given.
 
         Returns
         -------
         Gradients
-            With fields `x`, `h0` and `params`.
+            The gradients, in the fields `x`, `h0` and `params`.
 
         Raises
         ------
         ValueError
-            The tape was used already or belongs to another layer, or a shape does not fit.
+            The tape was used already or belongs to another layer, or a shape is wrong.
         TypeError
-            `tape` is no tape of this dtype, or a gradient is not made of real numbers.
+            `tape` is not a tape of this dtype, or a gradient does not hold real numbers.
         """
         dx, dh0, flat = self._backward(tape, dy, dh_n)
         return Gradients(dx, dh0, named(flat, self._core.parameter_layout))
@@ -273,20 +274,20 @@ class GRU(Layer):
         return key
 
     def stream(self, batch_size: int = 1) -> _core.StreamF32 | _core.StreamF64:
-        """Return a stream: sequences that advance together, one step a call, and keep their state.
+        """Return a stream: sequences that advance together, one step per call, and keep their state.
 
         Parameters
         ----------
         batch_size : int, default=1
-            How many sequences, B.
+            Number of sequences, B.
 
         Returns
         -------
         stream
             ``step(x, out=None)`` takes (B, I), or (I,) when B is 1, and returns the top layer's new state,
             (B, H) or (H,); ``state`` is a copy of all states, (L, B, H), and can be set; ``reset()`` sets
-            them to zero; ``copy()`` returns an independent stream. It keeps the weights it was made with. One
-            thread at a time may use it.
+            them to zero; ``copy()`` returns an independent stream. A stream keeps the weights it was created
+            with. One thread at a time may use it.
 
         Raises
         ------
@@ -308,7 +309,7 @@ class GRU(Layer):
 
 
 def explain(gru: GRU, T: int, B: int) -> str:
-    """Say how a call of this shape would run: which instruction set, tiles and threads.
+    """Return the plan of a forward call: instruction set, tiles, threads and hoisting.
 
     Parameters
     ----------
@@ -327,7 +328,7 @@ def explain(gru: GRU, T: int, B: int) -> str:
     Raises
     ------
     TypeError
-        `gru` is no GRU, or a number no integer.
+        `gru` is not a GRU, or a number is not an integer.
     ValueError
         `T` or `B` is below 1.
 

@@ -1,4 +1,4 @@
-"""Checks of constructor arguments, and the layer's weights between one flat vector and named arrays."""
+"""Checks of constructor arguments, and conversion of weights between a flat vector and named arrays."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_size(name: str, value: Any) -> int:
 
 
 def check_flag(name: str, value: Any) -> bool:
-    """Return `value` as a bool; nothing else is taken for one."""
+    """Return `value` as a bool; other types are refused."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a bool, got {type(value).__name__}")
     return bool(value)
@@ -50,7 +50,7 @@ def check_dropout(value: Any) -> float:
 
 
 def generator(random_state: RandomState) -> np.random.Generator:
-    """Return a counter-based generator for `random_state`, or the generator that it is."""
+    """Return a counter-based generator for `random_state`; a generator is returned as it is."""
     if isinstance(random_state, np.random.Generator):
         return random_state
     if isinstance(random_state, np.random.RandomState):
@@ -72,9 +72,9 @@ def generator(random_state: RandomState) -> np.random.Generator:
 def layout(
     *, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool, count: int
 ) -> Layout:
-    """Return names and shapes of all weights in order; ValueError if they are not `count` in number.
+    """Return names and shapes of all weights in order; ValueError if there are not `count` of them.
 
-    The same as the core's ``parameter_layout``, without making a core of sizes that nobody has checked yet.
+    The result equals the core's ``parameter_layout``, but needs no core, whose sizes may not be checked yet.
     """
     suffixes = ("", "_reverse") if bidirectional else ("",)
     wanted = num_layers * len(suffixes) * (4 if bias else 2)
@@ -108,7 +108,7 @@ def named(flat: NDArray[Any], weights: Iterable[tuple[str, tuple[int, ...]]]) ->
 def flatten(
     state_dict: Mapping[str, Any], weights: Layout, dtype: np.dtype[Any], *, exact: bool = False
 ) -> NDArray[Any]:
-    """Return one flat vector of `dtype` from named arrays or tensors that fit `weights` in name and shape.
+    """Return one flat vector of `dtype` from arrays or tensors whose names and shapes match `weights`.
 
     With `exact`, they must have this dtype already.
     """
@@ -135,7 +135,7 @@ def flatten(
 
 
 def _as_array(name: str, value: Any) -> NDArray[Any]:
-    if hasattr(value, "detach"):  # a tensor of PyTorch, of any device and precision
+    if hasattr(value, "detach"):  # a PyTorch tensor of any device and precision
         value = value.detach().cpu()
         value = value.float().numpy() if value.element_size() < 4 else value.numpy()
     array = np.asarray(value)

@@ -1,4 +1,4 @@
-"""Pictures of a fitted estimator: its loss curve, its errors, its gates. They need matplotlib."""
+"""Plots of a fitted estimator with matplotlib: loss curve, errors, gates."""
 
 from fastgru.plot._errors import confusion_matrix, predicted_vs_true
 from fastgru.plot._training import gates, loss_curve

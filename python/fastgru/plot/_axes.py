@@ -1,16 +1,16 @@
-"""What all pictures share: matplotlib when it is there, the check of the estimator, colours, axes."""
+"""Shared parts of the plots: import of matplotlib, check of the estimator, colours, axes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Okabe and Ito's palette: told apart with every kind of colour vision.
+# Okabe and Ito's palette: distinguishable with every kind of colour vision.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY = "#666666"
 
 
 def pyplot() -> Any:
-    """Return ``matplotlib.pyplot``, or raise ImportError that says what to install."""
+    """Return ``matplotlib.pyplot``, or raise an ImportError that names the package to install."""
     try:
         from matplotlib import pyplot as plt
     except ImportError:
@@ -32,14 +32,14 @@ def check_estimator(est: object, kinds: tuple[str, ...]) -> None:
 
 
 def score_name(est: Any) -> str:
-    """Return what ``est.score`` computes."""
+    """Return the name of the score that ``est.score`` computes."""
     if hasattr(est, "classes_"):
         return "accuracy"
     return "D²" if len(est._architecture["quantiles"]) > 1 else "R²"
 
 
 def new_axes(plt: Any, ax: Any, figsize: tuple[float, float]) -> Any:
-    """Return `ax`, checked, or that of a new figure."""
+    """Return `ax`, checked, or the axes of a new figure."""
     if ax is None:
         return plt.subplots(figsize=figsize, layout="constrained")[1]
     if not hasattr(ax, "plot") or not hasattr(ax, "figure"):
@@ -59,7 +59,7 @@ def log_scale(ax: Any) -> None:
 
 
 def grid(ax: Any, axis: str = "y") -> None:
-    """Draw a light grid behind, and no frame above."""
+    """Draw a light grid behind the data, and remove the top spine."""
     ax.grid(axis=axis, color="#E5E5E5", linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines["top"].set_visible(False)

@@ -1,4 +1,4 @@
-"""How far predictions are from the truth: numbers against numbers, classes against classes."""
+"""Plots of prediction errors: predicted against true values, confusion matrix."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fastgru.plot._axes import COLOURS, GREY, check_estimator, grid, new_axes, p
 if TYPE_CHECKING:
     from fastgru.estimators import GRUClassifier, GRURegressor
 
-_MOST_NAMED = 10  # outputs that a legend can hold
+_MOST_NAMED = 10  # outputs in a legend at most
 
 
 def predicted_vs_true(est: GRURegressor, X: Any, y: Any, ax: Any = None) -> Any:
-    """Draw predictions against true targets; perfect ones lie on the diagonal.
+    """Draw predictions against true targets; perfect predictions lie on the diagonal.
 
-    Several outputs (or steps of a horizon) have a colour each. With ``output="sequence"`` there is a point
-    per time step. With several quantiles the point is the one nearest to the median, on a bar from the
-    lowest to the highest.
+    Each output (or step of a horizon) has its own colour. With ``output="sequence"`` there is a point per
+    time step. With several quantiles, the point is the quantile nearest to the median, on a bar from the
+    lowest quantile to the highest.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def predicted_vs_true(est: GRURegressor, X: Any, y: Any, ax: Any = None) -> Any:
     Returns
     -------
     matplotlib Axes
-        With ``est.score(X, y)`` in its title.
+        The axes, with ``est.score(X, y)`` in the title.
 
     Raises
     ------
@@ -45,9 +45,9 @@ def predicted_vs_true(est: GRURegressor, X: Any, y: Any, ax: Any = None) -> Any:
     NotFittedError
         Before ``fit``.
     TypeError
-        `est` is no `GRURegressor`.
+        `est` is not a `GRURegressor`.
     ValueError
-        X or y are not of the shapes that `est` was fitted with.
+        X or y do not have the shapes that `est` was fitted with.
 
     Examples
     --------
@@ -90,9 +90,9 @@ def predicted_vs_true(est: GRURegressor, X: Any, y: Any, ax: Any = None) -> Any:
 
 
 def confusion_matrix(est: GRUClassifier, X: Any, y: Any, ax: Any = None, **options: Any) -> Any:
-    """Draw how often each class was taken for each, with scikit-learn's ``ConfusionMatrixDisplay``.
+    """Draw the confusion matrix with scikit-learn's ``ConfusionMatrixDisplay``.
 
-    With ``output="sequence"`` time steps are counted.
+    With ``output="sequence"`` it counts time steps.
 
     Parameters
     ----------
@@ -105,13 +105,13 @@ def confusion_matrix(est: GRUClassifier, X: Any, y: Any, ax: Any = None, **optio
     ax : matplotlib Axes, default=None
         Where to draw; None: a new figure.
     **options : dict
-        More of ``ConfusionMatrixDisplay.from_predictions``, such as `normalize`, `sample_weight`, `cmap`.
-        `labels`, unless given, are ``est.classes_`` and whatever else is in y.
+        Further options of ``ConfusionMatrixDisplay.from_predictions``, such as `normalize`, `sample_weight`,
+        `cmap`. `labels` are by default ``est.classes_`` and all other classes in y.
 
     Returns
     -------
     sklearn.metrics.ConfusionMatrixDisplay
-        With the counts as `confusion_matrix` and the Axes as `ax_`.
+        The display, with the counts as `confusion_matrix` and the Axes as `ax_`.
 
     Raises
     ------
@@ -120,9 +120,9 @@ def confusion_matrix(est: GRUClassifier, X: Any, y: Any, ax: Any = None, **optio
     NotFittedError
         Before ``fit``.
     TypeError
-        `est` is no `GRUClassifier`.
+        `est` is not a `GRUClassifier`.
     ValueError
-        `est` predicts several labels per sample; X or y are not of the shapes that it was fitted with.
+        `est` predicts several labels per sample; or X or y do not have the shapes that it was fitted with.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def confusion_matrix(est: GRUClassifier, X: Any, y: Any, ax: Any = None, **optio
         y = layout.join(y)
     check_consistent_length(predicted, y)
     labels = unique_labels(est.classes_, y)
-    long = sum(len(str(label)) for label in labels) > 25  # would run into each other
+    long = sum(len(str(label)) for label in labels) > 25  # horizontal labels would overlap
     settings = {
         "labels": labels,
         "cmap": "Blues",
@@ -193,7 +193,7 @@ def _predicted_name(levels: list[float], middle: int) -> str:
 
 
 def _colours(plt: Any, count: int) -> list[Any]:
-    """Return a colour for each output: of the palette, or for more a scale from the first to the last."""
+    """Return a colour for each output: from the palette, or from a colour scale if there are more."""
     if count <= len(COLOURS):
         return list(COLOURS[:count])
     return list(plt.get_cmap("viridis")(np.linspace(0.0, 1.0, count)))

@@ -1,4 +1,4 @@
-"""What training did: the loss, epoch by epoch, and the gates that were learnt."""
+"""Plots of training: the loss curve and the learnt gates."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def loss_curve(est: GRURegressor | GRUClassifier, ax: Any = None) -> Any:
     """Draw the training loss after every epoch and, with early stopping, the validation score.
 
-    The epoch whose weights `est` has kept is marked: with early stopping that of the highest score. Epochs of
-    a fit before, which ``warm_start`` went on from, count.
+    A mark shows the epoch whose weights `est` has kept: with early stopping, that of the highest score. With
+    ``warm_start`` the curve includes the epochs of earlier fits.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def loss_curve(est: GRURegressor | GRUClassifier, ax: Any = None) -> Any:
     Returns
     -------
     matplotlib Axes
-        That of the loss. The scores have an axis of their own on the right, ``ax.figure.axes[-1]``.
+        The axes of the loss. The scores have their own axis on the right, ``ax.figure.axes[-1]``.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def loss_curve(est: GRURegressor | GRUClassifier, ax: Any = None) -> Any:
     NotFittedError
         Before ``fit``.
     TypeError
-        `est` is no estimator of fastgru.
+        `est` is not an estimator of fastgru.
     ValueError
         Training was stopped before its first epoch was finished.
 
@@ -64,7 +64,7 @@ def loss_curve(est: GRURegressor | GRUClassifier, ax: Any = None) -> Any:
     dot = "o" if len(losses) == 1 else ""
     handles = ax.plot(epochs, losses, color=COLOURS[0], marker=dot, label="Training loss")
     if len(losses) == 1:
-        ax.set_xlim(0, 2)  # whole epochs
+        ax.set_xlim(0, 2)  # so that the ticks are whole epochs
     if min(losses) > 0:
         log_scale(ax)
     ax.set_xlabel("Epoch")
@@ -80,10 +80,11 @@ def loss_curve(est: GRURegressor | GRUClassifier, ax: Any = None) -> Any:
 def gates(
     est: GRURegressor | GRUClassifier, X: Any, sample: int = 0, layer: int = -1, ax: Any = None
 ) -> NDArray[Any]:
-    """Draw what a layer's units kept and forgot at every step of one sequence, as two heat maps.
+    """Draw the reset and update gates of a layer at every step of one sequence, as two heat maps.
 
-    Above the reset gate: 0 hides the state before from the candidate. Below the update gate: 1 keeps the
-    state before, 0 takes the candidate. Of two directions the reverse one's units lie above the line.
+    The upper map is the reset gate: 0 hides the previous state from the candidate. The lower map is the
+    update gate: 1 keeps the previous state, 0 takes the candidate. With two directions, the units of the
+    reverse direction lie above a line.
 
     Parameters
     ----------
@@ -92,17 +93,17 @@ def gates(
     X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
         The sequences, as ``est.predict`` takes them.
     sample : int, default=0
-        Which of them.
+        The index of the sequence to draw.
     layer : int, default=-1
-        Which layer, from 0; -1 is the last.
+        The index of the layer, from 0; -1 is the last.
     ax : sequence of two matplotlib Axes, default=None
         Where to draw; None: a new figure.
 
     Returns
     -------
     ndarray of two matplotlib Axes
-        Of the reset gate and of the update gate; their images are (hidden_size, n_timesteps), with two
-        directions (2 * hidden_size, n_timesteps).
+        The axes of the reset gate and of the update gate. Their images are (hidden_size, n_timesteps), with
+        two directions (2 * hidden_size, n_timesteps).
 
     Raises
     ------
@@ -111,13 +112,13 @@ def gates(
     NotFittedError
         Before ``fit``.
     TypeError
-        `est` is no estimator of fastgru, or `sample` no integer.
+        `est` is not an estimator of fastgru, or `sample` not an integer.
     ValueError
-        There is no such sample or layer; `ax` are not two Axes; or as ``est.predict``.
+        `sample` or `layer` is out of range; `ax` is not two Axes; or as in ``est.predict``.
 
     See Also
     --------
-    GRURegressor.gates : The numbers.
+    GRURegressor.gates : The values of the gates.
 
     Examples
     --------
@@ -155,8 +156,8 @@ def gates(
 
 
 def _draw_scores(ax: Any, scores: list[float], n_epochs: int, name: str) -> list[Any]:
-    """Draw validation scores on an axis of their own, and the best epoch; return the legend's handles."""
-    # A fit before, without early stopping, left losses and no scores: the scores are of the last epochs.
+    """Draw validation scores on their own axis, and the best epoch; return the legend's handles."""
+    # An earlier fit without early stopping left losses and no scores: the scores belong to the last epochs.
     epochs = np.arange(n_epochs - len(scores), n_epochs) + 1
     right = ax.twinx()
     dot = "o" if len(scores) == 1 else ""
@@ -172,7 +173,7 @@ def _draw_scores(ax: Any, scores: list[float], n_epochs: int, name: str) -> list
 
 
 def _only(X: Any, sample: int) -> Any:
-    """Return the X that holds one sequence of `X` alone, of the kind that `X` is."""
+    """Return an X of the same kind that holds only one sequence of `X`."""
     try:
         index = operator.index(sample)
     except TypeError:
@@ -182,7 +183,7 @@ def _only(X: Any, sample: int) -> Any:
     if not -len(X) <= index < len(X):
         raise ValueError(f"sample must be one of {len(X)} samples of X, got {index}")
     index %= len(X)
-    if hasattr(X, "iloc"):  # a frame, with the column names that fit saw
+    if hasattr(X, "iloc"):  # a frame, with the column names of fit
         return X.iloc[index : index + 1]
     return X[index : index + 1]
 
