@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.cases import Case
+from bench.cases import TRAINED, Case
 
 SMALL_BATCH = 8  # smaller batches are bound by reading weights
 
@@ -52,8 +52,8 @@ def flops(case: Case) -> float:
 
 
 def bound(case: Case) -> Bound | None:
-    """Return the bound of a case, None where none is defined (whole fits, memory)."""
-    if case.kind in {"fit", "memory"}:
+    """Return the bound of a case, None where none is defined (training of estimators, memory)."""
+    if case.kind in {*TRAINED, "memory"}:
         return None
     total = flops(case)
     if case.B >= SMALL_BATCH:

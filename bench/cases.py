@@ -6,7 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-SUITES = ("core", "training", "streaming", "deepbench", "fit", "stacked", "threads", "memory", "cpp")
+SUITES = ("core", "training", "streaming", "deepbench", "fit", "heads", "stacked", "threads", "memory", "cpp")
+OWN_THREADS = ("heads", "threads")  # suites whose cases say themselves on how many threads they run
+TRAINED = ("fit", "epoch")  # kinds that train an estimator: no operations are counted, no bound is known
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,12 @@ class Case:
 
     `kind`: "infer" (a whole forward call), "train" (forward and backward, gradients of weights and of x),
     "stream" (one step with the state carried on), "fit" (a whole training of an estimator, counted in
-    mini-batches), "memory" (the peak of "train"). `ragged`: rows of different lengths. `only`: the peers to
-    measure, None for all that support the case.
+    mini-batches), "epoch" (one in the midst of a training, counted in mini-batches), "memory" (the peak of
+    "train"). `ragged`: rows of different lengths. `only`: the peers that are asked, None for all that can.
+
+    Of an epoch: `batches` is how many mini-batches it has; `classes` what the head tells apart, 0 for one
+    number; `vocabulary` how many tokens there are, embedded in I numbers, 0 for I numbers as they are;
+    `every_step`: an answer at every step, not one for a sequence.
     """
 
     suite: str
@@ -30,6 +36,10 @@ class Case:
     ragged: bool = False
     threads: int = 1
     only: tuple[str, ...] | None = None
+    batches: int = 0
+    classes: int = 0
+    vocabulary: int = 0
+    every_step: bool = False
 
     @property
     def shape(self) -> str:
@@ -44,6 +54,11 @@ class Case:
             extras.append("both directions")
         if self.ragged:
             extras.append("ragged")
+        if self.kind == "epoch":
+            outputs = f"{self.classes} classes" if self.classes else "1 output"
+            extras.append(outputs + (" at every step" if self.every_step else ""))
+            if self.threads > 1:
+                extras.append(f"on {self.threads} threads")
         return " ".join([self.shape, *extras])
 
     @property
@@ -102,9 +117,9 @@ THREADED_PEERS = ("torch", "onnxruntime", "openvino", "onednn")
 
 
 def make_cases(suite: str, threads: int = 1) -> list[Case]:
-    """Return the cases of one suite; `threads` applies to all suites but "threads", which uses two."""
+    """Return the cases of one suite; `threads` is for all suites but those of `OWN_THREADS`."""
     found = _MAKERS[suite]()
-    if suite == "threads":
+    if suite in OWN_THREADS:
         return found
     return [dataclasses.replace(case, threads=threads) for case in found]
 
@@ -127,6 +142,31 @@ def _streaming() -> list[Case]:
 
 def _fit() -> list[Case]:
     return [Case("fit", "fit", 10, 32, 1, 50)]
+
+
+def _heads() -> list[Case]:
+    """Language models of characters and words, many classes at the end, one number; on one and two threads.
+
+    An epoch has as many mini-batches as take about a second on one thread.
+    """
+
+    def language_model(steps: int, words: int, embedded: int, batches: int) -> Case:
+        made = Case("heads", "epoch", steps, 32, embedded, 256, batches=batches, only=("torch",))
+        return dataclasses.replace(made, classes=words, vocabulary=words, every_step=True)
+
+    def of_numbers(steps: int, classes: int, batches: int) -> Case:
+        made = Case("heads", "epoch", steps, 32, 32, 256, batches=batches, only=("torch",))
+        return dataclasses.replace(made, classes=classes)
+
+    found = [
+        language_model(100, 65, 64, 12),
+        language_model(35, 1300, 256, 14),
+        language_model(35, 5000, 256, 8),
+        language_model(5, 20_000, 256, 10),
+        of_numbers(10, 20_000, 24),
+        of_numbers(35, 0, 32),
+    ]
+    return [dataclasses.replace(case, threads=threads) for threads in (1, 2) for case in found]
 
 
 def _stacked() -> list[Case]:
@@ -168,6 +208,7 @@ _MAKERS = {
     "deepbench": _deepbench,
     "streaming": _streaming,
     "fit": _fit,
+    "heads": _heads,
     "stacked": _stacked,
     "threads": _threads,
     "memory": _memory,

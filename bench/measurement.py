@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import bounds, data, machine
-from bench.cases import Case
+from bench.cases import TRAINED, Case
 from bench.peers import OURS
 from bench.remote import WorkerError
 
@@ -136,7 +136,7 @@ class Measurement:
         return {
             "case": self._case.to_json(),
             "label": self._case.label,
-            "flops": bounds.flops(self._case) if self._case.kind != "fit" else None,
+            "flops": None if self._case.kind in TRAINED else bounds.flops(self._case),
             "bound": _bound_result(self._case, bound, samples),
             "figures": self._figures,
             "left_out": self._left_out,

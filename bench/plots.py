@@ -24,6 +24,12 @@ from bench.report import peers_of, ratio, threads_text, times_text
 INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 AHEAD, BEHIND = "#2a7f9e", "#d1603d"
 MARKS = {"core": ("o", "#2a7f9e", "inference"), "training": ("s", "#8a4f9e", "training")}
+GROUPS = {  # suites whose ratios are drawn, and their headings
+    "core": "inference (T,B,I,H)",
+    "training": "training",
+    "fit": "whole fit",
+    "heads": "an epoch, many outputs",
+}
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -58,9 +64,9 @@ def _subtitle(results: Result) -> str:
 
 
 def _ratios(results: Result) -> Any:
-    """Draw a column of bars for each peer, a row for each case of the core and training tables."""
+    """Draw a column of bars for each peer, a row for each case of the suites in `GROUPS`."""
     groups = []
-    for suite in ("core", "training", "fit"):
+    for suite in GROUPS:
         entries = [e for e in results["cases"] if e["case"]["suite"] == suite and OURS in e["figures"]]
         if entries:
             groups.append(entries)
@@ -119,10 +125,9 @@ def _row_positions(groups: list[list[Result]]) -> tuple[list[float], list[str]]:
 
 
 def _group_labels(groups: list[list[Result]], rows: list[float]) -> list[tuple[float, str]]:
-    names = {"core": "inference (T,B,I,H)", "training": "training", "fit": "whole fit"}
     found, index = [], 0
     for group in groups:
-        found.append((rows[index] - 1.0, names[group[0]["case"]["suite"]]))
+        found.append((rows[index] - 1.0, GROUPS[group[0]["case"]["suite"]]))
         index += len(group)
     return found
 

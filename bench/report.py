@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from bench.cases import OWN_THREADS
 from bench.measurement import Result
 from bench.peers import OURS, PEERS
 
@@ -14,6 +15,8 @@ TITLES = {
     "streaming": "Streaming: one step, state carried on",
     "deepbench": "DeepBench shapes, T shortened: one call",
     "fit": "Whole fit of a small network, per mini-batch: GRU(50), T=10, I=1, Dense(1), Adam, MSE, B=32",
+    "heads": "Heads of many outputs: an epoch of training, per mini-batch: tokens embedded or numbers, GRU, "
+    "Dense, cross entropy or MSE, Adam, clipping",
     "stacked": "Stacked layers, both directions, ragged lengths",
     "threads": "Two threads",
     "memory": "Peak memory of training, beyond the loaded model and data",
@@ -28,7 +31,7 @@ def write(results: Result) -> str:
         suites.setdefault(entry["case"]["suite"], []).append(entry)
     for suite, entries in suites.items():
         title = TITLES[suite]
-        if suite != "threads":
+        if suite not in OWN_THREADS:
             title += f"; {threads_text(results['settings']['threads'])}"
         if suite == "memory":
             parts += [title + "; MB", _memory(entries)]

@@ -17,7 +17,9 @@ MOST_STEPS = 100_000
 
 
 def calibrate(prepared: Prepared, batch_seconds: float) -> int:
-    """Warm up, and return the number of calls that take about `batch_seconds`."""
+    """Warm up, and return how many calls last about `batch_seconds`."""
+    if prepared.epoch_seconds is not None:
+        return 1  # they last long enough, and each batch warms up by itself
     calls, elapsed = 1, 0.0
     spent = 0.0
     while True:
@@ -32,11 +34,13 @@ def calibrate(prepared: Prepared, batch_seconds: float) -> int:
 
 
 def time_batch(prepared: Prepared, calls: int) -> dict[str, float]:
-    """Run a batch; return mean seconds a call (of a fit: a mini-batch), of a stream also percentiles.
+    """Run a batch; return mean seconds a call (of training: a mini-batch), of a stream also percentiles.
 
     The call before it is not counted. After the other libraries' turns caches and clock are cold; a batch has
     only three calls of 20 ms, so the cold call would weigh a third, and nothing in calls of 20 us.
     """
+    if prepared.epoch_seconds is not None:
+        return {"seconds": prepared.epoch_seconds(calls) / (calls * prepared.parts)}
     _run(prepared, 1)
     figures = {"seconds": _run(prepared, calls) / (calls * prepared.parts)}
     if prepared.inputs is not None or prepared.step_seconds is not None:

@@ -26,16 +26,19 @@ class Prepared:
     call : callable
         The function to time, without arguments. For a stream: one step, taking one of `inputs`.
     outputs : callable
-        Runs the case once from its beginning and returns the results to compare with fastgru's: "y"; for
-        training also gradients under PyTorch's names and "x"; for fits "prediction".
+        Runs the case once from its beginning and returns what is compared with fastgru's results: "y", and of
+        training gradients under PyTorch's names and "x"; of fits "prediction"; of epochs "losses": of each
+        mini-batch of the first epoch, in the order of the rows.
     inputs : list
         For a stream: the inputs of the steps, in the library's own arrays.
     parts : int
-        Number of units in one call: the mini-batches of a fit, else 1.
+        What one call is counted as: the mini-batches of a fit or an epoch, else 1.
     repeat : callable, optional
         Runs the call the given number of times, for a library that is not called from Python.
     step_seconds : callable, optional
-        For a stream: runs the given number of steps and returns the time of each, for the same reason.
+        Of a stream: runs the given number of steps and returns the time of each, for the same reason.
+    epoch_seconds : callable, optional
+        Of epochs: trains for one that is not counted and for the given number, and returns these ones' time.
     """
 
     call: Callable[..., Any]
@@ -44,6 +47,7 @@ class Prepared:
     parts: int = 1
     repeat: Callable[[int], Any] | None = None
     step_seconds: Callable[[int], np.ndarray] | None = None
+    epoch_seconds: Callable[[int], float] | None = None
 
 
 class Peer(ABC):
@@ -60,4 +64,4 @@ class Peer(ABC):
 
     @abstractmethod
     def prepare(self, case: Case, data: Arrays, start: Arrays | None) -> Prepared:
-        """Build the case; `start` is what fastgru's `outputs` returned (of fits: the first weights too)."""
+        """Build the case; `start` is what fastgru's `outputs` returned (of training: first weights too)."""

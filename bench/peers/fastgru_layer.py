@@ -11,11 +11,12 @@ from bench import data as bench_data
 from bench.cases import Case
 from bench.data import Arrays
 from bench.peers.base import Peer, Prepared
+from bench.peers.fastgru_training import prepare_epoch, prepare_fit
 from fastgru import _core
 
 
 class Library(Peer):
-    kinds: tuple[str, ...] = ("infer", "train", "stream", "fit", "memory")
+    kinds: tuple[str, ...] = ("infer", "train", "stream", "fit", "epoch", "memory")
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -31,7 +32,9 @@ class Library(Peer):
 
     def prepare(self, case: Case, data: Arrays, start: Arrays | None) -> Prepared:
         if case.kind == "fit":
-            return _prepare_fit(case, data, self.threads)
+            return prepare_fit(case, data, self.threads)
+        if case.kind == "epoch":
+            return prepare_epoch(case, data, self.threads)
         gru = fastgru.GRU(case.I, case.H, num_layers=case.L, bidirectional=case.D == 2, random_state=0)
         gru.load_state_dict(bench_data.weights_of(case, data))
         x, lengths = data["x"], data.get("lengths")
@@ -63,39 +66,3 @@ def _prepare_stream(gru: fastgru.GRU, x: np.ndarray) -> Prepared:
         return {"y": np.stack([stream.step(x_t) for x_t in inputs])[:, None]}
 
     return Prepared(partial(stream.step, out=y), outputs, inputs)
-
-
-def _prepare_fit(case: Case, data: Arrays, threads: int) -> Prepared:
-    from fastgru import GRURegressor
-    from fastgru.estimators._network import initial_parameters, make_network
-
-    def estimator(epochs: int, shuffle: bool) -> GRURegressor:
-        # The same arithmetic as in the peers' loops: no scaling, no clipping, no early stopping.
-        return GRURegressor(
-            case.H,
-            learning_rate_init=bench_data.FIT_RATE,
-            batch_size=case.B,
-            max_iter=epochs,
-            n_iter_no_change=np.inf,
-            clip_norm=None,
-            standardize=False,
-            shuffle=shuffle,
-            random_state=0,
-            n_jobs=threads,
-        )
-
-    def outputs() -> Arrays:
-        """Return one epoch in the given order, and its initial weights, for the peers to repeat."""
-        fitted = estimator(1, False).fit(data["x"], data["y"][:, 0])
-        network = make_network(fitted._architecture)
-        network.set_parameters(initial_parameters(network, fitted._architecture, fitted._seed))
-        flat, first, at = np.array(network.parameters), {}, 0
-        for name, shape in network.parameter_layout:
-            size = int(np.prod(shape))
-            first["start." + name] = flat[at : at + size].reshape(shape)
-            at += size
-        return {"prediction": fitted.predict(data["x"][:256]), **first}
-
-    timed = estimator(bench_data.FIT_EPOCHS, True)
-    parts = bench_data.FIT_EPOCHS * (len(data["x"]) // case.B)
-    return Prepared(partial(timed.fit, data["x"], data["y"][:, 0]), outputs, parts=parts)

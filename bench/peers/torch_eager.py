@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -14,10 +13,11 @@ from bench import data as bench_data
 from bench.cases import Case
 from bench.data import Arrays
 from bench.peers.base import Peer, Prepared
+from bench.peers.torch_training import prepare_epoch, prepare_fit
 
 
 class Library(Peer):
-    kinds: tuple[str, ...] = ("infer", "train", "stream", "fit", "memory")
+    kinds: tuple[str, ...] = ("infer", "train", "stream", "fit", "epoch", "memory")
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -34,7 +34,10 @@ class Library(Peer):
     def prepare(self, case: Case, data: Arrays, start: Arrays | None) -> Prepared:
         if case.kind == "fit":
             assert start is not None
-            return _prepare_fit(self, case, data, start)
+            return prepare_fit(self.wrap, case, data, start)
+        if case.kind == "epoch":
+            assert start is not None
+            return prepare_epoch(case, data, start)
         gru = torch.nn.GRU(case.I, case.H, num_layers=case.L, bidirectional=case.D == 2)
         weights = bench_data.weights_of(case, data)
         gru.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
@@ -101,40 +104,3 @@ def _prepare_train(
         return {"y": y, "x": x.grad.numpy(), **gradients}
 
     return Prepared(train, outputs)
-
-
-class _Regressor(torch.nn.Module):
-    def __init__(self, inputs: int, hidden: int, start: Arrays) -> None:
-        super().__init__()
-        self.gru = torch.nn.GRU(inputs, hidden, batch_first=True)
-        self.head = torch.nn.Linear(hidden, 1)
-        first = {n[6:]: torch.from_numpy(a.copy()) for n, a in start.items() if n.startswith("start.")}
-        self.load_state_dict(first)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.gru(x)[1][0])
-
-
-def _prepare_fit(peer: Library, case: Case, data: Arrays, start: Arrays) -> Prepared:
-    """Prepare the usual loop on tensors in memory: no DataLoader, and PyTorch's fused Adam."""
-    x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
-
-    def fit(epochs: int, shuffle: bool) -> _Regressor:
-        model = _Regressor(case.I, case.H, start)
-        run = peer.wrap(model)
-        adam = torch.optim.Adam(model.parameters(), lr=bench_data.FIT_RATE, fused=True)
-        for _ in range(epochs):
-            order = torch.randperm(len(x)) if shuffle else torch.arange(len(x))
-            for rows in order.split(case.B):
-                adam.zero_grad()
-                torch.nn.functional.mse_loss(run(x[rows]), y[rows]).backward()
-                adam.step()
-        return model
-
-    def outputs() -> Arrays:
-        model = fit(1, False)
-        with torch.inference_mode():
-            return {"prediction": np.asarray(model(x[:256])[:, 0])}
-
-    parts = bench_data.FIT_EPOCHS * (len(x) // case.B)
-    return Prepared(partial(fit, bench_data.FIT_EPOCHS, True), outputs, parts=parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,6 +75,7 @@ def test_cases_have_names_of_their_own_and_survive_json(bench: Any) -> None:
     for case in every:
         assert cases.Case.from_json(json.loads(json.dumps(case.to_json()))) == case
     assert all(case.threads == 2 for case in cases.make_cases("threads", 1))
+    assert [case.threads for case in cases.make_cases("heads", 3)] == [1] * 6 + [2] * 6
     assert all(case.threads == 3 for case in cases.make_cases("core", 3))
 
 
@@ -110,6 +112,7 @@ def test_operations_and_bounds(bench: Any) -> None:
     step = bounds.bound(case("streaming", "stream", 1, 1, I, H))
     assert (step.flops, step.reads) == (0.0, ((12 * H * (I + H), 1),))
     assert bounds.bound(case("fit", "fit", T, B, I, H)) is None
+    assert bounds.bound(case("heads", "epoch", T, B, I, H, batches=2)) is None
 
 
 def test_a_difference_is_seen(bench: Any) -> None:
@@ -149,6 +152,7 @@ def test_every_kind_of_case(bench: Any, run: Any, tmp_path: Path) -> None:
         case("training", "train", 12, 9, 3, 8, ragged=True),
         case("streaming", "stream", 1, 1, 3, 8),
         case("fit", "fit", 5, 32, 1, 4),
+        case("heads", "epoch", 5, 4, 3, 8, batches=2, classes=7),
         case("memory", "memory", 20, 9, 3, 8),
     ]
     results = run(cases, "onnxruntime")
@@ -168,7 +172,7 @@ def test_every_kind_of_case(bench: Any, run: Any, tmp_path: Path) -> None:
             assert 0 < ours["p50"] <= ours["p99"] <= ours["p99.9"]
         if entry["case"]["kind"] in {"infer", "stream"} and "onnxruntime" not in absent:
             assert entry["figures"]["onnxruntime"]["error"] < 2e-5
-        has_bound = entry["case"]["kind"] != "fit" and "machine limits" not in absent
+        has_bound = entry["case"]["kind"] not in {"fit", "epoch"} and "machine limits" not in absent
         assert (entry["bound"] is not None) == has_bound
         if has_bound:
             assert entry["bound"]["seconds"] > 0 and entry["bound"]["name"]
@@ -182,6 +186,42 @@ def test_every_kind_of_case(bench: Any, run: Any, tmp_path: Path) -> None:
         written = bench("plots").draw(results, tmp_path)
         assert {path.name for path in tmp_path.iterdir()} == set(written)
         assert ("ratios.png" in written) == ("onnxruntime" not in absent)
+
+
+def test_epochs_have_the_losses_of_torch(bench: Any, run: Any) -> None:
+    """Tokens and numbers, an answer at every step and at the end, classes and one number."""
+    pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare training with")
+    case = partial(bench("cases").Case, "heads", "epoch", 5, 4, 3, 8, batches=6)
+    cases = [
+        case(classes=9, vocabulary=9, every_step=True),
+        case(classes=9, vocabulary=9),
+        case(classes=7, every_step=True),
+        case(classes=7),
+        case(),
+    ]
+    results = run(cases, "torch")
+    labels = ["9 classes at every step", "9 classes", "7 classes at every step", "7 classes", "1 output"]
+    assert [entry["label"] for entry in results["cases"]] == [f"(5,4,3,8) {label}" for label in labels]
+    for entry in results["cases"]:
+        assert entry["left_out"] == {}
+        ours, theirs = (entry["figures"][name] for name in ("fastgru", "torch"))
+        assert 0.0 <= theirs["error"] <= 1e-4 and ours["calls"] == theirs["calls"] == 1
+        assert min(*ours["rounds"], *theirs["rounds"]) > 0
+    text = bench("report").write(results)
+    assert all(label in text for label in labels)
+
+
+def test_an_epoch_is_timed_without_the_one_before_it(bench: Any) -> None:
+    timing, prepared = bench("timing"), bench("peers.base").Prepared
+    asked: list[int] = []
+
+    def epoch_seconds(epochs: int) -> float:
+        asked.append(epochs)
+        return 12.0 * epochs
+
+    made = prepared(lambda: None, dict, parts=4, epoch_seconds=epoch_seconds)
+    assert timing.calibrate(made, 0.06) == 1 and asked == []
+    assert timing.time_batch(made, 2) == {"seconds": 3.0} and asked == [2]
 
 
 @pytest.fixture

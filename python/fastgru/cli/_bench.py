@@ -27,8 +27,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--cases",
         metavar="LIST",
         default="all",
-        help="core, training, streaming, deepbench, fit, stacked, threads, memory, cpp, comma-separated "
-        "(default: all)",
+        help="core, training, streaming, deepbench, fit, heads, stacked, threads, memory, cpp, comma-"
+        "separated (default: all)",
     )
     add(
         "--peers",
