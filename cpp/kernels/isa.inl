@@ -9,6 +9,7 @@
 #include "kernels/cell_backward.inl"
 #include "kernels/outer.inl"
 #include "kernels/adam.inl"
+#include "kernels/softmax.inl"
 
 namespace fastgru {
 namespace {
@@ -32,6 +33,13 @@ void map_tanh(const float* x, float* y, int64_t n) {
   map_vectors(x, y, n, [](Vec(&v)[1]) { tanh(v); });
 }
 
+void map_log1p(const float* x, float* y, int64_t n) {
+  map_vectors(x, y, n, [](Vec(&v)[1]) { log1p(v); });
+}
+void map_softplus(const float* x, float* y, int64_t n) {
+  map_vectors(x, y, n, [](Vec(&v)[1]) { softplus(v); });
+}
+
 constexpr KernelTable make_table(const char* name) {
   return {name,
           kLanes,
@@ -46,9 +54,13 @@ constexpr KernelTable make_table(const char* name) {
           backward_reset,
           outer,
           adam,
+          softmax,
+          scale,
           map_exp,
           map_sigmoid,
-          map_tanh};
+          map_tanh,
+          map_log1p,
+          map_softplus};
 }
 
 }  // namespace

@@ -166,6 +166,17 @@ struct AdamArgs {
   float clip, decay, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, step_size, inverse_root, epsilon;
 };
 
+// A row of logits: shares[k] = exp(x[k] - largest), and their sum. The order of the sum is the same on every
+// instruction set: 16 lanes, of which lane i takes the elements i, i + 16, ... of a stretch of 1024; the
+// lanes of a stretch are added in order, in double.
+struct SoftmaxArgs {
+  int64_t count;  // at least 1
+  const float* x;
+  float* shares;  // may be x; null: not wanted
+  float largest;  // result
+  double sum;     // result
+};
+
 struct KernelTable {
   const char* name;
   int lanes;
@@ -183,10 +194,14 @@ struct KernelTable {
   void (*backward_reset)(const CellBackwardArgs&);
   void (*outer)(const OuterArgs&);
   void (*adam)(const AdamArgs&);
-  // Elementwise over n values, for tests: exp, sigmoid, tanh.
+  void (*softmax)(SoftmaxArgs&);
+  void (*scale)(const float* x, float factor, float* y, int64_t n);  // y = x * factor; y may be x
+  // Elementwise over n values. log1p wants 0 <= x <= 1; softplus is log(1 + exp(x)).
   void (*map_exp)(const float* x, float* y, int64_t n);
   void (*map_sigmoid)(const float* x, float* y, int64_t n);
   void (*map_tanh)(const float* x, float* y, int64_t n);
+  void (*map_log1p)(const float* x, float* y, int64_t n);
+  void (*map_softplus)(const float* x, float* y, int64_t n);
 };
 
 }  // namespace fastgru

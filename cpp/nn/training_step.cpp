@@ -18,7 +18,8 @@ Status TrainingStep<S>::reserve(std::int64_t steps, std::int64_t rows) {
   if (cut) steps = bptt_;
   FASTGRU_RETURN_IF_ERROR(chain_.reserve(steps, rows, true));
   const std::int64_t heads = c.sequence ? steps * rows : rows;
-  const bool fits = stretch_gradient_.reserve(cut && c.sequence ? layout_.total() : 0) &&
+  const bool fits = gradient_.reserve(chain_.total()) &&
+                    stretch_gradient_.reserve(cut && c.sequence ? chain_.total() : 0) &&
                     d_logits_.reserve(heads * c.logits()) && targets_.reserve(heads * c.targets());
   if (!fits) return out_of_memory();
   const auto count = static_cast<std::size_t>(rows);
@@ -114,7 +115,7 @@ Status TrainingStep<S>::run(double denominator, double& loss, S* gradient) {
 
 // The steps before a row's last bptt_ ones are run without a tape.
 template <class S>
-Status TrainingStep<S>::run_last_steps(double denominator, std::uint64_t seed, double& loss, S* gradient) {
+Status TrainingStep<S>::run_last_steps(double denominator, std::uint64_t seed, double& loss) {
   const auto skipped = [this](std::int64_t b) { return std::max<std::int64_t>(0, row_length(b) - bptt_); };
   call_.training = false;
   for (std::int64_t start = 0; start < all_steps_ - bptt_; start += bptt_) {
@@ -133,12 +134,13 @@ Status TrainingStep<S>::run_last_steps(double denominator, std::uint64_t seed, d
   call_.training = true;
   call_.seed = seed;
   target_skip_ = nullptr;
-  return run(denominator, loss, gradient);
+  return run(denominator, loss, gradient_.data());
 }
 
 template <class S>
-Status TrainingStep<S>::run_stretches(double denominator, std::uint64_t seed, double& loss, S* gradient) {
-  const std::int64_t total = layout_.total();
+Status TrainingStep<S>::run_stretches(double denominator, std::uint64_t seed, double& loss) {
+  const std::int64_t total = chain_.total();
+  S* const gradient = gradient_.data();
   std::fill_n(gradient, total, S(0));
   loss = 0;
   for (std::int64_t start = 0; start < all_steps_; start += bptt_) {
@@ -158,20 +160,20 @@ Status TrainingStep<S>::run_stretches(double denominator, std::uint64_t seed, do
 
 template <class S>
 Status TrainingStep<S>::loss_and_gradient(const Parameters<S>& params, double mean_weight, std::uint64_t seed,
-                                          const RunOptions& options, double& loss, S* gradient) {
+                                          const RunOptions& options, double& loss) {
   const auto terms = static_cast<double>(count_ * config().loss->terms(config()));
   const double denominator = terms * mean_weight;
   call_.params = params;
   call_.options = options;
   call_.continues = false;
   if (truncated()) {
-    return config().sequence ? run_stretches(denominator, seed, loss, gradient)
-                             : run_last_steps(denominator, seed, loss, gradient);
+    return config().sequence ? run_stretches(denominator, seed, loss)
+                             : run_last_steps(denominator, seed, loss);
   }
   set_block(all_steps_, has_lengths_ ? lengths_.data() : nullptr, nullptr);
   call_.seed = seed;
   target_skip_ = nullptr;
-  return run(denominator, loss, gradient);
+  return run(denominator, loss, gradient_.data());
 }
 
 template class TrainingStep<float>;

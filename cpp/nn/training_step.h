@@ -33,11 +33,13 @@ class TrainingStep {
   // How many answers the loss is taken of: the rows, or, with an answer for every step, their steps.
   std::int64_t count() const { return count_; }
 
-  // loss = sum_i w_i * (mean loss of answer i) / (count() * mean_weight) of what was chosen, and its gradient
-  // (layout.total() values). `seed` keys the dropout masks. A loss that is not finite leaves the gradient as
+  // loss = sum_i w_i * (mean loss of answer i) / (count() * mean_weight) of what was chosen, and, in
+  // gradient(), its gradient. `seed` keys the dropout masks. A loss that is not finite leaves the gradient as
   // it was.
   Status loss_and_gradient(const Parameters<S>& params, double mean_weight, std::uint64_t seed,
-                           const RunOptions& options, double& loss, S* gradient);
+                           const RunOptions& options, double& loss);
+  // chain().total() values. A caller may change those that are not zero.
+  S* gradient() { return gradient_.data(); }
 
   const Chain<S>& chain() const { return chain_; }
 
@@ -59,8 +61,8 @@ class TrainingStep {
 
   // The block's loss over `denominator`, and its gradient.
   Status run(double denominator, double& loss, S* gradient);
-  Status run_last_steps(double denominator, std::uint64_t seed, double& loss, S* gradient);
-  Status run_stretches(double denominator, std::uint64_t seed, double& loss, S* gradient);
+  Status run_last_steps(double denominator, std::uint64_t seed, double& loss);
+  Status run_stretches(double denominator, std::uint64_t seed, double& loss);
 
   const NetworkLayout& layout_;
   std::int64_t bptt_;
@@ -74,7 +76,7 @@ class TrainingStep {
   bool weighted_ = false, has_lengths_ = false;
   std::vector<double> weights_;  // of each row of logits
   std::vector<std::int64_t> lengths_, stretch_, skip_;
-  AlignedBuffer<S> d_logits_, targets_, stretch_gradient_;
+  AlignedBuffer<S> d_logits_, targets_, gradient_, stretch_gradient_;
 };
 
 extern template class TrainingStep<float>;

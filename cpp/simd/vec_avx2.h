@@ -51,6 +51,8 @@ inline Vec fnma(Vec a, Vec b, Vec c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)};
 inline Vec clamp(Vec x, float low, float high) {
   return {_mm256_min_ps(_mm256_set1_ps(high), _mm256_max_ps(_mm256_set1_ps(low), x.v))};
 }
+// The larger of each lane; of a NaN, either.
+inline Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
 // The bits of x moved 23 places up: makes an exponent of an integer.
 inline Vec shift_to_exponent(Vec x) {
   return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x.v), 23))};

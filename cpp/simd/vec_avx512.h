@@ -46,6 +46,8 @@ inline Vec fnma(Vec a, Vec b, Vec c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)};
 inline Vec clamp(Vec x, float low, float high) {
   return {_mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), x.v))};
 }
+// The larger of each lane; of a NaN, either.
+inline Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 // The bits of x moved 23 places up: makes an exponent of an integer.
 inline Vec shift_to_exponent(Vec x) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x.v), 23))};

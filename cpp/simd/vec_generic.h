@@ -72,6 +72,10 @@ inline Vec fnma(Vec a, Vec b, Vec c) { return sub(c, mul(a, b)); }
 inline Vec clamp(Vec x, float low, float high) {
   return each([&](int i) { return x.v[i] < low ? low : (x.v[i] > high ? high : x.v[i]); });
 }
+// The larger of each lane; of a NaN, either.
+inline Vec max(Vec a, Vec b) {
+  return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
+}
 // The bits of x moved 23 places up: makes an exponent of an integer.
 inline Vec shift_to_exponent(Vec x) {
   return each([&](int i) {

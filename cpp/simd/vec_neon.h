@@ -60,6 +60,8 @@ inline Vec fnma(Vec a, Vec b, Vec c) { return {vfmsq_f32(c.v, a.v, b.v)}; }
 inline Vec clamp(Vec x, float low, float high) {
   return {vminq_f32(vdupq_n_f32(high), vmaxq_f32(vdupq_n_f32(low), x.v))};
 }
+// The larger of each lane; of a NaN, either.
+inline Vec max(Vec a, Vec b) { return {vmaxq_f32(a.v, b.v)}; }
 // The bits of x moved 23 places up: makes an exponent of an integer.
 inline Vec shift_to_exponent(Vec x) {
   return {vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(x.v), 23))};

@@ -60,6 +60,8 @@ inline Vec fnma(Vec a, Vec b, Vec c) { return {_mm_sub_ps(c.v, _mm_mul_ps(a.v, b
 inline Vec clamp(Vec x, float low, float high) {
   return {_mm_min_ps(_mm_set1_ps(high), _mm_max_ps(_mm_set1_ps(low), x.v))};
 }
+// The larger of each lane; of a NaN, either.
+inline Vec max(Vec a, Vec b) { return {_mm_max_ps(a.v, b.v)}; }
 // The bits of x moved 23 places up: makes an exponent of an integer.
 inline Vec shift_to_exponent(Vec x) { return {_mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(x.v), 23))}; }
 

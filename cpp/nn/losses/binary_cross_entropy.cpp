@@ -1,9 +1,10 @@
 // Binary cross entropy of each output: -log sigmoid(logit) where the target is 1, -log(1 - sigmoid(logit))
 // where it is 0. Predictions are the sigmoids.
+#include <algorithm>
 #include <cstdint>
 
 #include "nn/losses/loss.h"
-#include "nn/losses/scalar_math.h"
+#include "nn/losses/vector_math.h"
 #include "nn/network_config.h"
 
 namespace fastgru {
@@ -19,13 +20,11 @@ class BinaryCrossEntropy final : public LossOf<BinaryCrossEntropy> {
     const std::int64_t outputs = config.output_size;
     for (std::int64_t i = 0; i < rows.rows; ++i) {
       const double weight = rows.weights == nullptr ? 1.0 : rows.weights[i];
-      const double factor = weight / rows.denominator;
       double row_sum = 0;
-      for (std::int64_t o = i * outputs; o < (i + 1) * outputs; ++o) {
-        const double logit = static_cast<double>(rows.logits[o]);
-        const double target = static_cast<double>(rows.targets[o]);
-        row_sum += softplus(logit) - target * logit;
-        if (rows.gradient != nullptr) rows.gradient[o] = static_cast<S>(factor * (sigmoid(logit) - target));
+      for (std::int64_t o = 0; o < outputs; o += kAtOnce) {
+        const std::int64_t at = i * outputs + o, count = std::min(kAtOnce, outputs - o);
+        S* gradient = rows.gradient == nullptr ? nullptr : rows.gradient + at;
+        row_sum += some(rows.logits + at, rows.targets + at, count, weight / rows.denominator, gradient);
       }
       sum += weight * row_sum;
     }
@@ -34,9 +33,29 @@ class BinaryCrossEntropy final : public LossOf<BinaryCrossEntropy> {
   template <class S>
   void predict_rows(const NetworkConfig& config, const Scaling&, const S* logits, std::int64_t rows,
                     S* out) const {
-    for (std::int64_t i = 0; i < rows * config.output_size; ++i) {
-      out[i] = static_cast<S>(sigmoid(static_cast<double>(logits[i])));
+    sigmoid(logits, rows * config.output_size, out);
+  }
+
+ private:
+  static constexpr std::int64_t kAtOnce = 256;
+
+  // softplus(logit) - target * logit, summed in the order of the outputs.
+  template <class S>
+  static double some(const S* logits, const S* targets, std::int64_t count, double factor, S* gradient) {
+    S values[kAtOnce];
+    softplus(logits, count, values);
+    double sum = 0;
+    for (std::int64_t k = 0; k < count; ++k) {
+      sum +=
+          static_cast<double>(values[k]) - static_cast<double>(targets[k]) * static_cast<double>(logits[k]);
     }
+    if (gradient == nullptr) return sum;
+    sigmoid(logits, count, values);
+    for (std::int64_t k = 0; k < count; ++k) {
+      const double error = static_cast<double>(values[k]) - static_cast<double>(targets[k]);
+      gradient[k] = static_cast<S>(factor * error);
+    }
+    return sum;
   }
 };
 

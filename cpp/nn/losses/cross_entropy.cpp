@@ -1,41 +1,20 @@
 // Cross entropy over classes: -log softmax(logits)[class]. Predictions are the softmax.
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <string>
 
 #include "nn/losses/loss.h"
+#include "nn/losses/vector_math.h"
 #include "nn/network_config.h"
 
 namespace fastgru {
 namespace {
 
-// log(sum(exp(logits)))
-template <class S>
-double log_sum_exp(const S* logits, std::int64_t count) {
-  double largest = static_cast<double>(logits[0]), sum = 0;
-  for (std::int64_t k = 1; k < count; ++k) {
-    if (static_cast<double>(logits[k]) > largest) largest = static_cast<double>(logits[k]);
-  }
-  for (std::int64_t k = 0; k < count; ++k) sum += std::exp(static_cast<double>(logits[k]) - largest);
-  return largest + std::log(sum);
-}
-
+// The row's loss, and its gradient, factor * (softmax - 1 at the target), if not null.
 template <class S>
 double row(const S* logits, std::int64_t classes, std::int64_t target, double factor, S* gradient) {
-  if (gradient == nullptr) return log_sum_exp(logits, classes) - static_cast<double>(logits[target]);
-  const double largest = static_cast<double>(*std::max_element(logits, logits + classes));
-  double sum = 0;
-  for (std::int64_t k = 0; k < classes; ++k) {  // each exponential is taken once
-    const double share = std::exp(static_cast<double>(logits[k]) - largest);
-    sum += share;
-    gradient[k] = static_cast<S>(share);
-  }
-  for (std::int64_t k = 0; k < classes; ++k) {
-    const double probability = static_cast<double>(gradient[k]) / sum;
-    gradient[k] = static_cast<S>(factor * (probability - (k == target ? 1.0 : 0.0)));
-  }
-  return largest + std::log(sum) - static_cast<double>(logits[target]);
+  const Softmax found = softmax(logits, classes, gradient);
+  if (gradient != nullptr) cross_entropy_gradient(found, target, factor, classes, gradient);
+  return found.log_sum_exp() - static_cast<double>(logits[target]);
 }
 
 class CrossEntropy final : public LossOf<CrossEntropy> {
@@ -68,10 +47,7 @@ class CrossEntropy final : public LossOf<CrossEntropy> {
                     S* out) const {
     const std::int64_t classes = config.output_size;
     for (std::int64_t i = 0; i < rows; ++i, logits += classes, out += classes) {
-      const double total = log_sum_exp(logits, classes);
-      for (std::int64_t k = 0; k < classes; ++k) {
-        out[k] = static_cast<S>(std::exp(static_cast<double>(logits[k]) - total));
-      }
+      probabilities(logits, classes, out);
     }
   }
 };

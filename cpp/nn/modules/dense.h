@@ -23,6 +23,7 @@ class Dense final : public Module<S> {
   explicit Dense(const NetworkConfig& config);
 
   std::vector<ParamSlot> parameters() const override;
+  std::unique_ptr<PackedParameters<S>> make_packed() const override;
   Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
   Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
   Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,
@@ -34,13 +35,12 @@ class Dense final : public Module<S> {
   void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept override;
 
  private:
-  const S* weight(const ModuleCall<S>& call) const { return call.params.flat + this->offset(); }
-  const S* bias(const ModuleCall<S>& call) const { return weight(call) + outputs_ * inputs_; }
+  void compute(const ModuleCall<S>& call, const S* x, std::int64_t rows, int threads) noexcept;
 
   std::int64_t inputs_, outputs_;
   bool every_step_;  // an answer for each
   Signal<S> x_;      // of the last forward()
-  AlignedBuffer<S> logits_, d_x_;
+  AlignedBuffer<S> logits_, d_x_, scratch_;
 };
 
 extern template class Dense<float>;

@@ -38,7 +38,8 @@ std::vector<ParamSlot> Embedding<S>::parameters() const {
 }
 
 template <class S>
-Status Embedding<S>::reserve(std::int64_t steps, std::int64_t rows, bool /*training*/) {
+Status Embedding<S>::reserve(std::int64_t steps, std::int64_t rows, bool training) {
+  if (training) rows_.reserve(static_cast<std::size_t>(steps * rows));
   return x_.reserve(steps * rows * size_) ? Status() : out_of_memory();
 }
 
@@ -68,9 +69,16 @@ template <class S>
 Status Embedding<S>::backward(const ModuleCall<S>& call, const SignalGradient<S>& out,
                               SignalGradient<S>* /*in*/, S* gradient) {
   S* weight = gradient + this->offset();
-  std::fill_n(weight, vocabulary_ * size_, S(0));
+  if (written_ == weight) {
+    for (const std::int64_t row : rows_) std::fill_n(weight + row * size_, size_, S(0));
+  } else {
+    std::fill_n(weight, vocabulary_ * size_, S(0));
+  }
+  written_ = weight;
+  rows_.clear();
   for (std::int64_t i = 0; i < call.steps * call.rows; ++i) {
     if (tokens_[i] == kPadding) continue;
+    rows_.push_back(tokens_[i]);
     const S* from = out.values.data + i * size_;
     S* to = weight + tokens_[i] * size_;
     for (std::int64_t k = 0; k < size_; ++k) to[k] += from[k];

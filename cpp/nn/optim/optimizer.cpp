@@ -1,3 +1,4 @@
+// Clipping, Adam and gradient descent.
 #include "nn/optim/optimizer.h"
 
 #include <algorithm>
@@ -131,6 +132,11 @@ struct Optimizer<S>::Update {
     const FlushDenormals flush;
     const Chunk& chunk = optimizer.chunks_[static_cast<std::size_t>(item)];
     const std::int64_t at = chunk.offset;
+    if (optimizer.stays(static_cast<std::size_t>(item))) {
+      std::copy_n(params + at, chunk.size, updated + at);
+      optimizer.finite_[static_cast<std::size_t>(item)] = 1;
+      return;
+    }
     const S decay = chunk.decays ? static_cast<S>(optimizer.options_.alpha) : S(0);
     S* first = optimizer.first_.data() + at;
     if (optimizer.has_second_moment()) {
@@ -153,6 +159,7 @@ Optimizer<S>::Optimizer(const NetworkLayout& layout, const OptimizerOptions& opt
   }
   sums_.resize(chunks_.size());
   finite_.resize(chunks_.size());
+  moved_.resize(chunks_.size());
 }
 
 template <class S>
@@ -167,7 +174,16 @@ template <class S>
 void Optimizer<S>::clear() {
   std::fill_n(first_.data(), size_, S(0));
   if (has_second_moment()) std::fill_n(second_.data(), size_, S(0));
+  std::fill(moved_.begin(), moved_.end(), std::uint8_t{0});
   step_count_ = 0;
+}
+
+// Parameters that never had a gradient have moments of zero and no decay: an update would leave their bits as
+// they are. Of an embedding these are the tokens that were not met yet. (Once met, a row moves in every step,
+// as its first moment fades: leaving that out, as a sparse Adam does, is another optimiser.)
+template <class S>
+bool Optimizer<S>::stays(std::size_t chunk) const {
+  return moved_[chunk] == 0 && !(chunks_[chunk].decays && options_.alpha > 0);
 }
 
 template <class S>
@@ -183,7 +199,11 @@ double Optimizer<S>::norm(const S* gradient, int threads) {
                  work.self->sums_[at] = sum_of_squares(work.gradient + chunk.offset, chunk.size);
                });
   double sum = 0;
-  for (const double chunk : sums_) sum += chunk;
+  for (std::size_t i = 0; i < chunks_.size(); ++i) {
+    sum += sums_[i];
+    // In double the square of a tiny gradient may vanish.
+    if (sums_[i] != 0 || sizeof(S) > 4) moved_[i] = 1;
+  }
   return std::sqrt(sum);
 }
 
@@ -209,6 +229,7 @@ bool Optimizer<S>::step(const S* params, const S* gradient, double norm, S* upda
 template <class S>
 void Optimizer<S>::restore(std::int64_t step_count, const S* first, const S* second) {
   step_count_ = step_count;
+  std::fill(moved_.begin(), moved_.end(), std::uint8_t{1});
   std::copy_n(first, size_, first_.data());
   if (has_second_moment()) std::copy_n(second, size_, second_.data());
 }

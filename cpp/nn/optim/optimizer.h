@@ -35,7 +35,7 @@ class Optimizer {
   // Memory for the moments, which start at 0. Before anything else.
   Status allocate();
 
-  // The global norm, summed in a fixed order in double.
+  // The global norm, summed in a fixed order in double. Comes before step(), of the same gradient.
   double norm(const S* gradient, int threads);
 
   // updated = params moved against `gradient`, whose global norm is `norm`. False: a result is not finite.
@@ -65,6 +65,7 @@ class Optimizer {
   struct Update;
 
   void clear();
+  bool stays(std::size_t chunk) const;
 
   OptimizerOptions options_;
   std::int64_t size_;
@@ -72,6 +73,7 @@ class Optimizer {
   std::vector<Chunk> chunks_;
   std::vector<double> sums_;          // one for each chunk
   std::vector<std::uint8_t> finite_;  // one for each chunk
+  std::vector<std::uint8_t> moved_;   // whether the chunk ever had a gradient other than zero
   AlignedBuffer<S> first_, second_;
 };
 

@@ -44,7 +44,7 @@ template <class S>
 Status Trainer<S>::allocate() {
   FASTGRU_RETURN_IF_ERROR(optimizer_.allocate());
   const std::int64_t total = network_->layout().total();
-  const bool fits = params_.reserve(total) && updated_.reserve(total) && gradient_.reserve(total) &&
+  const bool fits = params_.reserve(total) && updated_.reserve(total) &&
                     dropped_.reserve(options_.recurrent_dropout > 0 ? total : 0);
   return fits ? Status() : out_of_memory();
 }
@@ -127,13 +127,13 @@ template <class S>
 Status Trainer<S>::run_step(double mean_weight, const RunOptions& options, double& loss) {
   const std::uint64_t seed = step_seed(options_.seed, static_cast<std::uint64_t>(optimizer_.step_count()));
   FASTGRU_RETURN_IF_ERROR(pack_weights(seed));
-  FASTGRU_RETURN_IF_ERROR(step_.loss_and_gradient({params_.data(), &packed_}, mean_weight, seed, options,
-                                                  loss, gradient_.data()));
+  FASTGRU_RETURN_IF_ERROR(
+      step_.loss_and_gradient({params_.data(), &packed_}, mean_weight, seed, options, loss));
   if (!std::isfinite(loss)) return diverged("the loss", loss);
-  drop_recurrent(gradient_.data(), seed);
-  const double norm = optimizer_.norm(gradient_.data(), options.num_threads);
+  drop_recurrent(step_.gradient(), seed);
+  const double norm = optimizer_.norm(step_.gradient(), options.num_threads);
   if (!std::isfinite(norm)) return diverged("the gradient's norm", norm);
-  if (!optimizer_.step(params_.data(), gradient_.data(), norm, updated_.data(), options.num_threads)) {
+  if (!optimizer_.step(params_.data(), step_.gradient(), norm, updated_.data(), options.num_threads)) {
     return diverged("a parameter after the update", std::nan(""));
   }
   std::swap(params_, updated_);

@@ -76,7 +76,7 @@ class Trainer {
   Optimizer<S> optimizer_;
   TrainingStep<S> step_;
   std::vector<std::unique_ptr<PackedParameters<S>>> packed_;  // of params_, once assigned
-  AlignedBuffer<S> params_, updated_, gradient_, dropped_;    // layout().total() values each
+  AlignedBuffer<S> params_, updated_, dropped_;               // layout().total() values each
   std::shared_ptr<const NetworkParams<S>> params_source_;     // the version that params_ came from or became
   BatchOrder order_;
   std::vector<double> batch_losses_;

@@ -34,8 +34,9 @@ struct BatchLoss {
     REQUIRE(assign_packed(packed, params.data()).ok());
     double loss = 0;
     REQUIRE(step.loss_and_gradient({params.data(), &packed}, mean_weight(data, problem.config), 11,
-                                   RunOptions(), loss, gradient.data())
+                                   RunOptions(), loss)
                 .ok());
+    std::copy_n(step.gradient(), gradient.size(), gradient.begin());
     return loss;
   }
 };
