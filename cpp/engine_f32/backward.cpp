@@ -223,8 +223,16 @@ class BackwardPass {
       for (std::int64_t i = 0; i < count; ++i) std::fill_n(to + i * dx.row_stride, dx.features, 0.0f);
     }
     const SlotView& slots = direction.slots;
-    tape_.plan.kernels->gemm({count, 3 * hidden_, dx.features, slots.data + row * slots.stride() + hidden_,
-                              slots.stride(), direction.cell->w, to, dx.row_stride});
+    GemmArgs g{};
+    g.rows = count;
+    g.depth = kGates * hidden_;
+    g.width = dx.features;
+    g.a = slots.data + row * slots.stride() + hidden_;
+    g.a_stride = slots.stride();
+    g.weights = direction.cell->w;
+    g.c = to;
+    g.c_stride = dx.row_stride;
+    tape_.plan.kernels->gemm(g);
   }
 
   void drop_gradient(std::int64_t layer, const SequenceView<float>& dx) const {

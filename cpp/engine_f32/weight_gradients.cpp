@@ -89,7 +89,10 @@ void add_rows(CellGradients& cell, const BackwardDirection& d, SequenceView<cons
                        std::int64_t h_stride) {
     if (end <= begin) return;
     const float* slots = d.slots.at(t, begin);
-    RowRun run{slots, d.slots.stride(), end - begin, {}, {}};
+    RowRun run{};
+    run.a = slots;
+    run.a_stride = d.slots.stride();
+    run.rows = end - begin;
     run.b[kInputPart] = x.at(t, begin);
     run.b_stride[kInputPart] = x.row_stride;
     run.b[kStatePart] = h;
@@ -259,7 +262,11 @@ void GradientProducts::run_piece(const KernelTable& kernels, const Piece& piece,
   for (int i = 0; i < kOuterParts; ++i) {
     if (!piece.wanted[i]) continue;
     const WeightGradient& part = cell.parts[i];
-    args.parts[i] = {part.first, part.last, part.depth, out, pack};
+    args.parts[i].first = part.first;
+    args.parts[i].last = part.last;
+    args.parts[i].depth = part.depth;
+    args.parts[i].out = out;
+    args.parts[i].pack = pack;
     out += part.depth * stride;
     pack += part.depth * kBlockRows;
   }
