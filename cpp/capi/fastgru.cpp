@@ -61,7 +61,7 @@ fastgru_status guarded(fastgru_error* error, Function function) noexcept {
     write_message(status.message().c_str(), error);
     return status_of(status.code());
   } catch (const std::bad_alloc&) {
-    write_message("not enough memory", error);
+    write_message("not enough memory for this call", error);
     return FASTGRU_OUT_OF_MEMORY;
   } catch (const std::exception& exception) {
     write_message(exception.what(), error);

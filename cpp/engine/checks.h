@@ -114,6 +114,4 @@ inline Status check_stream(const GruConfig& config, std::int64_t rows, std::int6
   return check_memory(config, 1, rows, item_size);
 }
 
-inline Status out_of_memory() { return {ErrorCode::out_of_memory, "not enough memory for this call"}; }
-
 }  // namespace fastgru

@@ -34,7 +34,7 @@ class BackwardPass {
 
   Status run() {
     cells_ = weights_.packed().backward_cells();
-    if (cells_ == nullptr) return no_memory("the weights of a backward call");
+    if (cells_ == nullptr) return out_of_memory("the weights of a backward call");
     FASTGRU_RETURN_IF_ERROR(sort_gradients());
     for (std::int64_t layer = config_.num_layers - 1; layer >= 0; --layer)
       FASTGRU_RETURN_IF_ERROR(run_layer(layer));
@@ -54,21 +54,22 @@ class BackwardPass {
     if (order_.identity()) return {};
     const std::int64_t width = directions_ * hidden_, groups = config_.num_layers * directions_;
     if (args_.dy.data != nullptr) {
-      if (!tape_.dy_copy.reserve(steps_ * rows_ * width)) return no_memory("sorted gradients");
+      if (!tape_.dy_copy.reserve(steps_ * rows_ * width)) return out_of_memory("sorted gradients");
       order_.gather(args_.dy, tape_.dy_copy.data());
       dy_ = dense_view<const float>(tape_.dy_copy.data(), steps_, rows_, width);
     }
     if (args_.dh_n != nullptr) {
-      if (!tape_.dh_n_copy.reserve(state_count())) return no_memory("sorted gradients");
+      if (!tape_.dh_n_copy.reserve(state_count())) return out_of_memory("sorted gradients");
       order_.gather_states(args_.dh_n, groups, hidden_, tape_.dh_n_copy.data());
       dh_n_ = tape_.dh_n_copy.data();
     }
     if (args_.dh0 != nullptr) {
-      if (!tape_.dh0_copy.reserve(state_count())) return no_memory("sorted gradients");
+      if (!tape_.dh0_copy.reserve(state_count())) return out_of_memory("sorted gradients");
       dh0_ = tape_.dh0_copy.data();
     }
     if (args_.dx.data != nullptr) {
-      if (!tape_.dx_copy.reserve(steps_ * rows_ * config_.input_size)) return no_memory("sorted gradients");
+      if (!tape_.dx_copy.reserve(steps_ * rows_ * config_.input_size))
+        return out_of_memory("sorted gradients");
       dx_ = dense_view(tape_.dx_copy.data(), steps_, rows_, config_.input_size);
     }
     return {};
@@ -111,7 +112,7 @@ class BackwardPass {
     if (layer > 0) {
       const std::int64_t width = directions_ * hidden_;
       AlignedBuffer<float>& buffer = tape_.dsequences[layer % 2];
-      if (!buffer.reserve(steps_ * rows_ * width)) return no_memory("the gradient between two layers");
+      if (!buffer.reserve(steps_ * rows_ * width)) return out_of_memory("the gradient between two layers");
       dx = dense_view(buffer.data(), steps_, rows_, width);
     }
     BackwardDirection both[2];
@@ -136,7 +137,8 @@ class BackwardPass {
                     const SequenceView<float>& dx) {
     const LayerBuffers& buffers = tape_.layers[static_cast<std::size_t>(layer)];
     const std::int64_t chunk = chunk_steps();
-    if (!tape_.slots_again.reserve(chunk * rows_ * kSlots * hidden_)) return no_memory("a part of the tape");
+    if (!tape_.slots_again.reserve(chunk * rows_ * kSlots * hidden_))
+      return out_of_memory("a part of the tape");
     for (std::int64_t done = 0; done < steps_; done += chunk) {
       const std::int64_t next = std::min(done + chunk, steps_);
       direction.steps = d == 1 ? StepRange{done, next} : StepRange{steps_ - next, steps_ - done};
@@ -173,7 +175,7 @@ class BackwardPass {
   Status run_recurrence(const BackwardDirection* directions, std::int64_t count) {
     const std::int64_t block = row_block_, items = count * ((rows_ + block - 1) / block);
     const std::int64_t size = (backward_scratch_size(directions[0], block) + 15) / 16 * 16;
-    if (!tape_.carry.reserve(size * items)) return no_memory("the scratch of a backward call");
+    if (!tape_.carry.reserve(size * items)) return out_of_memory("the scratch of a backward call");
     const double flops = 6.0 * static_cast<double>(hidden_ * hidden_ * block);
     parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
       if (stopped()) return;
@@ -271,7 +273,7 @@ Status backward(const Weights<float>& weights, Tape<float>& tape, const Backward
     tape.state().ready = false;
     return BackwardPass(weights, tape.state(), args, options).run();
   } catch (const std::bad_alloc&) {
-    return no_memory("a backward call");
+    return out_of_memory("a backward call");
   }
 }
 

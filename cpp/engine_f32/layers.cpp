@@ -53,7 +53,7 @@ Status run_directions(const ForwardDirection* directions, std::int64_t count, in
                       std::int64_t block, AlignedBuffer<float>& scratch, const RunOptions& options) {
   const std::int64_t blocks = (rows + block - 1) / block;
   const std::int64_t size = (forward_scratch_size(directions[0], block) + 15) / 16 * 16;
-  if (!scratch.reserve(size * threads)) return no_memory("the scratch of a forward call");
+  if (!scratch.reserve(size * threads)) return out_of_memory("the scratch of a forward call");
   if (directions[0].plan.slices > 1) {
     run_shared(directions[0], rows, size, scratch.data(), options);
   } else {
@@ -71,10 +71,6 @@ Status run_directions(const ForwardDirection* directions, std::int64_t count, in
 }
 
 }  // namespace
-
-Status no_memory(const char* what) {
-  return {ErrorCode::out_of_memory, std::string("no memory for ") + what};
-}
 
 Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
                   std::size_t first, std::size_t last, const std::vector<LayerBuffers>& layers,

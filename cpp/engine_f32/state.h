@@ -78,6 +78,4 @@ Status run_again(const Weights<float>& weights, const Plan& plan, const SortedOp
                  const LayerBuffers& buffers, const StepsAgain& again, AlignedBuffer<float>& scratch,
                  const RunOptions& options);
 
-Status no_memory(const char* what);
-
 }  // namespace fastgru

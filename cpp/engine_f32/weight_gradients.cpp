@@ -292,8 +292,7 @@ Status GradientProducts::run(const KernelTable& kernels, int threads, AlignedBuf
   std::int64_t size = 0;
   for (const Piece& piece : pieces_)
     size = std::max(size, (piece.scratch_size(kernels.lanes) + 15) / 16 * 16);
-  if (!scratch.reserve(size * threads))
-    return {ErrorCode::out_of_memory, "no memory for the weight gradients"};
+  if (!scratch.reserve(size * threads)) return out_of_memory("the weight gradients");
   parallel_for(static_cast<std::int64_t>(pieces_.size()), threads, [&](std::int64_t item, int thread) {
     const FlushDenormals flush;
     run_piece(kernels, pieces_[static_cast<std::size_t>(item)], scratch.data() + thread * size, interrupt,

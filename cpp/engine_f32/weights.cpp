@@ -121,7 +121,7 @@ void Weights<float>::Packed::pack_backward() const {
 
 Status Weights<float>::Packed::assign(const float* values) {
   if (!params.reserve(layout.total()) || !place_forward()) {
-    return {ErrorCode::out_of_memory, "no memory for " + std::to_string(layout.total()) + " packed weights"};
+    return out_of_memory(std::to_string(layout.total()) + " packed weights");
   }
   std::copy_n(values, layout.total(), params.data());
   pack_forward();

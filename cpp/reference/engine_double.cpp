@@ -50,7 +50,7 @@ Status Weights<double>::assign(const double* params) {
   try {
     packed_->gru.assign(params);
   } catch (const std::bad_alloc&) {
-    return out_of_memory();
+    return out_of_memory("the weights");
   }
   return {};
 }
@@ -104,7 +104,7 @@ Status forward(const Weights<double>& weights, const ForwardArgs<double>& args, 
       return {};
     return Status::interrupted();
   } catch (const std::bad_alloc&) {
-    return out_of_memory();
+    return out_of_memory("a forward call");
   }
 }
 
@@ -123,7 +123,7 @@ Status forward_train(const Weights<double>& weights, const ForwardArgs<double>& 
     state.data.ready = true;
     return {};
   } catch (const std::bad_alloc&) {
-    return out_of_memory();
+    return out_of_memory("a forward call for training");
   }
 }
 
@@ -137,7 +137,7 @@ Status backward(const Weights<double>& weights, Tape<double>& tape, const Backwa
     if (reference::backward(weights.packed().gru, data, args, options)) return {};
     return Status::interrupted();
   } catch (const std::bad_alloc&) {
-    return out_of_memory();
+    return out_of_memory("a backward call");
   }
 }
 

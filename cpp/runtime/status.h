@@ -33,6 +33,11 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
+// The one status of a failed allocation. `what`: what there was no room for.
+inline Status out_of_memory(const std::string& what = "this call") {
+  return {ErrorCode::out_of_memory, "not enough memory for " + what};
+}
+
 }  // namespace fastgru
 
 // Returns from the enclosing function when `expression` did not succeed.

@@ -55,7 +55,7 @@ auto with_memory_for(const char* what, Make make) {
   try {
     return make();
   } catch (const std::bad_alloc&) {
-    raise(PyExc_MemoryError, std::string("not enough memory for ") + what);
+    raise(PyExc_MemoryError, out_of_memory(what).message());
   }
 }
 
@@ -101,7 +101,7 @@ void run_released(Compute compute, int num_threads = 0) {
     try {
       status = compute(options);
     } catch (const std::bad_alloc&) {
-      status = {ErrorCode::out_of_memory, "not enough memory for this call"};
+      status = out_of_memory();
     }
   }
   raise_if_error(status);
