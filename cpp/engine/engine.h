@@ -158,7 +158,8 @@ class Stream {
   const Weights<S>& weights() const { return *weights_; }
   std::int64_t rows() const { return rows_; }
 
-  // x (rows, I), y (rows, H): the top layer's new state. No allocation, no lock, no exception.
+  // One step. x is (rows, I). y (rows, H) receives the top layer's new state; it may be null, then only the
+  // state moves. No allocation, no lock, no exception.
   void step(const S* x, S* y) noexcept;
   // (L, rows, H)
   void get_state(S* state) const noexcept;

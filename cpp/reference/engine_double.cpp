@@ -164,7 +164,7 @@ void Stream<double>::step(const double* x, double* y) noexcept {
     reference::step(cell, x, cell.inputs, h, rows_, impl_->scratch, {});
     x = h;
   }
-  std::copy_n(x, size, y);
+  if (y != nullptr) std::copy_n(x, size, y);
 }
 
 template <>
