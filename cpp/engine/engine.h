@@ -174,7 +174,7 @@ class Stream {
   std::unique_ptr<Impl> impl_;
 };
 
-// The plan for a forward call of this shape, one screen of text.
+// The plans for calls of this shape, forward, training and streaming: one screen of text.
 template <class S>
 std::string explain(const Weights<S>& weights, std::int64_t steps, std::int64_t rows, int num_threads);
 

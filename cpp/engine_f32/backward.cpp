@@ -1,7 +1,6 @@
 // backward() of the float engine: per layer from the top, the recurrence back in time, then the large
 // products.
 #include <algorithm>
-#include <cmath>
 #include <new>
 
 #include "engine/checks.h"
@@ -30,7 +29,8 @@ class BackwardPass {
         rows_(order_.rows()),
         hidden_(config_.hidden_size),
         directions_(config_.directions()),
-        row_block_(tape.low_memory ? chunked_row_block() : tape.plan.row_block) {}
+        recompute_(plan_recompute(tape.plan)),
+        row_block_(tape.low_memory ? recompute_.row_block : tape.plan.row_block) {}
 
   Status run() {
     cells_ = weights_.packed().backward_cells();
@@ -136,7 +136,7 @@ class BackwardPass {
   Status run_chunks(std::int64_t layer, std::int64_t d, BackwardDirection direction,
                     const SequenceView<float>& dx) {
     const LayerBuffers& buffers = tape_.layers[static_cast<std::size_t>(layer)];
-    const std::int64_t chunk = chunk_steps();
+    const std::int64_t chunk = recompute_.steps;
     if (!tape_.slots_again.reserve(chunk * rows_ * kSlots * hidden_))
       return out_of_memory("a part of the tape");
     for (std::int64_t done = 0; done < steps_; done += chunk) {
@@ -149,19 +149,6 @@ class BackwardPass {
       FASTGRU_RETURN_IF_ERROR(run_steps(layer, &direction, 1, dx));
     }
     return {};
-  }
-
-  // As few steps as keep the products large: the square root of all, and a block of the weight gradients.
-  std::int64_t chunk_steps() const {
-    const auto root = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(steps_))));
-    return std::min(steps_, std::max(root, (kBlockRows + rows_ - 1) / rows_));
-  }
-
-  // The plan's threads with the rows of one direction at a time.
-  std::int64_t chunked_row_block() const {
-    const std::int64_t threads = tape_.plan.threads, tile = tape_.plan.kernels->tile_rows;
-    const std::int64_t even = (rows_ + threads - 1) / threads;
-    return std::min(tape_.plan.row_block, (even + tile - 1) / tile * tile);
   }
 
   // `count` directions over the same steps.
@@ -246,8 +233,6 @@ class BackwardPass {
     }
   }
 
-  static constexpr std::int64_t kInputRows = 64;
-
   const Weights<float>& weights_;
   const GruConfig& config_;
   const ParamLayout& layout_;
@@ -255,7 +240,9 @@ class BackwardPass {
   const BackwardArgs<float>& args_;
   const RunOptions& options_;
   const RowOrder& order_;
-  const std::int64_t steps_, rows_, hidden_, directions_, row_block_;
+  const std::int64_t steps_, rows_, hidden_, directions_;
+  const RecomputePlan recompute_;  // used with low memory alone
+  const std::int64_t row_block_;
   const std::vector<BackwardCell>* cells_ = nullptr;
   SequenceView<const float> dy_;
   const float* dh_n_ = nullptr;

@@ -196,7 +196,7 @@ template <>
 std::string explain(const Weights<float>& weights, std::int64_t steps, std::int64_t rows, int num_threads) {
   Plan plan;
   make_plan(weights.config(), *weights.packed().kernels, steps, rows, false, num_threads, {}, plan);
-  return to_string(plan, weights.config());
+  return to_string(plan, weights.layout());
 }
 
 template <>

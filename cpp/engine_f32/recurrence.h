@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "engine_f32/packed.h"
-#include "engine_f32/plan.h"
+#include "engine_f32/plan/plan.h"
 #include "engine/row_order.h"
 #include "runtime/barrier.h"
 #include "runtime/interrupt.h"

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "engine_f32/plan.h"
+#include "engine_f32/plan/plan.h"
 #include "engine_f32/recurrence.h"
 #include "engine/row_order.h"
 #include "engine_f32/weight_gradients.h"

@@ -3,7 +3,7 @@
 #include <new>
 
 #include "engine_f32/packed.h"
-#include "engine_f32/plan.h"
+#include "engine_f32/plan/plan.h"
 #include "kernels/pack.h"
 #include "runtime/denormals.h"
 
@@ -12,14 +12,17 @@ namespace fastgru {
 template <>
 struct Stream<float>::Impl {
   std::int64_t rows, hidden, padded, layers, panel_count;
-  bool odd = false, far = false;
+  bool odd = false;
+  StreamPlan plan;
   AlignedBuffer<float> memory;
   float *states[2], *gx, *z, *rh;
 
   Impl(const Weights<float>& weights, std::int64_t batch)
-      : rows(batch), hidden(weights.config().hidden_size), layers(weights.config().num_layers) {
+      : rows(batch),
+        hidden(weights.config().hidden_size),
+        layers(weights.config().num_layers),
+        plan(plan_stream(weights.layout())) {
     padded = padded_width(hidden, weights.packed().kernels->lanes);
-    far = 4 * weights.layout().total() > l2_bytes() * 3 / 4;
     panel_count = padded / weights.packed().kernels->lanes;
     if (!memory.reserve(2 * state_size() + rows * padded * (kGates + 2))) throw std::bad_alloc();
     states[0] = memory.data();
@@ -31,12 +34,11 @@ struct Stream<float>::Impl {
   }
 
   std::int64_t state_size() const { return (layers * rows * hidden + 15) / 16 * 16; }
-  // To and fro, so that a step starts with what the last one left in the cache.
   PanelRange panels() const {
     PanelRange range{};
     range.last = panel_count;
-    range.backwards = odd;
-    range.far = far;
+    range.backwards = plan.serpentine && odd;
+    range.far = plan.far;
     return range;
   }
   float* current(std::int64_t layer) { return states[odd ? 1 : 0] + layer * rows * hidden; }
