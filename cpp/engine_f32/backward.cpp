@@ -137,13 +137,13 @@ class BackwardPass {
                     const SequenceView<float>& dx) {
     const LayerBuffers& buffers = tape_.layers[static_cast<std::size_t>(layer)];
     const std::int64_t chunk = recompute_.steps;
-    if (!tape_.slots_again.reserve(chunk * rows_ * kSlots * hidden_))
+    if (!tape_.recomputed_slots.reserve(chunk * rows_ * kSlots * hidden_))
       return out_of_memory("a part of the tape");
     for (std::int64_t done = 0; done < steps_; done += chunk) {
       const std::int64_t next = std::min(done + chunk, steps_);
       direction.steps = d == 1 ? StepRange{done, next} : StepRange{steps_ - next, steps_ - done};
-      direction.slots = {tape_.slots_again.data(), rows_, hidden_, direction.steps.first};
-      FASTGRU_RETURN_IF_ERROR(run_again(weights_, tape_.plan, tape_.operands, buffers,
+      direction.slots = {tape_.recomputed_slots.data(), rows_, hidden_, direction.steps.first};
+      FASTGRU_RETURN_IF_ERROR(recompute(weights_, tape_.plan, tape_.operands, buffers,
                                         {layer, d, direction.steps, direction.slots, row_block_},
                                         tape_.scratch, options_));
       FASTGRU_RETURN_IF_ERROR(run_steps(layer, &direction, 1, dx));

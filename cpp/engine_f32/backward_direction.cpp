@@ -134,7 +134,7 @@ class BackwardLoop {
     a.a_stride = a.slots_stride;
     a.depth = d_.hidden;
     a.weights = d_.cell->u_n;
-    d_.kernels->backward_reset(a);
+    d_.kernels->backward_reset_before_pass2(a);
   }
 
   const BackwardDirection& d_;

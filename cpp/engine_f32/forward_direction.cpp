@@ -15,7 +15,7 @@ class ForwardLoop {
     const std::int64_t panels = padded_ / d.kernels->lanes;
     panels_.first = panels * member.thread / member.team;
     panels_.last = panels * (member.thread + 1) / member.team;
-    panels_.far = d.plan.far;
+    panels_.weights_exceed_l2 = d.plan.weights_exceed_l2;
     gx_ = scratch;
     const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows.size() : 0;
     x_ = gx_ + chunk_rows * kGates * padded_;

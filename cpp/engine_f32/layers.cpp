@@ -87,14 +87,14 @@ Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedO
   return {};
 }
 
-Status run_again(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
-                 const LayerBuffers& buffers, const StepsAgain& again, AlignedBuffer<float>& scratch,
+Status recompute(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                 const LayerBuffers& buffers, const RecomputeRange& range, AlignedBuffer<float>& scratch,
                  const RunOptions& options) {
-  ForwardDirection direction = make_direction(weights, plan, operands, buffers, again.layer, again.d);
-  direction.steps = again.steps;
-  direction.slots = again.slots;
+  ForwardDirection direction = make_direction(weights, plan, operands, buffers, range.layer, range.d);
+  direction.steps = range.steps;
+  direction.slots = range.slots;
   direction.h_n = nullptr;  // the caller's, who may have let go of it
-  return run_directions(&direction, 1, plan.threads, plan.rows, again.row_block, scratch, options);
+  return run_directions(&direction, 1, plan.threads, plan.rows, range.row_block, scratch, options);
 }
 
 }  // namespace fastgru

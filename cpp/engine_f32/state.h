@@ -50,8 +50,8 @@ struct Tape<float>::State {
   AlignedBuffer<float> scratch;
   // of backward()
   GradientProducts products;
-  AlignedBuffer<float> carry;        // of each work item
-  AlignedBuffer<float> slots_again;  // low_memory: of some steps of one direction, (steps, B, 4H)
+  AlignedBuffer<float> carry;             // of each work item
+  AlignedBuffer<float> recomputed_slots;  // low_memory: of some steps of one direction, (steps, B, 4H)
   AlignedBuffer<float> h0_kept, dy_copy, dh_n_copy, dh0_copy, dx_copy, dsequences[2];
 };
 
@@ -66,7 +66,7 @@ Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedO
                   AlignedBuffer<float>& scratch, const RunOptions& options);
 
 // Steps of one direction whose slots are computed once more.
-struct StepsAgain {
+struct RecomputeRange {
   std::int64_t layer, d;
   StepRange steps;
   SlotView slots;
@@ -74,8 +74,8 @@ struct StepsAgain {
 };
 
 // Runs them from the states that are there, and writes the same states again.
-Status run_again(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
-                 const LayerBuffers& buffers, const StepsAgain& again, AlignedBuffer<float>& scratch,
+Status recompute(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                 const LayerBuffers& buffers, const RecomputeRange& range, AlignedBuffer<float>& scratch,
                  const RunOptions& options);
 
 }  // namespace fastgru

@@ -38,7 +38,7 @@ struct Stream<float>::Impl {
     PanelRange range{};
     range.last = panel_count;
     range.backwards = plan.serpentine && odd;
-    range.far = plan.far;
+    range.weights_exceed_l2 = plan.weights_exceed_l2;
     return range;
   }
   float* current(std::int64_t layer) { return states[odd ? 1 : 0] + layer * rows * hidden; }

@@ -114,7 +114,7 @@ struct ResetTile {
   }
 };
 
-void backward_reset(const CellBackwardArgs& a) {
+void backward_reset_before_pass2(const CellBackwardArgs& a) {
   for (int64_t panel = 0; panel < panel_count(a.hidden); ++panel) {
     for_even_parts(a.rows, kTileRows,
                    [&](int64_t row, int64_t rows) { with_rows<ResetTile>(rows, a, row, panel); });

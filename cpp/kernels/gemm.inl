@@ -121,7 +121,8 @@ inline int64_t one_at_once(int64_t) { return 1; }
 inline const float* next_panel(const PanelRange& range, int64_t panel, int64_t some, const float* weights,
                                int64_t panel_stride) {
   const int64_t next = range.backwards ? panel - some : panel + some;
-  return range.far && next >= range.first && next < range.last ? weights + next * panel_stride : nullptr;
+  return range.weights_exceed_l2 && next >= range.first && next < range.last ? weights + next * panel_stride
+                                                                             : nullptr;
 }
 
 // Calls Tile::template run<R>(args...) for a number of rows known at run time, R <= kTileRows.

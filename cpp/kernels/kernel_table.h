@@ -39,7 +39,7 @@ constexpr int kOuterParts = 3;    // weight gradients that share the tape's rows
 struct PanelRange {
   int64_t first = 0, last = 0;
   bool backwards = false;
-  bool far = false;  // the weights do not stay in L2: a panel's tiles fetch the next panel's
+  bool weights_exceed_l2 = false;  // the weights do not stay in L2: a panel's tiles fetch the next panel's
 };
 
 struct CellForwardArgs {
@@ -133,7 +133,7 @@ struct RowRun {
 
 // out[j][i] += sum over rows of b[row][j] * a[row][i], first <= i < last, j < depth: a gradient transposed,
 // vectors along the gates. Vectors that reach over the ends of the range are written whole.
-struct OuterPart {
+struct WeightGradientPart {
   int64_t first = 0, last = 0;  // columns of a; none: the part is not wanted
   int64_t depth = 0;            // columns of b
   float* out = nullptr;         // row j begins at out + j * out_stride, with the call's first column
@@ -148,7 +148,7 @@ struct OuterArgs {
   int64_t first_block = 0, last_block = 0;
   int64_t first = 0, last = 0;  // columns of a that this call takes; `first` is a multiple of the lanes
   int64_t width = 0;            // all columns of a
-  OuterPart parts[kOuterParts];
+  WeightGradientPart parts[kOuterParts];
   float* sums = nullptr;  // sums[i] += sum over rows of a[row][i], from the call's first column on; padded
   int64_t out_stride = 0;
   float* pack_a = nullptr;  // scratch: kBlockRows * kOuterVectors * lanes floats
@@ -182,7 +182,7 @@ struct KernelTable {
   void (*backward_reset_before)(const CellBackwardArgs&);
   // reset_after=false, second half of a step: `a` is da_n, the product is d(r*h): da_r into its slot, carry
   // += d(r*h) * r. Its product starts from zero, not from carry.
-  void (*backward_reset)(const CellBackwardArgs&);
+  void (*backward_reset_before_pass2)(const CellBackwardArgs&);
   void (*outer)(const OuterArgs&);
   void (*adam)(const AdamArgs&);
   // Elementwise over n values, for tests: exp, sigmoid, tanh.

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bindings/arrays.h"
-#include "bindings/idle.h"
+#include "bindings/object_pool.h"
 #include "bindings/status.h"
 #include "engine/checks.h"
 #include "engine/engine.h"
@@ -170,10 +170,10 @@ class PyGru {
   std::uint64_t identity_;
   mutable std::mutex mutex_;  // of the weights; never held while something runs
   std::shared_ptr<const Weights<S>> weights_;
-  Idle<Workspace<S>> workspaces_{4};
+  ObjectPool<Workspace<S>> workspaces_{4};
   // One, because a tape is large. Fresh memory is filled with zeros by the kernel, page by page: a training
   // call at (T,B,I,H) = (10,32,1,50) took 191 us, with a kept tape 144.
-  Idle<Tape<S>> tapes_{1};
+  ObjectPool<Tape<S>> tapes_{1};
 };
 
 }  // namespace fastgru::bindings

@@ -65,7 +65,7 @@ LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::i
   if (hints.hoist >= 0) plan.hoist = hints.hoist == 1;
   if (!config.reset_after) plan.hoist = true;  // its kernels start from W x
   const std::int64_t cache = block <= 2 ? kL1Bytes : l2_bytes() * 3 / 4;
-  plan.far = exceeds_l2(weight_bytes);
+  plan.weights_exceed_l2 = exceeds_l2(weight_bytes);
   plan.serpentine = (plan.hoist ? state_bytes : weight_bytes) > cache;
   if (!plan.hoist) return plan;
   const bool beyond = weight_bytes > l2_bytes();

@@ -19,7 +19,7 @@ bool exceeds_l2(std::int64_t weight_bytes) { return weight_bytes > l2_bytes() * 
 
 StreamPlan plan_stream(const ParamLayout& layout) {
   StreamPlan plan;
-  plan.far = exceeds_l2(4 * layout.total());
+  plan.weights_exceed_l2 = exceeds_l2(4 * layout.total());
   return plan;
 }
 

@@ -49,7 +49,7 @@ void add_layer(const Plan& plan, const GruConfig& config, std::size_t layer, Tex
     text.add("W x fused with the recurrence");
   }
   text.add("%s%s", if_true(chosen.serpentine, ", serpentine panel order"),
-           if_true(chosen.far, ", weights exceed L2"));
+           if_true(chosen.weights_exceed_l2, ", weights exceed L2"));
   if (chosen.slices > 1) text.add(", hidden units shared by %d threads", chosen.slices);
   text.add("\n");
 }
@@ -82,7 +82,7 @@ std::string to_string(const Plan& plan, const ParamLayout& layout) {
   if (!config.bidirectional) {
     const StreamPlan stream = plan_stream(layout);
     text.add("stream: %s%s\n", stream.serpentine ? "serpentine panel order" : "panels in order",
-             if_true(stream.far, ", weights exceed L2"));
+             if_true(stream.weights_exceed_l2, ", weights exceed L2"));
   }
   text.add("reproducible %s\n", reproducible() ? "yes (asked for)" : "yes (all plans of this ISA are)");
   return text.take();

@@ -10,9 +10,9 @@ namespace fastgru::bindings {
 
 // At most `kept` objects that nobody uses. Threads may take and give at once.
 template <class T>
-class Idle {
+class ObjectPool {
  public:
-  explicit Idle(std::size_t kept) : kept_(kept) {}
+  explicit ObjectPool(std::size_t kept) : kept_(kept) {}
 
   T take() {
     const std::lock_guard<std::mutex> lock(mutex_);
