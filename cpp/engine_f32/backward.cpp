@@ -166,7 +166,6 @@ class BackwardPass {
     const double flops = 6.0 * static_cast<double>(hidden_ * hidden_ * block);
     parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
       if (stopped()) return;
-      const FlushDenormals flush;
       const std::int64_t first = item / count * block;
       StopSignal stop(options_.interrupt, thread == 0, flops);
       run_backward(directions[item % count], {first, std::min(first + block, rows_)},
@@ -196,7 +195,6 @@ class BackwardPass {
     parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
       Interrupt* interrupt = options_.interrupt;
       if (interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised())) return;
-      const FlushDenormals flush;
       const std::int64_t row = dense ? begin + item * kInputRows : (first + item) * rows_;
       const std::int64_t rows = dense ? std::min(kInputRows, end - row) : order_.active(first + item);
       float* to = dense ? dx.data + row * dx.features : dx.at(first + item, 0);
@@ -255,6 +253,7 @@ class BackwardPass {
 template <>
 Status backward(const Weights<float>& weights, Tape<float>& tape, const BackwardArgs<float>& args,
                 const RunOptions& options) {
+  const FlushDenormals flush;
   try {
     FASTGRU_RETURN_IF_ERROR(check_backward(weights.config(), tape, args));
     tape.state().ready = false;

@@ -6,6 +6,7 @@
 #include "engine/dropout.h"
 #include "engine_f32/packed.h"
 #include "engine_f32/state.h"
+#include "runtime/denormals.h"
 
 namespace fastgru {
 
@@ -145,6 +146,7 @@ Status run_training_layers(const Weights<float>& weights, Tape<float>::State& ta
 template <>
 Status forward(const Weights<float>& weights, const ForwardArgs<float>& args, Workspace<float>& workspace,
                const RunOptions& options) {
+  const FlushDenormals flush;
   try {
     const GruConfig& config = weights.config();
     FASTGRU_RETURN_IF_ERROR(check_forward(config, args, false));
@@ -165,6 +167,7 @@ Status forward(const Weights<float>& weights, const ForwardArgs<float>& args, Wo
 template <>
 Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& args,
                      std::uint64_t dropout_seed, Tape<float>& tape, const RunOptions& options) {
+  const FlushDenormals flush;
   Tape<float>::State& state = tape.state();
   state.ready = false;
   try {

@@ -3,7 +3,6 @@
 
 #include "engine_f32/packed.h"
 #include "engine_f32/state.h"
-#include "runtime/denormals.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -42,7 +41,6 @@ void run_shared(const ForwardDirection& direction, std::int64_t rows, std::int64
   constexpr int kSpins = 20000;  // some hundred microseconds
   TeamState state(direction.plan.slices <= available_cores() ? kSpins : 0);
   parallel_team(direction.plan.slices, [&](int thread, int team) {
-    const FlushDenormals flush;
     StopSignal stop(options.interrupt, thread == 0, step_flops(direction, rows));
     run_forward(direction, {0, rows}, {thread, team, &state}, scratch + thread * scratch_size, stop);
   });
@@ -59,7 +57,6 @@ Status run_directions(const ForwardDirection* directions, std::int64_t count, in
   } else {
     parallel_for(count * blocks, threads, [&](std::int64_t item, int thread) {
       if (options.interrupt != nullptr && options.interrupt->raised()) return;
-      const FlushDenormals flush;
       const ForwardDirection& direction = directions[item % count];
       const std::int64_t start = item / count * block;
       StopSignal stop(options.interrupt, thread == 0, step_flops(direction, block));

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "kernels/pack.h"
-#include "runtime/denormals.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -226,7 +225,6 @@ Status GradientProducts::run(const KernelTable& kernels, int threads, AlignedBuf
   }
   if (!scratch.reserve(size * threads)) return out_of_memory("the weight gradients");
   parallel_for(static_cast<std::int64_t>(pieces_.size()), threads, [&](std::int64_t item, int thread) {
-    const FlushDenormals flush;
     run_piece(kernels, pieces_[static_cast<std::size_t>(item)], scratch.data() + thread * size, interrupt,
               thread == 0);
   });

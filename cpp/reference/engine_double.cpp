@@ -7,6 +7,7 @@
 #include "reference/eigen_version.h"
 #include "reference/gru_backward.h"
 #include "reference/gru_reference.h"
+#include "runtime/denormals.h"
 
 namespace fastgru {
 
@@ -97,6 +98,7 @@ Workspace<double>& Workspace<double>::operator=(Workspace&&) noexcept = default;
 template <>
 Status forward(const Weights<double>& weights, const ForwardArgs<double>& args, Workspace<double>& workspace,
                const RunOptions& options) {
+  const FlushDenormals flush;
   FASTGRU_RETURN_IF_ERROR(check_forward(weights.config(), args, false));
   try {
     Workspace<double>::State& state = workspace.state();
@@ -111,6 +113,7 @@ Status forward(const Weights<double>& weights, const ForwardArgs<double>& args, 
 template <>
 Status forward_train(const Weights<double>& weights, const ForwardArgs<double>& args,
                      std::uint64_t dropout_seed, Tape<double>& tape, const RunOptions& options) {
+  const FlushDenormals flush;
   FASTGRU_RETURN_IF_ERROR(check_forward(weights.config(), args, true));
   try {
     Tape<double>::State& state = tape.state();
@@ -130,6 +133,7 @@ Status forward_train(const Weights<double>& weights, const ForwardArgs<double>& 
 template <>
 Status backward(const Weights<double>& weights, Tape<double>& tape, const BackwardArgs<double>& args,
                 const RunOptions& options) {
+  const FlushDenormals flush;
   FASTGRU_RETURN_IF_ERROR(check_backward(weights.config(), tape, args));
   try {
     TapeData<double>& data = tape.state().data;
@@ -156,6 +160,7 @@ Stream<double>::Stream(const Stream& other)
 
 template <>
 void Stream<double>::step(const double* x, double* y) noexcept {
+  const FlushDenormals flush;
   const reference::Gru<double>& gru = weights_->packed().gru;
   const std::int64_t size = rows_ * gru.config().hidden_size;
   double* h = impl_->state.data();

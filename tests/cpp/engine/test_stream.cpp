@@ -1,6 +1,8 @@
-// What a stream of either engine promises: a null y, and nothing but the state moves.
+// What a stream of either engine promises: a null y is allowed, and its steps are a forward call, denormals
+// included.
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <vector>
 
 #include "gru_case.h"
@@ -27,7 +29,31 @@ void check_null_output(const fastgru::GruConfig& config) {
   }
 }
 
+// States that decay into denormals: flushed in a step and in a forward call alike.
+template <class S>
+void check_denormals() {
+  fastgru::GruConfig config;
+  config.hidden_size = 3;
+  GruCase<S> problem(config, 5, 2, false, true);
+  for (S& value : problem.params) value = S(0);
+  for (S& value : problem.h0) value = 4 * std::numeric_limits<S>::min();
+  const Results<S> whole = problem.forward_only();
+  fastgru::Stream<S> stream(problem.weights(), problem.rows);
+  stream.set_state(problem.h0.data());
+  for (std::int64_t t = 0; t < problem.steps; ++t) {
+    stream.step(problem.x.data() + t * problem.rows, nullptr);
+  }
+  std::vector<S> state(problem.h0.size());
+  stream.get_state(state.data());
+  CHECK(same_bits(state, whole.h_n));
+}
+
 }  // namespace
+
+TEST_CASE("a stream flushes denormals where a forward call does, in both engines") {
+  check_denormals<float>();
+  check_denormals<double>();
+}
 
 TEST_CASE("a step with a null y moves the state alone, in both engines") {
   for_each_config([](const fastgru::GruConfig& config) {
