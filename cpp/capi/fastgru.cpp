@@ -35,6 +35,7 @@ fastgru_status status_of(ErrorCode code) {
     case ErrorCode::model_format:
       return FASTGRU_MODEL_FORMAT;
     case ErrorCode::interrupted:
+    case ErrorCode::in_use:
     case ErrorCode::internal:
       break;
   }

@@ -13,6 +13,7 @@ enum class ErrorCode {
   interrupted,       // KeyboardInterrupt: the caller's Interrupt asked to stop
   io_error,          // OSError
   model_format,      // fastgru.ModelFormatError
+  in_use,            // RuntimeError: another thread is in this object (runtime/exclusive.h)
   internal,          // RuntimeError: a bug of ours
 };
 

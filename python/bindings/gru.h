@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bindings/arrays.h"
+#include "bindings/exclusive.h"
 #include "bindings/object_pool.h"
 #include "bindings/status.h"
 #include "engine/checks.h"
@@ -59,7 +60,7 @@ class PyStream {
   py::object state() {
     const GruConfig& config = stream_.weights().config();
     py::object state = new_array<S>({config.num_layers, stream_.rows(), config.hidden_size});
-    const Busy busy(busy_);
+    const Exclusive exclusive(busy_, "stream");
     stream_.get_state(data_of<S>(state));
     return state;
   }
@@ -72,42 +73,25 @@ class PyStream {
                         shape_text(config.num_layers, stream_.rows(), config.hidden_size) + ", got " +
                         shape_of(state.owner));
     }
-    const Busy busy(busy_);
+    const Exclusive exclusive(busy_, "stream");
     stream_.set_state(state.data);
   }
 
   void reset() {
-    const Busy busy(busy_);
+    const Exclusive exclusive(busy_, "stream");
     stream_.reset();
   }
 
   std::unique_ptr<PyStream> copy() {
-    const Busy busy(busy_);
+    const Exclusive exclusive(busy_, "stream");
     return std::make_unique<PyStream>(*this);
   }
 
   std::int64_t rows() const { return stream_.rows(); }
 
  private:
-  // A stream is one state: a second thread in it is a mistake of the caller's, told at once.
-  class Busy {
-   public:
-    explicit Busy(std::atomic<bool>& flag) : flag_(flag) {
-      if (flag_.exchange(true, std::memory_order_acquire)) {
-        raise(PyExc_RuntimeError,
-              "this stream is in use by another thread: give each thread its own, with copy()");
-      }
-    }
-    ~Busy() { flag_.store(false, std::memory_order_release); }
-    Busy(const Busy&) = delete;
-    Busy& operator=(const Busy&) = delete;
-
-   private:
-    std::atomic<bool>& flag_;
-  };
-
   void run(const S* x, S* y) {
-    const Busy busy(busy_);
+    const Exclusive exclusive(busy_, "stream");
     // Giving up the GIL costs more than a small step.
     constexpr std::int64_t kSmallStep = 100000;
     const GruConfig& config = stream_.weights().config();

@@ -43,6 +43,7 @@ inline void raise_if_error(const Status& status) {
       raise(PyExc_OSError, status.message());
     case ErrorCode::model_format:
       raise(model_format_error() ? model_format_error().ptr() : PyExc_ValueError, status.message());
+    case ErrorCode::in_use:
     case ErrorCode::internal:
       break;
   }
