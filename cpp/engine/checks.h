@@ -1,4 +1,4 @@
-// What every engine asks of its arguments. Nothing is allocated unless something is wrong.
+// Checks of the arguments that all engines share. Nothing is allocated unless something is wrong.
 #pragma once
 
 #include <cstdint>

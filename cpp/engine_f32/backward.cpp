@@ -130,8 +130,8 @@ class BackwardPass {
     return {};
   }
 
-  // A direction whose slots were not kept: for some steps at a time, back through its run, the forward loop
-  // fills slots from the states, and all that is wanted of them follows. One direction after the other,
+  // Low memory: for each range of steps, back through the direction's run, the forward loop recomputes the
+  // slots from the stored states, and then the range's gradients are computed. One direction after the other,
   // because each element of dx is one chain that starts in direction 0.
   Status run_chunks(std::int64_t layer, std::int64_t d, BackwardDirection direction,
                     const SequenceView<float>& dx) {

@@ -1,3 +1,4 @@
+// One direction of one layer back in time: the loop that turns the tape's slots into gradients.
 #include <algorithm>
 
 #include "engine_f32/recurrence.h"

@@ -75,7 +75,7 @@ Status lay_out_inference(const GruConfig& config, Workspace<float>::State& w) {
   return {};
 }
 
-// Everything backward needs has a place of its own, but for slots that it computes again.
+// Buffers for all that backward needs, except slots that it recomputes.
 Status lay_out_training(const GruConfig& config, Tape<float>::State& tape) {
   const SortedOperands& s = tape.operands;
   const std::int64_t steps = s.order.steps(), rows = s.order.rows(), directions = config.directions();

@@ -1,3 +1,4 @@
+// One direction of one layer forward in time: hoisted W x by chunks, and a step of the recurrence at a time.
 #include <algorithm>
 
 #include "engine_f32/recurrence.h"
@@ -107,7 +108,7 @@ class ForwardLoop {
     d_.kernels->input_gemm(g);
   }
 
-  // Whether the chunk's inputs already stand at one distance from row to row and step to step.
+  // Whether the chunk's inputs have one constant stride over rows and steps.
   bool evenly_spaced(std::int64_t last) const {
     if (chunk_rows_[last - chunk_first_] != (last - chunk_first_) * rows_.size()) return false;
     return rows_.size() == 1 || last == chunk_first_ + 1 ||

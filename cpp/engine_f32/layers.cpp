@@ -90,7 +90,7 @@ Status recompute(const Weights<float>& weights, const Plan& plan, const SortedOp
   ForwardDirection direction = make_direction(weights, plan, operands, buffers, range.layer, range.d);
   direction.steps = range.steps;
   direction.slots = range.slots;
-  direction.h_n = nullptr;  // the caller's, who may have let go of it
+  direction.h_n = nullptr;  // the caller's memory, which may be gone
   return run_directions(&direction, 1, plan.threads, plan.rows, range.row_block, scratch, options);
 }
 

@@ -1,4 +1,4 @@
-// What the float engine keeps between calls: the scratch of forward(), and the tape of forward_train().
+// State that the float engine keeps between calls: the scratch of forward(), and the tape of forward_train().
 #pragma once
 
 #include <vector>
@@ -23,7 +23,7 @@ struct SortedOperands {
   AlignedBuffer<float> x_copy, h0_copy, y_copy, h_n_copy;
 };
 
-// Where one layer's results go.
+// The buffers of one layer's results.
 struct LayerBuffers {
   SequenceView<float> y;  // (T, B, D*H)
   bool ring = false;      // y holds two steps only
@@ -65,7 +65,7 @@ Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedO
                   std::size_t first, std::size_t last, const std::vector<LayerBuffers>& layers,
                   AlignedBuffer<float>& scratch, const RunOptions& options);
 
-// Steps of one direction whose slots are computed once more.
+// Steps of one direction whose slots are recomputed (gradient checkpointing).
 struct RecomputeRange {
   std::int64_t layer, d;
   StepRange steps;
@@ -73,7 +73,7 @@ struct RecomputeRange {
   std::int64_t row_block;
 };
 
-// Runs them from the states that are there, and writes the same states again.
+// Runs the forward loop over the range, from the stored states. It writes the same states again.
 Status recompute(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
                  const LayerBuffers& buffers, const RecomputeRange& range, AlignedBuffer<float>& scratch,
                  const RunOptions& options);

@@ -1,3 +1,4 @@
+// Weight gradients: the rows of each cell, the pieces of the plan, and the results in the parameters' layout.
 #include "engine_f32/weight_gradients.h"
 
 #include <algorithm>
@@ -32,8 +33,8 @@ RowRun rest_of(RowRun run, std::int64_t rows) {
   return run;
 }
 
-// Whether `next` begins where `last` ends. Single rows (batch 1) have no stride of their own yet: the
-// distance to the next one is it.
+// Whether `next` begins where `last` ends. A single row (batch 1) has no stride yet: the distance to the next
+// row becomes its stride.
 bool joins(RowRun& last, const RowRun& next) {
   if (last.rows == 1 && next.rows == 1) {
     last.a_stride = next.a - last.a;
@@ -80,8 +81,8 @@ void RowRuns::add_within_block(const RowRun& run) {
 
 namespace {
 
-// All running rows of the steps, beside the inputs, the state each step started from (null: a zero h0) and,
-// for reset_after=false, r*h, which the q slot kept.
+// All running rows of the steps with their second operands: the inputs, the state that each step started from
+// (null: a zero h0) and, with reset_after=false, r*h, which the q slot kept.
 void add_rows(CellGradients& cell, const BackwardDirection& d, SequenceView<const float> x) {
   const std::int64_t rows = d.order->rows();
   const auto add = [&](std::int64_t t, std::int64_t begin, std::int64_t end, const float* h,
@@ -147,8 +148,8 @@ std::int64_t scratch_size(const GradientPiece& piece, std::int64_t lanes) {
   return kBlockRows * kOuterVectors * lanes + stride + piece.depth * (stride + kBlockRows);
 }
 
-// From [column j][slot column] to the parameters' own layout, a few of its rows at a time: rows a power of
-// two apart share the sets of L1, and as many as it has ways would drive each other out.
+// Writes [column j][slot column] into the parameters' own layout, a few of its rows at a time: rows a power
+// of two apart share the sets of L1, and as many rows as a set has ways would evict each other.
 void write_gradient(const CellGradients& cell, int part, const GradientPiece& piece, const float* out,
                     std::int64_t stride, const float* sums) {
   constexpr std::int64_t kRows = 8;

@@ -10,7 +10,7 @@
 
 namespace fastgru {
 
-// Rows of the tape with what stands beside them, cut into blocks of kBlockRows rows by absolute row number
+// Rows of the tape with their second operands, cut into blocks of kBlockRows rows by absolute row number
 // t*B + b. Block sums are added in order, so that the sum is the same tree whatever is computed when and by
 // whom, and more exact than one long chain: over 6400 rows about a seventh of its error.
 class RowRuns {

@@ -1,3 +1,4 @@
+// Packs the parameters for the kernels: forward at once, backward on first use.
 #include <algorithm>
 
 #include "engine_f32/packed.h"

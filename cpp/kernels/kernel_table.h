@@ -1,6 +1,5 @@
-// What one instruction set offers the engine: a table of functions over packed operands. The same source
-// (gemm.inl, cell.inl, outer.inl) is compiled once per ISA; the engine holds a table and never asks which ISA
-// it is.
+// The kernels of one instruction set: a table of functions over packed operands. The same source (*.inl,
+// listed in isa.inl) is compiled once per ISA; the engine holds a table and never asks which ISA it is.
 //
 // This header is seen by the per-ISA files. It may include nothing with inline code in it: such code would be
 // compiled with the ISA's flags, merged by the linker with the same code elsewhere, and run on CPUs that lack
@@ -33,13 +32,13 @@ constexpr int kBlockRows = 256;   // rows of one block of a weight gradient's su
 constexpr int kOuterVectors = 3;  // vectors of gates a weight gradient's tile takes at most
 constexpr int kOuterParts = 3;    // weight gradients that share the tape's rows
 
-// Which panels of the hidden units a call computes, and in which order. Going through them backwards at every
-// other step finds the last step's weights still in the cache (H=512, batch 1: 1.5 times faster); the bits
-// are the same.
+// The panels of hidden units that a call computes, and their order. Serpentine panel order (backwards at
+// every other step) finds the last step's weights still in the cache (H=512, batch 1: 1.5 times faster); the
+// bits are the same.
 struct PanelRange {
   int64_t first = 0, last = 0;
   bool backwards = false;
-  bool weights_exceed_l2 = false;  // the weights do not stay in L2: a panel's tiles fetch the next panel's
+  bool weights_exceed_l2 = false;  // then a panel's tiles prefetch the next panel's weights
 };
 
 struct CellForwardArgs {
@@ -62,7 +61,7 @@ struct CellForwardArgs {
   int64_t slots_stride = 0;
 };
 
-// reset_after=false runs in two passes, because r is wanted whole before the candidate can be computed.
+// reset_after=false runs in two passes: the candidate needs r of all units.
 struct ResetBeforeForwardArgs {
   PanelRange panels;
   int64_t rows = 0, hidden = 0;
@@ -81,8 +80,8 @@ struct ResetBeforeForwardArgs {
   int64_t slots_stride = 0;
 };
 
-// One step back in time for some rows: carry += a * weights, and then (pre_activation, reset) what follows
-// from it.
+// One step back in time for some rows: carry += a * weights, then the gradients of the step's gates, which
+// follow from carry.
 struct CellBackwardArgs {
   int64_t rows = 0, hidden = 0;
   // The product; depth 0: none. carry is [row][hidden padded].
@@ -122,8 +121,8 @@ struct InputGemmArgs {
   int64_t gx_stride = 0;
 };
 
-// Some (t, b) rows of the tape, and what stands beside them in a weight gradient: inputs, previous states.
-// All at fixed strides. Null: zeros.
+// A run of (t, b) rows, the operands of the weight gradients: the tape's rows a, and of each part the second
+// operand b (x, h_prev or r*h). All have fixed strides. A null b is zeros.
 struct RowRun {
   const float* a = nullptr;
   int64_t a_stride = 0, rows = 0;
@@ -132,7 +131,7 @@ struct RowRun {
 };
 
 // out[j][i] += sum over rows of b[row][j] * a[row][i], first <= i < last, j < depth: a gradient transposed,
-// vectors along the gates. Vectors that reach over the ends of the range are written whole.
+// vectors along the gates. Vectors that straddle an end of the range are written in full.
 struct WeightGradientPart {
   int64_t first = 0, last = 0;  // columns of a; none: the part is not wanted
   int64_t depth = 0;            // columns of b

@@ -97,8 +97,8 @@ inline int64_t count_rows(const RowRun* first, const RowRun* end) {
   return rows;
 }
 
-// So few rows at once: where they lie a multiple of 4 KiB apart, they share one set of L1, and a line must
-// still be there for the next tile of columns.
+// Rows packed at once. Rows that lie a multiple of 4 KiB apart share one set of L1, and a line must still be
+// there for the next tile of columns.
 constexpr int64_t kPackRows = 8;
 
 // `rows` rows of a part's operand, the ones from `row` on of its `all`. from null: zeros.
@@ -143,7 +143,8 @@ inline void outer_part(const OuterArgs& g, const WeightGradientPart& p, const Bl
   });
 }
 
-// Where groups of vectors should not reach over: the first vector of a part's range, or the one behind it.
+// The next border that no group of vectors may straddle: the first vector of a part's range, or the one after
+// its last.
 inline int64_t next_border(const OuterArgs& g, int64_t v, int64_t last) {
   int64_t border = last;
   for (int part = 0; part < kOuterParts; ++part) {

@@ -1,5 +1,5 @@
-// One thread at a time: an object that is one state refuses a second thread, rather than let it wait or corrupt
-// the state.
+// One thread at a time: an object that is one state refuses a second thread, rather than let it wait or
+// corrupt the state.
 #pragma once
 
 #include <atomic>

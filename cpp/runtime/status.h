@@ -1,4 +1,4 @@
-// The outcome of a call into the core: nothing below the bindings throws for bad input.
+// The outcome of a call into the core. Nothing below the bindings throws for bad input.
 #pragma once
 
 #include <string>

@@ -1,3 +1,4 @@
+// How many threads a call may use, and its loops over OpenMP's threads.
 #include "runtime/threads.h"
 
 #include <algorithm>

@@ -18,7 +18,7 @@
 
 namespace fastgru::bindings {
 
-// What backward needs, and what it must match.
+// One forward_train's results for its backward, and what that backward must match.
 template <class S>
 struct PyTape {
   Tape<S> tape;                               // given back to the layer by backward

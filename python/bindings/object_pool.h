@@ -1,4 +1,4 @@
-// Memory that calls leave for later ones.
+// Objects that calls leave for later calls, which reuse their memory.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace fastgru::bindings {
 
-// At most `kept` objects that nobody uses. Threads may take and give at once.
+// Holds at most `kept` unused objects. Any number of threads may take and give at once.
 template <class T>
 class ObjectPool {
  public:

@@ -1,4 +1,4 @@
-// From the core's Status to Python's exceptions, and how a long call notices Ctrl-C.
+// Turns the core's Status into Python's exceptions, and lets a long call notice Ctrl-C.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -50,7 +50,7 @@ inline void raise_if_error(const Status& status) {
   raise(PyExc_RuntimeError, status.message());
 }
 
-// make() -> value; what it cannot find room for is named.
+// make() -> value. A failed allocation becomes a MemoryError that names `what`.
 template <class Make>
 auto with_memory_for(const char* what, Make make) {
   try {

@@ -15,7 +15,7 @@ std::atomic<bool> g_reproducible{false};
 // an idle machine, but milliseconds when another process holds the second core: fits of small networks were
 // 70 times slower on two threads then.
 constexpr double kFlopsPerThread = 2e7;
-// A row or two read all weights once a step: what is left of them in L1 counts.
+// One or two rows read all weights once a step, so what remains of them in L1 counts.
 constexpr std::int64_t kL1Bytes = 32 * 1024;
 // Hoisted W x stays in L1/L2 until the recurrence reads it. Where W has to come from beyond L2, a chunk is
 // worth more room: it reads W once (batch 4, H=1024: 2.1 times faster than W x step by step), and at least 32
@@ -25,8 +25,8 @@ constexpr std::int64_t kChunkRows = 32;
 // One step of one work item stays below about 100 ms, so that an interruption is noticed in time.
 constexpr double kMaxStepFlops = 8e9;
 
-// Sharing the hidden units costs a barrier a step (some tenths of a microsecond): each thread must have more
-// to read.
+// Sharing the hidden units costs a barrier a step (some tenths of a microsecond), so each thread must have at
+// least this many bytes of weights to read.
 constexpr std::int64_t kSliceBytes = 200 * 1024;
 
 double layer_flops(const GruConfig& config, std::int64_t layer, std::int64_t rows) {

@@ -23,7 +23,7 @@ struct LayerPlan {
   bool hoist = false;
   std::int64_t chunk = 1;
   bool serpentine = false;         // panels backwards at every other step
-  bool weights_exceed_l2 = false;  // the weights do not stay in L2
+  bool weights_exceed_l2 = false;  // then a panel's tiles prefetch the next panel's weights
   int slices = 1;                  // threads that share the hidden units of one row block, one barrier a step
 };
 
@@ -47,7 +47,7 @@ RecomputePlan plan_recompute(const Plan& plan);
 
 struct StreamPlan {
   bool serpentine = true;  // always: a step starts with the weights that the last step left in the cache
-  bool weights_exceed_l2 = false;  // the weights of all layers do not stay in L2
+  bool weights_exceed_l2 = false;  // those of all layers together
 };
 StreamPlan plan_stream(const ParamLayout& layout);
 
