@@ -34,16 +34,16 @@ class Run(Protocol):
         """Rounds, and how long a batch of calls takes."""
 
     def libraries(self, case: Case) -> list[tuple[str, str, int]]:
-        """Return (label, name, threads) of each library that is asked about a case, fastgru first."""
+        """Return (label, name, threads) of each library that runs a case, fastgru first."""
 
     def ask(self, name: str, threads: int, do: str, **fields: Any) -> Result:
-        """Ask a library; raises WorkerError."""
+        """Send a request to a library; raises WorkerError."""
 
     def end(self, name: str, threads: int) -> None:
         """End a library's process; the next request starts a new one."""
 
     def sample_machine(self, bound: bounds.Bound | None) -> Result | None:
-        """Measure what a bound is made of, now."""
+        """Measure the machine's limits that a bound needs."""
 
 
 class Measurement:

@@ -1,4 +1,4 @@
-"""What the command line says of a run."""
+"""The options of a run, as the command line gives them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.peers import PEERS
 
 @dataclass(frozen=True)
 class Settings:
-    """The suites, libraries and rounds of one run."""
+    """The options of the command line."""
 
     suites: tuple[str, ...] = SUITES
     peers: tuple[str, ...] = PEERS
@@ -21,5 +21,5 @@ class Settings:
 
     @property
     def cpp(self) -> bool:
-        """Whether the C++ step is asked for: it has no cases to choose from."""
+        """Whether to run the C++ step, which has no cases to choose from."""
         return "cpp" in self.suites and self.match is None

@@ -308,7 +308,7 @@ class GRU(Layer):
 
 
 def explain(gru: GRU, T: int, B: int) -> str:
-    """Say how a call of this shape would run: which instruction set, tiles and threads.
+    """Say how calls of this shape run, forward, training and streaming: instruction set, tiles, threads.
 
     Parameters
     ----------
