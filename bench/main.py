@@ -11,7 +11,8 @@ from bench.cases import SUITES
 from bench.measurement import Result, progress
 from bench.peers import PEERS
 from bench.remote import WorkerError
-from bench.runner import SCHEMA, Runner, Settings
+from bench.runner import SCHEMA, Runner
+from bench.settings import Settings
 
 QUICK = {"rounds": 3, "batch_seconds": 0.02}
 JSON_NAME, TABLE_NAME = "bench.json", "bench.txt"

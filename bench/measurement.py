@@ -6,15 +6,13 @@ import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from bench import bounds, data, machine
 from bench.cases import TRAINED, Case
 from bench.peers import OURS
 from bench.remote import WorkerError
-
-if TYPE_CHECKING:
-    from bench.runner import Runner
+from bench.settings import Settings
 
 Result = dict[str, Any]
 
@@ -28,13 +26,33 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+class Run(Protocol):
+    """The run that a measurement is part of: it holds the libraries' processes."""
+
+    @property
+    def settings(self) -> Settings:
+        """Rounds, and how long a batch of calls takes."""
+
+    def libraries(self, case: Case) -> list[tuple[str, str, int]]:
+        """Return (label, name, threads) of each library that runs a case, fastgru first."""
+
+    def ask(self, name: str, threads: int, do: str, **fields: Any) -> Result:
+        """Send a request to a library; raises WorkerError."""
+
+    def end(self, name: str, threads: int) -> None:
+        """End a library's process; the next request starts a new one."""
+
+    def sample_machine(self, bound: bounds.Bound | None) -> Result | None:
+        """Measure the machine's limits that a bound needs."""
+
+
 class Measurement:
     """One case, by every library that takes part."""
 
-    def __init__(self, runner: Runner, case: Case, work: Path) -> None:
-        self._runner, self._case, self._work = runner, case, work
+    def __init__(self, run: Run, case: Case, work: Path) -> None:
+        self._run, self._case, self._work = run, case, work
         self._data = work / "data.npz"
-        self._libraries = runner.libraries(case)
+        self._libraries = run.libraries(case)
         self._figures: dict[str, Result] = {}
         self._left_out: dict[str, str] = {}
         self._wanted: data.Arrays | None = None
@@ -53,7 +71,7 @@ class Measurement:
         for label, (name, threads, calls) in ready.items():
             if label not in self._left_out:
                 self._figures[label] |= {"calls": calls, **_medians(rounds[label])}
-                self._attempt(label, lambda n=name, t=threads: self._runner.ask(n, t, "drop"))
+                self._attempt(label, lambda n=name, t=threads: self._run.ask(n, t, "drop"))
         return self._result(bound, samples)
 
     def _take_turns(
@@ -62,8 +80,8 @@ class Measurement:
         """Run the rounds: the machine's limits, then each library; each round begins with another library."""
         samples: list[Result] = []
         rounds: dict[str, list[Result]] = {label: [] for label in ready}
-        for turn in range(self._runner.settings.rounds if ready else 0):
-            sample = self._attempt("machine", lambda: self._runner.sample_machine(bound))
+        for turn in range(self._run.settings.rounds if ready else 0):
+            sample = self._attempt("machine", lambda: self._run.sample_machine(bound))
             if sample:
                 samples.append(sample)
             order = list(ready.items())
@@ -78,21 +96,21 @@ class Measurement:
     def memory(self) -> Result:
         """Measure the peak of each library in a process of its own."""
         for label, name, threads in self._libraries:
-            self._runner.end(name, threads)
+            self._run.end(name, threads)
             fresh = self._attempt(label, lambda n=name, t=threads: self._fresh_memory(n, t))
             if fresh and self._attempt(label, lambda n=name, t=threads, at=label: self._compare(at, n, t)):
                 self._figures[label] |= fresh
-            self._runner.end(name, threads)
+            self._run.end(name, threads)
         return self._result(None, []) | {"predicted_bytes": bounds.tape_bytes(self._case)}
 
     def _fresh_memory(self, name: str, threads: int) -> Result:
         self._prepare(name, threads)
-        return self._runner.ask(name, threads, "memory")
+        return self._run.ask(name, threads, "memory")
 
     def _prepare(self, name: str, threads: int) -> None:
         start = None if name == OURS else str(self._work / f"{OURS}.npz")
         fields = {"case": self._case.to_json(), "data": str(self._data), "start": start}
-        answer = self._runner.ask(name, threads, "prepare", **fields)
+        answer = self._run.ask(name, threads, "prepare", **fields)
         if "unsupported" in answer:
             raise LeftOutError(answer["unsupported"])
 
@@ -103,7 +121,7 @@ class Measurement:
     def _compare(self, label: str, name: str, threads: int) -> Result:
         """Compare a library's results with fastgru's, which come first."""
         path = self._work / f"{label}.npz"
-        self._runner.ask(name, threads, "outputs", path=str(path))
+        self._run.ask(name, threads, "outputs", path=str(path))
         results = data.load(path)
         if self._wanted is None:
             if label != OURS:
@@ -116,11 +134,11 @@ class Measurement:
         return self._figures[label] | {"checked": True}
 
     def _calibrate(self, name: str, threads: int) -> Result:
-        seconds = self._runner.settings.batch_seconds
-        return self._runner.ask(name, threads, "calibrate", seconds=seconds)
+        seconds = self._run.settings.batch_seconds
+        return self._run.ask(name, threads, "calibrate", seconds=seconds)
 
     def _time(self, name: str, threads: int, calls: int) -> Result:
-        return self._runner.ask(name, threads, "time", calls=calls)
+        return self._run.ask(name, threads, "time", calls=calls)
 
     def _attempt(self, label: str, action: Callable[[], Any]) -> Any:
         try:

@@ -7,38 +7,21 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from bench import bounds, cppbench, machine
-from bench.cases import SUITES, Case, make_cases
+from bench.cases import Case, make_cases
 from bench.measurement import Measurement, Result, progress
-from bench.peers import OURS, PEERS
+from bench.peers import OURS
 from bench.remote import Worker, WorkerError
+from bench.settings import Settings
 
 SCHEMA = 1
 ANSWER_SECONDS = 120.0  # time limit of a request
 LIVES = 3  # a library whose process died or hung this often in a suite is left out of the rest of it
 ONE_THREAD = "fastgru, 1 thread"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The options of the command line."""
-
-    suites: tuple[str, ...] = SUITES
-    peers: tuple[str, ...] = PEERS
-    threads: int = 1
-    rounds: int = 7
-    batch_seconds: float = 0.06
-    match: str | None = None
-
-    @property
-    def cpp(self) -> bool:
-        """Whether to run the C++ step, which has no cases to choose from."""
-        return "cpp" in self.suites and self.match is None
 
 
 class Runner:

@@ -35,6 +35,7 @@ fastgru_status status_of(ErrorCode code) {
     case ErrorCode::model_format:
       return FASTGRU_MODEL_FORMAT;
     case ErrorCode::interrupted:
+    case ErrorCode::in_use:
     case ErrorCode::internal:
       break;
   }
@@ -61,7 +62,7 @@ fastgru_status guarded(fastgru_error* error, Function function) noexcept {
     write_message(status.message().c_str(), error);
     return status_of(status.code());
   } catch (const std::bad_alloc&) {
-    write_message("not enough memory", error);
+    write_message("not enough memory for this call", error);
     return FASTGRU_OUT_OF_MEMORY;
   } catch (const std::exception& exception) {
     write_message(exception.what(), error);

@@ -1,4 +1,4 @@
-// What every engine asks of its arguments. Nothing is allocated unless something is wrong.
+// Checks of the arguments that all engines share. Nothing is allocated unless something is wrong.
 #pragma once
 
 #include <cstdint>
@@ -113,7 +113,5 @@ inline Status check_stream(const GruConfig& config, std::int64_t rows, std::int6
   if (rows < 1) return Status::invalid("batch_size must be at least 1, got " + std::to_string(rows));
   return check_memory(config, 1, rows, item_size);
 }
-
-inline Status out_of_memory() { return {ErrorCode::out_of_memory, "not enough memory for this call"}; }
 
 }  // namespace fastgru

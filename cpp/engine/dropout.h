@@ -1,5 +1,5 @@
 // Inverted dropout whose mask is a pure function of (seed, stream, position): the same at any thread count,
-// and made again in the backward pass instead of being stored.
+// and recomputed in the backward pass instead of being stored.
 #pragma once
 
 #include <cstdint>

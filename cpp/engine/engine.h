@@ -31,21 +31,22 @@ SequenceView<S> dense_view(S* data, std::int64_t steps, std::int64_t rows, std::
   return {data, steps, rows, features, rows * features, features};
 }
 
-// What a test may force of a plan; the defaults leave the choice to the engine.
+// Choices of the plan that a test may force. By default the engine chooses.
 struct PlanHints {
   int hoist = -1;              // 1: W x before the recurrence, 0: in it
   std::int64_t chunk = 0;      // time steps of hoisted W x at once
   std::int64_t row_block = 0;  // batch rows of one work item
   int slices = 0;              // threads that share the hidden units
-  int threads = 0;             // however little work there is for them
+  int threads = 0;             // overrides the minimum work per thread
 };
 
 struct RunOptions {
   int num_threads = 0;             // 0: the process-wide setting
   Interrupt* interrupt = nullptr;  // may be null
   PlanHints hints;                 // the double engine has no plans and ignores them
-  // Of forward_train: the tape keeps the states alone, and backward computes the gates again. dx and dh0 have
-  // the same bits; dparams is summed in another order. The double engine keeps everything all the same.
+  // forward_train keeps the states alone on the tape, and backward recomputes the gates (gradient
+  // checkpointing). dx and dh0 have the same bits; dparams is summed in another order. The double engine
+  // ignores this and keeps everything.
   bool low_memory = false;
 };
 
@@ -60,15 +61,15 @@ struct ForwardArgs {
 
 template <class S>
 struct BackwardArgs {
-  SequenceView<const S> dy;  // (T, B, D*H); data null: zeros. What stands beyond a row's length is ignored.
+  SequenceView<const S> dy;  // (T, B, D*H); data null: zeros. Values beyond a row's length are ignored.
   const S* dh_n = nullptr;   // (L*D, B, H), null: zeros
   SequenceView<S> dx;        // (T, B, I); data null: not wanted
   S* dh0 = nullptr;          // (L*D, B, H), null: not wanted
   S* dparams = nullptr;      // ParamLayout::total(), overwritten
 };
 
-// One version of the parameters with everything packed that running needs. Once shared it is never assigned
-// to again, so that any number of calls may use it at once; a trainer owns one and re-assigns it every step.
+// One version of the parameters, packed for the engine. Once shared it must not be assigned again, so that
+// any number of calls may use it at once; a trainer owns one and re-assigns it every step.
 template <class S>
 class Weights {
  public:
@@ -91,7 +92,7 @@ class Weights {
   std::unique_ptr<Packed> packed_;
 };
 
-// What backward needs from forward_train. Its memory is kept for the next call of the same shape.
+// The results of forward_train that backward needs. Its memory is kept for the next call of the same shape.
 template <class S>
 class Tape {
  public:
@@ -100,7 +101,7 @@ class Tape {
   Tape(Tape&&) noexcept;
   Tape& operator=(Tape&&) noexcept;
 
-  // Set by forward_train, cleared by backward, which overwrites what the tape holds.
+  // Set by forward_train, cleared by backward, which overwrites the tape.
   bool ready() const;
   std::int64_t steps() const;
   std::int64_t rows() const;
@@ -141,7 +142,7 @@ template <class S>
 Status forward_train(const Weights<S>& weights, const ForwardArgs<S>& args, std::uint64_t dropout_seed,
                      Tape<S>& tape, const RunOptions& options);
 
-// Gradients of sum(y * dy) + sum(h_n * dh_n). Uses the tape up.
+// Gradients of sum(y * dy) + sum(h_n * dh_n). Consumes the tape.
 template <class S>
 Status backward(const Weights<S>& weights, Tape<S>& tape, const BackwardArgs<S>& args,
                 const RunOptions& options);
@@ -158,7 +159,8 @@ class Stream {
   const Weights<S>& weights() const { return *weights_; }
   std::int64_t rows() const { return rows_; }
 
-  // x (rows, I), y (rows, H): the top layer's new state. No allocation, no lock, no exception.
+  // One step. x is (rows, I). y (rows, H) receives the top layer's new state; it may be null, then only the
+  // state moves. No allocation, no lock, no exception.
   void step(const S* x, S* y) noexcept;
   // (L, rows, H)
   void get_state(S* state) const noexcept;
@@ -173,7 +175,7 @@ class Stream {
   std::unique_ptr<Impl> impl_;
 };
 
-// The plan for a forward call of this shape, one screen of text.
+// The plans for calls of this shape, forward, training and streaming: one screen of text.
 template <class S>
 std::string explain(const Weights<S>& weights, std::int64_t steps, std::int64_t rows, int num_threads);
 

@@ -1,3 +1,4 @@
+// Checks a configuration, and lays its parameters out in one flat vector.
 #include "engine/params.h"
 
 #include <limits>

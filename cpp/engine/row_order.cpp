@@ -1,3 +1,4 @@
+// Sorts rows by length, and moves sequences and states into that order and back.
 #include "engine/row_order.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The rows of a ragged batch by falling length: the rows still running at a step are then the first ones.
+// The rows of a ragged batch, longest first: the rows still running at a step are then a prefix.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ class RowOrder {
   std::int64_t steps() const { return steps_; }
   std::int64_t rows() const { return rows_; }
 
-  // The caller's row that stands at sorted place i.
+  // The caller's row at sorted position i.
   std::int64_t source(std::int64_t i) const { return identity_ ? i : order_[static_cast<std::size_t>(i)]; }
   // How many rows run at step t, 0 <= t <= steps.
   std::int64_t active(std::int64_t t) const {
@@ -37,7 +37,7 @@ class RowOrder {
   void scatter(const float* from, SequenceView<float> to) const;
   void gather_states(const float* from, std::int64_t groups, std::int64_t width, float* to) const;
   void scatter_states(const float* from, std::int64_t groups, std::int64_t width, float* to) const;
-  // Zeros what stands beyond each row's end; `view` is in the caller's order, or in the sorted one.
+  // Zeros the padding beyond each row's end; `view` is in the caller's order, or in the sorted one.
   void zero_padding(SequenceView<float> view, bool sorted) const;
 
  private:

@@ -1,7 +1,6 @@
 // backward() of the float engine: per layer from the top, the recurrence back in time, then the large
 // products.
 #include <algorithm>
-#include <cmath>
 #include <new>
 
 #include "engine/checks.h"
@@ -30,11 +29,12 @@ class BackwardPass {
         rows_(order_.rows()),
         hidden_(config_.hidden_size),
         directions_(config_.directions()),
-        row_block_(tape.low_memory ? chunked_row_block() : tape.plan.row_block) {}
+        recompute_(plan_recompute(tape.plan)),
+        row_block_(tape.low_memory ? recompute_.row_block : tape.plan.row_block) {}
 
   Status run() {
     cells_ = weights_.packed().backward_cells();
-    if (cells_ == nullptr) return no_memory("the weights of a backward call");
+    if (cells_ == nullptr) return out_of_memory("the weights of a backward call");
     FASTGRU_RETURN_IF_ERROR(sort_gradients());
     for (std::int64_t layer = config_.num_layers - 1; layer >= 0; --layer)
       FASTGRU_RETURN_IF_ERROR(run_layer(layer));
@@ -54,21 +54,22 @@ class BackwardPass {
     if (order_.identity()) return {};
     const std::int64_t width = directions_ * hidden_, groups = config_.num_layers * directions_;
     if (args_.dy.data != nullptr) {
-      if (!tape_.dy_copy.reserve(steps_ * rows_ * width)) return no_memory("sorted gradients");
+      if (!tape_.dy_copy.reserve(steps_ * rows_ * width)) return out_of_memory("sorted gradients");
       order_.gather(args_.dy, tape_.dy_copy.data());
       dy_ = dense_view<const float>(tape_.dy_copy.data(), steps_, rows_, width);
     }
     if (args_.dh_n != nullptr) {
-      if (!tape_.dh_n_copy.reserve(state_count())) return no_memory("sorted gradients");
+      if (!tape_.dh_n_copy.reserve(state_count())) return out_of_memory("sorted gradients");
       order_.gather_states(args_.dh_n, groups, hidden_, tape_.dh_n_copy.data());
       dh_n_ = tape_.dh_n_copy.data();
     }
     if (args_.dh0 != nullptr) {
-      if (!tape_.dh0_copy.reserve(state_count())) return no_memory("sorted gradients");
+      if (!tape_.dh0_copy.reserve(state_count())) return out_of_memory("sorted gradients");
       dh0_ = tape_.dh0_copy.data();
     }
     if (args_.dx.data != nullptr) {
-      if (!tape_.dx_copy.reserve(steps_ * rows_ * config_.input_size)) return no_memory("sorted gradients");
+      if (!tape_.dx_copy.reserve(steps_ * rows_ * config_.input_size))
+        return out_of_memory("sorted gradients");
       dx_ = dense_view(tape_.dx_copy.data(), steps_, rows_, config_.input_size);
     }
     return {};
@@ -111,7 +112,7 @@ class BackwardPass {
     if (layer > 0) {
       const std::int64_t width = directions_ * hidden_;
       AlignedBuffer<float>& buffer = tape_.dsequences[layer % 2];
-      if (!buffer.reserve(steps_ * rows_ * width)) return no_memory("the gradient between two layers");
+      if (!buffer.reserve(steps_ * rows_ * width)) return out_of_memory("the gradient between two layers");
       dx = dense_view(buffer.data(), steps_, rows_, width);
     }
     BackwardDirection both[2];
@@ -129,37 +130,25 @@ class BackwardPass {
     return {};
   }
 
-  // A direction whose slots were not kept: for some steps at a time, back through its run, the forward loop
-  // fills slots from the states, and all that is wanted of them follows. One direction after the other,
+  // Low memory: for each range of steps, back through the direction's run, the forward loop recomputes the
+  // slots from the stored states, and then the range's gradients are computed. One direction after the other,
   // because each element of dx is one chain that starts in direction 0.
   Status run_chunks(std::int64_t layer, std::int64_t d, BackwardDirection direction,
                     const SequenceView<float>& dx) {
     const LayerBuffers& buffers = tape_.layers[static_cast<std::size_t>(layer)];
-    const std::int64_t chunk = chunk_steps();
-    if (!tape_.slots_again.reserve(chunk * rows_ * kSlots * hidden_)) return no_memory("a part of the tape");
+    const std::int64_t chunk = recompute_.steps;
+    if (!tape_.recomputed_slots.reserve(chunk * rows_ * kSlots * hidden_))
+      return out_of_memory("a part of the tape");
     for (std::int64_t done = 0; done < steps_; done += chunk) {
       const std::int64_t next = std::min(done + chunk, steps_);
       direction.steps = d == 1 ? StepRange{done, next} : StepRange{steps_ - next, steps_ - done};
-      direction.slots = {tape_.slots_again.data(), rows_, hidden_, direction.steps.first};
-      FASTGRU_RETURN_IF_ERROR(run_again(weights_, tape_.plan, tape_.operands, buffers,
+      direction.slots = {tape_.recomputed_slots.data(), rows_, hidden_, direction.steps.first};
+      FASTGRU_RETURN_IF_ERROR(recompute(weights_, tape_.plan, tape_.operands, buffers,
                                         {layer, d, direction.steps, direction.slots, row_block_},
                                         tape_.scratch, options_));
       FASTGRU_RETURN_IF_ERROR(run_steps(layer, &direction, 1, dx));
     }
     return {};
-  }
-
-  // As few steps as keep the products large: the square root of all, and a block of the weight gradients.
-  std::int64_t chunk_steps() const {
-    const auto root = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(steps_))));
-    return std::min(steps_, std::max(root, (kBlockRows + rows_ - 1) / rows_));
-  }
-
-  // The plan's threads with the rows of one direction at a time.
-  std::int64_t chunked_row_block() const {
-    const std::int64_t threads = tape_.plan.threads, tile = tape_.plan.kernels->tile_rows;
-    const std::int64_t even = (rows_ + threads - 1) / threads;
-    return std::min(tape_.plan.row_block, (even + tile - 1) / tile * tile);
   }
 
   // `count` directions over the same steps.
@@ -173,11 +162,10 @@ class BackwardPass {
   Status run_recurrence(const BackwardDirection* directions, std::int64_t count) {
     const std::int64_t block = row_block_, items = count * ((rows_ + block - 1) / block);
     const std::int64_t size = (backward_scratch_size(directions[0], block) + 15) / 16 * 16;
-    if (!tape_.carry.reserve(size * items)) return no_memory("the scratch of a backward call");
+    if (!tape_.carry.reserve(size * items)) return out_of_memory("the scratch of a backward call");
     const double flops = 6.0 * static_cast<double>(hidden_ * hidden_ * block);
     parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
       if (stopped()) return;
-      const FlushDenormals flush;
       const std::int64_t first = item / count * block;
       StopSignal stop(options_.interrupt, thread == 0, flops);
       run_backward(directions[item % count], {first, std::min(first + block, rows_)},
@@ -207,7 +195,6 @@ class BackwardPass {
     parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
       Interrupt* interrupt = options_.interrupt;
       if (interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised())) return;
-      const FlushDenormals flush;
       const std::int64_t row = dense ? begin + item * kInputRows : (first + item) * rows_;
       const std::int64_t rows = dense ? std::min(kInputRows, end - row) : order_.active(first + item);
       float* to = dense ? dx.data + row * dx.features : dx.at(first + item, 0);
@@ -223,8 +210,16 @@ class BackwardPass {
       for (std::int64_t i = 0; i < count; ++i) std::fill_n(to + i * dx.row_stride, dx.features, 0.0f);
     }
     const SlotView& slots = direction.slots;
-    tape_.plan.kernels->gemm({count, 3 * hidden_, dx.features, slots.data + row * slots.stride() + hidden_,
-                              slots.stride(), direction.cell->w, to, dx.row_stride});
+    GemmArgs g{};
+    g.rows = count;
+    g.depth = kGates * hidden_;
+    g.width = dx.features;
+    g.a = slots.data + row * slots.stride() + hidden_;
+    g.a_stride = slots.stride();
+    g.weights = direction.cell->w;
+    g.c = to;
+    g.c_stride = dx.row_stride;
+    tape_.plan.kernels->gemm(g);
   }
 
   void drop_gradient(std::int64_t layer, const SequenceView<float>& dx) const {
@@ -236,8 +231,6 @@ class BackwardPass {
     }
   }
 
-  static constexpr std::int64_t kInputRows = 64;
-
   const Weights<float>& weights_;
   const GruConfig& config_;
   const ParamLayout& layout_;
@@ -245,7 +238,9 @@ class BackwardPass {
   const BackwardArgs<float>& args_;
   const RunOptions& options_;
   const RowOrder& order_;
-  const std::int64_t steps_, rows_, hidden_, directions_, row_block_;
+  const std::int64_t steps_, rows_, hidden_, directions_;
+  const RecomputePlan recompute_;  // used with low memory alone
+  const std::int64_t row_block_;
   const std::vector<BackwardCell>* cells_ = nullptr;
   SequenceView<const float> dy_;
   const float* dh_n_ = nullptr;
@@ -258,12 +253,13 @@ class BackwardPass {
 template <>
 Status backward(const Weights<float>& weights, Tape<float>& tape, const BackwardArgs<float>& args,
                 const RunOptions& options) {
+  const FlushDenormals flush;
   try {
     FASTGRU_RETURN_IF_ERROR(check_backward(weights.config(), tape, args));
     tape.state().ready = false;
     return BackwardPass(weights, tape.state(), args, options).run();
   } catch (const std::bad_alloc&) {
-    return no_memory("a backward call");
+    return out_of_memory("a backward call");
   }
 }
 

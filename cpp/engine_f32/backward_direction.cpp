@@ -1,3 +1,4 @@
+// One direction of one layer back in time: the loop that turns the tape's slots into gradients.
 #include <algorithm>
 
 #include "engine_f32/recurrence.h"
@@ -95,7 +96,16 @@ class BackwardLoop {
   void product(std::int64_t from, std::int64_t row, std::int64_t count) const {
     if (count <= 0) return;
     const CellBackwardArgs a = product_args(from, row, count);
-    d_.kernels->gemm({count, a.depth, padded_, a.a, a.a_stride, a.weights, a.carry, padded_});
+    GemmArgs g{};
+    g.rows = count;
+    g.depth = a.depth;
+    g.width = padded_;
+    g.a = a.a;
+    g.a_stride = a.a_stride;
+    g.weights = a.weights;
+    g.c = a.carry;
+    g.c_stride = padded_;
+    d_.kernels->gemm(g);
   }
 
   void step(std::int64_t t, std::int64_t from, std::int64_t row, std::int64_t count) const {
@@ -125,7 +135,7 @@ class BackwardLoop {
     a.a_stride = a.slots_stride;
     a.depth = d_.hidden;
     a.weights = d_.cell->u_n;
-    d_.kernels->backward_reset(a);
+    d_.kernels->backward_reset_before_pass2(a);
   }
 
   const BackwardDirection& d_;

@@ -6,6 +6,7 @@
 #include "engine/dropout.h"
 #include "engine_f32/packed.h"
 #include "engine_f32/state.h"
+#include "runtime/denormals.h"
 
 namespace fastgru {
 
@@ -20,18 +21,18 @@ Status sort_operands(const GruConfig& config, const ForwardArgs<float>& args, So
   if (s.order.identity()) return {};
   const std::int64_t width = config.directions() * hidden;
   if (!s.x_copy.reserve(steps * rows * config.input_size) || !s.h_n_copy.reserve(groups * rows * hidden)) {
-    return no_memory("sorted rows");
+    return out_of_memory("sorted rows");
   }
   s.order.gather(args.x, s.x_copy.data());
   s.x = dense_view<const float>(s.x_copy.data(), steps, rows, config.input_size);
   s.h_n = s.h_n_copy.data();
   if (args.h0 != nullptr) {
-    if (!s.h0_copy.reserve(groups * rows * hidden)) return no_memory("sorted rows");
+    if (!s.h0_copy.reserve(groups * rows * hidden)) return out_of_memory("sorted rows");
     s.order.gather_states(args.h0, groups, hidden, s.h0_copy.data());
     s.h0 = s.h0_copy.data();
   }
   if (args.y.data != nullptr) {
-    if (!s.y_copy.reserve(steps * rows * width)) return no_memory("sorted rows");
+    if (!s.y_copy.reserve(steps * rows * width)) return out_of_memory("sorted rows");
     s.y = dense_view(s.y_copy.data(), steps, rows, width);
   }
   return {};
@@ -60,12 +61,12 @@ Status lay_out_inference(const GruConfig& config, Workspace<float>::State& w) {
     buffers.input = input;
     if (layer + 1 < config.num_layers) {
       AlignedBuffer<float>& sequence = w.sequences[layer % 2];
-      if (!sequence.reserve(steps * rows * width)) return no_memory("the sequence between two layers");
+      if (!sequence.reserve(steps * rows * width)) return out_of_memory("the sequence between two layers");
       buffers.y = dense_view(sequence.data(), steps, rows, width);
     } else if (s.y.data != nullptr) {
       buffers.y = s.y;
     } else {
-      if (!w.ring.reserve(2 * rows * width)) return no_memory("two steps of states");
+      if (!w.ring.reserve(2 * rows * width)) return out_of_memory("two steps of states");
       buffers.y = dense_view(w.ring.data(), steps, rows, width);
       buffers.ring = true;
     }
@@ -74,7 +75,7 @@ Status lay_out_inference(const GruConfig& config, Workspace<float>::State& w) {
   return {};
 }
 
-// Everything backward needs has a place of its own, but for slots that it computes again.
+// Buffers for all that backward needs, except slots that it recomputes.
 Status lay_out_training(const GruConfig& config, Tape<float>::State& tape) {
   const SortedOperands& s = tape.operands;
   const std::int64_t steps = s.order.steps(), rows = s.order.rows(), directions = config.directions();
@@ -89,20 +90,20 @@ Status lay_out_training(const GruConfig& config, Tape<float>::State& tape) {
     for (std::int64_t d = 0; d < directions && !tape.low_memory; ++d) {
       AlignedBuffer<float>& slots =
           tape.slots[layer * static_cast<std::size_t>(directions) + static_cast<std::size_t>(d)];
-      if (!slots.reserve(steps * rows * kSlots * config.hidden_size)) return no_memory("the tape");
+      if (!slots.reserve(steps * rows * kSlots * config.hidden_size)) return out_of_memory("the tape");
       buffers.slots[d] = slots.data();
     }
     if (layer + 1 == layers) {
       buffers.y = s.y;
     } else {
-      if (!tape.sequences[layer].reserve(steps * rows * width)) return no_memory("the tape");
+      if (!tape.sequences[layer].reserve(steps * rows * width)) return out_of_memory("the tape");
       buffers.y = dense_view(tape.sequences[layer].data(), steps, rows, width);
     }
     buffers.input = s.x;
     if (layer == 0) continue;
     const float* below = tape.sequences[layer - 1].data();
     if (config.dropout > 0) {
-      if (!tape.dropped[layer - 1].reserve(steps * rows * width)) return no_memory("the tape");
+      if (!tape.dropped[layer - 1].reserve(steps * rows * width)) return out_of_memory("the tape");
       below = tape.dropped[layer - 1].data();
     }
     buffers.input = dense_view(below, steps, rows, width);
@@ -145,6 +146,7 @@ Status run_training_layers(const Weights<float>& weights, Tape<float>::State& ta
 template <>
 Status forward(const Weights<float>& weights, const ForwardArgs<float>& args, Workspace<float>& workspace,
                const RunOptions& options) {
+  const FlushDenormals flush;
   try {
     const GruConfig& config = weights.config();
     FASTGRU_RETURN_IF_ERROR(check_forward(config, args, false));
@@ -158,13 +160,14 @@ Status forward(const Weights<float>& weights, const ForwardArgs<float>& args, Wo
     unsort_results(config, args, w.operands);
     return {};
   } catch (const std::bad_alloc&) {
-    return no_memory("a forward call");
+    return out_of_memory("a forward call");
   }
 }
 
 template <>
 Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& args,
                      std::uint64_t dropout_seed, Tape<float>& tape, const RunOptions& options) {
+  const FlushDenormals flush;
   Tape<float>::State& state = tape.state();
   state.ready = false;
   try {
@@ -176,7 +179,7 @@ Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& ar
     SortedOperands& s = state.operands;
     if (s.h0 != nullptr && s.order.identity()) {  // the caller's h0 need not outlive the call
       const std::int64_t count = config.num_layers * config.directions() * args.x.rows * config.hidden_size;
-      if (!state.h0_kept.reserve(count)) return no_memory("the tape");
+      if (!state.h0_kept.reserve(count)) return out_of_memory("the tape");
       std::copy_n(args.h0, count, state.h0_kept.data());
       s.h0 = state.h0_kept.data();
     }
@@ -188,7 +191,7 @@ Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& ar
     state.ready = true;
     return {};
   } catch (const std::bad_alloc&) {
-    return no_memory("a forward call for training");
+    return out_of_memory("a forward call for training");
   }
 }
 
@@ -196,7 +199,7 @@ template <>
 std::string explain(const Weights<float>& weights, std::int64_t steps, std::int64_t rows, int num_threads) {
   Plan plan;
   make_plan(weights.config(), *weights.packed().kernels, steps, rows, false, num_threads, {}, plan);
-  return to_string(plan, weights.config());
+  return to_string(plan, weights.layout());
 }
 
 template <>

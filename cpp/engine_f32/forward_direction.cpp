@@ -1,3 +1,4 @@
+// One direction of one layer forward in time: hoisted W x by chunks, and a step of the recurrence at a time.
 #include <algorithm>
 
 #include "engine_f32/recurrence.h"
@@ -13,8 +14,9 @@ class ForwardLoop {
   ForwardLoop(const ForwardDirection& d, RowRange rows, const TeamMember& member, float* scratch)
       : d_(d), rows_(rows), member_(member), padded_(padded_width(d.hidden, d.kernels->lanes)) {
     const std::int64_t panels = padded_ / d.kernels->lanes;
-    panels_ = {panels * member.thread / member.team, panels * (member.thread + 1) / member.team, false,
-               d.plan.far};
+    panels_.first = panels * member.thread / member.team;
+    panels_.last = panels * (member.thread + 1) / member.team;
+    panels_.weights_exceed_l2 = d.plan.weights_exceed_l2;
     gx_ = scratch;
     const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows.size() : 0;
     x_ = gx_ + chunk_rows * kGates * padded_;
@@ -106,7 +108,7 @@ class ForwardLoop {
     d_.kernels->input_gemm(g);
   }
 
-  // Whether the chunk's inputs already stand at one distance from row to row and step to step.
+  // Whether the chunk's inputs have one constant stride over rows and steps.
   bool evenly_spaced(std::int64_t last) const {
     if (chunk_rows_[last - chunk_first_] != (last - chunk_first_) * rows_.size()) return false;
     return rows_.size() == 1 || last == chunk_first_ + 1 ||
@@ -158,34 +160,59 @@ class ForwardLoop {
   // One step of `count` rows from `row` on.
   void step(std::int64_t t, std::int64_t row, std::int64_t count, const float* previous,
             std::int64_t previous_stride) {
-    const std::int64_t b = rows_.first + row;
-    float* slots = d_.slots.data == nullptr ? nullptr : d_.slots.at(t, b);
-    const float* hoisted = d_.plan.hoist ? gx(t, row) : nullptr;
-    const std::int64_t gx_stride = kGates * padded_;
     if (d_.reset_after) {
-      d_.kernels->cell_forward({panels_, count, d_.hidden, d_.x.at(t, b), d_.x.row_stride, d_.cell->input,
-                                d_.cell->w, hoisted, gx_stride, d_.cell->u, d_.cell->bias, previous,
-                                previous_stride, d_.h.at(t, b), d_.h.row_stride, slots, d_.slots.stride()});
-      return;
+      step_after(t, row, count, previous, previous_stride);
+    } else {
+      step_before(t, row, count, previous, previous_stride);
     }
-    const ResetBeforeForwardArgs args{panels_,
-                                      count,
-                                      d_.hidden,
-                                      hoisted,
-                                      gx_stride,
-                                      d_.cell->u_rz,
-                                      d_.cell->u_n,
-                                      previous,
-                                      previous_stride,
-                                      z_,
-                                      rh_,
-                                      padded_,
-                                      d_.h.at(t, b),
-                                      d_.h.row_stride,
-                                      slots,
-                                      d_.slots.stride()};
-    d_.kernels->reset_before_rz(args);
-    d_.kernels->reset_before_n(args);
+  }
+
+  void step_after(std::int64_t t, std::int64_t row, std::int64_t count, const float* previous,
+                  std::int64_t previous_stride) {
+    const std::int64_t b = rows_.first + row;
+    CellForwardArgs a{};
+    a.panels = panels_;
+    a.rows = count;
+    a.hidden = d_.hidden;
+    a.x = d_.x.at(t, b);
+    a.x_stride = d_.x.row_stride;
+    a.input = d_.cell->input;
+    a.w = d_.cell->w;
+    a.gx = d_.plan.hoist ? gx(t, row) : nullptr;
+    a.gx_stride = kGates * padded_;
+    a.u = d_.cell->u;
+    a.bias = d_.cell->bias;
+    a.h_prev = previous;
+    a.h_prev_stride = previous_stride;
+    a.h = d_.h.at(t, b);
+    a.h_stride = d_.h.row_stride;
+    a.slots = d_.slots.data == nullptr ? nullptr : d_.slots.at(t, b);
+    a.slots_stride = d_.slots.stride();
+    d_.kernels->cell_forward(a);
+  }
+
+  void step_before(std::int64_t t, std::int64_t row, std::int64_t count, const float* previous,
+                   std::int64_t previous_stride) {
+    const std::int64_t b = rows_.first + row;
+    ResetBeforeForwardArgs a{};
+    a.panels = panels_;
+    a.rows = count;
+    a.hidden = d_.hidden;
+    a.gx = gx(t, row);
+    a.gx_stride = kGates * padded_;
+    a.u_rz = d_.cell->u_rz;
+    a.u_n = d_.cell->u_n;
+    a.h_prev = previous;
+    a.h_prev_stride = previous_stride;
+    a.z = z_;
+    a.rh = rh_;
+    a.scratch_stride = padded_;
+    a.h = d_.h.at(t, b);
+    a.h_stride = d_.h.row_stride;
+    a.slots = d_.slots.data == nullptr ? nullptr : d_.slots.at(t, b);
+    a.slots_stride = d_.slots.stride();
+    d_.kernels->reset_before_rz(a);
+    d_.kernels->reset_before_n(a);
   }
 
   const ForwardDirection& d_;

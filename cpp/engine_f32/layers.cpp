@@ -3,7 +3,6 @@
 
 #include "engine_f32/packed.h"
 #include "engine_f32/state.h"
-#include "runtime/denormals.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -42,7 +41,6 @@ void run_shared(const ForwardDirection& direction, std::int64_t rows, std::int64
   constexpr int kSpins = 20000;  // some hundred microseconds
   TeamState state(direction.plan.slices <= available_cores() ? kSpins : 0);
   parallel_team(direction.plan.slices, [&](int thread, int team) {
-    const FlushDenormals flush;
     StopSignal stop(options.interrupt, thread == 0, step_flops(direction, rows));
     run_forward(direction, {0, rows}, {thread, team, &state}, scratch + thread * scratch_size, stop);
   });
@@ -53,13 +51,12 @@ Status run_directions(const ForwardDirection* directions, std::int64_t count, in
                       std::int64_t block, AlignedBuffer<float>& scratch, const RunOptions& options) {
   const std::int64_t blocks = (rows + block - 1) / block;
   const std::int64_t size = (forward_scratch_size(directions[0], block) + 15) / 16 * 16;
-  if (!scratch.reserve(size * threads)) return no_memory("the scratch of a forward call");
+  if (!scratch.reserve(size * threads)) return out_of_memory("the scratch of a forward call");
   if (directions[0].plan.slices > 1) {
     run_shared(directions[0], rows, size, scratch.data(), options);
   } else {
     parallel_for(count * blocks, threads, [&](std::int64_t item, int thread) {
       if (options.interrupt != nullptr && options.interrupt->raised()) return;
-      const FlushDenormals flush;
       const ForwardDirection& direction = directions[item % count];
       const std::int64_t start = item / count * block;
       StopSignal stop(options.interrupt, thread == 0, step_flops(direction, block));
@@ -71,10 +68,6 @@ Status run_directions(const ForwardDirection* directions, std::int64_t count, in
 }
 
 }  // namespace
-
-Status no_memory(const char* what) {
-  return {ErrorCode::out_of_memory, std::string("no memory for ") + what};
-}
 
 Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
                   std::size_t first, std::size_t last, const std::vector<LayerBuffers>& layers,
@@ -91,14 +84,14 @@ Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedO
   return {};
 }
 
-Status run_again(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
-                 const LayerBuffers& buffers, const StepsAgain& again, AlignedBuffer<float>& scratch,
+Status recompute(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                 const LayerBuffers& buffers, const RecomputeRange& range, AlignedBuffer<float>& scratch,
                  const RunOptions& options) {
-  ForwardDirection direction = make_direction(weights, plan, operands, buffers, again.layer, again.d);
-  direction.steps = again.steps;
-  direction.slots = again.slots;
-  direction.h_n = nullptr;  // the caller's, who may have let go of it
-  return run_directions(&direction, 1, plan.threads, plan.rows, again.row_block, scratch, options);
+  ForwardDirection direction = make_direction(weights, plan, operands, buffers, range.layer, range.d);
+  direction.steps = range.steps;
+  direction.slots = range.slots;
+  direction.h_n = nullptr;  // the caller's memory, which may be gone
+  return run_directions(&direction, 1, plan.threads, plan.rows, range.row_block, scratch, options);
 }
 
 }  // namespace fastgru

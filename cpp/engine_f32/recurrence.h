@@ -1,11 +1,10 @@
-// One direction of one layer, over a range of (sorted) rows: the loops over time that the float engine is
-// made of.
+// One direction of one layer, over a range of (sorted) rows: the loops over time of the float engine.
 #pragma once
 
 #include <cstdint>
 
 #include "engine_f32/packed.h"
-#include "engine_f32/plan.h"
+#include "engine_f32/plan/plan.h"
 #include "engine/row_order.h"
 #include "runtime/barrier.h"
 #include "runtime/interrupt.h"
@@ -23,7 +22,8 @@ struct StepRange {
   std::int64_t first, last;
 };
 
-// Whether a loop over time should stop, asked about once a millisecond of work. One per work item.
+// Tells a loop over time whether to stop; looks at the interrupt about once a millisecond of work. One per
+// work item.
 class StopSignal {
  public:
   // `flops`: work of one step; `owner`: whether this is the calling thread, which alone may poll.
@@ -44,7 +44,7 @@ class StopSignal {
   std::int64_t every_, count_ = 0;
 };
 
-// Where the states of a direction stand: (T, B, H), or two steps used in turn when nobody wants the sequence.
+// The states of a direction: (T, B, H), or two steps used in turn where the sequence is not wanted.
 struct StateView {
   float* data = nullptr;
   std::int64_t step_stride = 0, row_stride = 0;
@@ -84,7 +84,7 @@ struct ForwardDirection {
   const ForwardCell* cell;
   LayerPlan plan;
   const RowOrder* order;
-  StepRange steps;  // all, or some that are run again: the states beside them are there
+  StepRange steps;  // all, or a sub-range to recompute; its border states must be stored
   std::int64_t hidden;
   bool reset_after, reverse;
   SequenceView<const float> x;
@@ -105,7 +105,7 @@ struct BackwardDirection {
   const KernelTable* kernels;
   const BackwardCell* cell;
   const RowOrder* order;
-  StepRange steps;  // all, or some: ranges follow each other back through the direction's run
+  StepRange steps;  // all, or a sub-range; sub-ranges follow each other back through the direction's run
   std::int64_t hidden;
   bool reset_after, reverse;
   StateView h;

@@ -1,10 +1,10 @@
-// What the float engine keeps between calls: the scratch of forward(), and the tape of forward_train().
+// State that the float engine keeps between calls: the scratch of forward(), and the tape of forward_train().
 #pragma once
 
 #include <vector>
 
 #include "engine/engine.h"
-#include "engine_f32/plan.h"
+#include "engine_f32/plan/plan.h"
 #include "engine_f32/recurrence.h"
 #include "engine/row_order.h"
 #include "engine_f32/weight_gradients.h"
@@ -23,7 +23,7 @@ struct SortedOperands {
   AlignedBuffer<float> x_copy, h0_copy, y_copy, h_n_copy;
 };
 
-// Where one layer's results go.
+// The buffers of one layer's results.
 struct LayerBuffers {
   SequenceView<float> y;  // (T, B, D*H)
   bool ring = false;      // y holds two steps only
@@ -50,8 +50,8 @@ struct Tape<float>::State {
   AlignedBuffer<float> scratch;
   // of backward()
   GradientProducts products;
-  AlignedBuffer<float> carry;        // of each work item
-  AlignedBuffer<float> slots_again;  // low_memory: of some steps of one direction, (steps, B, 4H)
+  AlignedBuffer<float> carry;             // of each work item
+  AlignedBuffer<float> recomputed_slots;  // low_memory: of some steps of one direction, (steps, B, 4H)
   AlignedBuffer<float> h0_kept, dy_copy, dh_n_copy, dh0_copy, dx_copy, dsequences[2];
 };
 
@@ -65,19 +65,17 @@ Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedO
                   std::size_t first, std::size_t last, const std::vector<LayerBuffers>& layers,
                   AlignedBuffer<float>& scratch, const RunOptions& options);
 
-// Steps of one direction whose slots are computed once more.
-struct StepsAgain {
+// Steps of one direction whose slots are recomputed (gradient checkpointing).
+struct RecomputeRange {
   std::int64_t layer, d;
   StepRange steps;
   SlotView slots;
   std::int64_t row_block;
 };
 
-// Runs them from the states that are there, and writes the same states again.
-Status run_again(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
-                 const LayerBuffers& buffers, const StepsAgain& again, AlignedBuffer<float>& scratch,
+// Runs the forward loop over the range, from the stored states. It writes the same states again.
+Status recompute(const Weights<float>& weights, const Plan& plan, const SortedOperands& operands,
+                 const LayerBuffers& buffers, const RecomputeRange& range, AlignedBuffer<float>& scratch,
                  const RunOptions& options);
-
-Status no_memory(const char* what);
 
 }  // namespace fastgru

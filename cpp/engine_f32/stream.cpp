@@ -3,7 +3,7 @@
 #include <new>
 
 #include "engine_f32/packed.h"
-#include "engine_f32/plan.h"
+#include "engine_f32/plan/plan.h"
 #include "kernels/pack.h"
 #include "runtime/denormals.h"
 
@@ -12,14 +12,17 @@ namespace fastgru {
 template <>
 struct Stream<float>::Impl {
   std::int64_t rows, hidden, padded, layers, panel_count;
-  bool odd = false, far = false;
+  bool odd = false;
+  StreamPlan plan;
   AlignedBuffer<float> memory;
   float *states[2], *gx, *z, *rh;
 
   Impl(const Weights<float>& weights, std::int64_t batch)
-      : rows(batch), hidden(weights.config().hidden_size), layers(weights.config().num_layers) {
+      : rows(batch),
+        hidden(weights.config().hidden_size),
+        layers(weights.config().num_layers),
+        plan(plan_stream(weights.layout())) {
     padded = padded_width(hidden, weights.packed().kernels->lanes);
-    far = 4 * weights.layout().total() > l2_bytes() * 3 / 4;
     panel_count = padded / weights.packed().kernels->lanes;
     if (!memory.reserve(2 * state_size() + rows * padded * (kGates + 2))) throw std::bad_alloc();
     states[0] = memory.data();
@@ -31,8 +34,13 @@ struct Stream<float>::Impl {
   }
 
   std::int64_t state_size() const { return (layers * rows * hidden + 15) / 16 * 16; }
-  // To and fro, so that a step starts with what the last one left in the cache.
-  PanelRange panels() const { return {0, panel_count, odd, far}; }
+  PanelRange panels() const {
+    PanelRange range{};
+    range.last = panel_count;
+    range.backwards = plan.serpentine && odd;
+    range.weights_exceed_l2 = plan.weights_exceed_l2;
+    return range;
+  }
   float* current(std::int64_t layer) { return states[odd ? 1 : 0] + layer * rows * hidden; }
   float* next(std::int64_t layer) { return states[odd ? 0 : 1] + layer * rows * hidden; }
 };
@@ -58,12 +66,31 @@ void step_after(const KernelTable& k, const ForwardCell& cell, Stream<float>::Im
 
 void step_before(const KernelTable& k, const ForwardCell& cell, Stream<float>::Impl& s, std::int64_t layer,
                  const float* x) {
-  const std::int64_t gx_stride = kGates * s.padded;
-  k.input_gemm(
-      {s.panels(), false, s.rows, cell.input, s.hidden, x, cell.input, cell.w, cell.bias, s.gx, gx_stride});
-  const ResetBeforeForwardArgs a{s.panels(),    s.rows,           s.hidden, s.gx, gx_stride, cell.u_rz,
-                                 cell.u_n,      s.current(layer), s.hidden, s.z,  s.rh,      s.padded,
-                                 s.next(layer), s.hidden,         nullptr,  0};
+  InputGemmArgs g{};
+  g.panels = s.panels();
+  g.rows = s.rows;
+  g.input = g.x_stride = cell.input;
+  g.hidden = s.hidden;
+  g.x = x;
+  g.w = cell.w;
+  g.bias = cell.bias;
+  g.gx = s.gx;
+  g.gx_stride = kGates * s.padded;
+  k.input_gemm(g);
+  ResetBeforeForwardArgs a{};
+  a.panels = g.panels;
+  a.rows = s.rows;
+  a.hidden = s.hidden;
+  a.gx = s.gx;
+  a.gx_stride = g.gx_stride;
+  a.u_rz = cell.u_rz;
+  a.u_n = cell.u_n;
+  a.h_prev = s.current(layer);
+  a.z = s.z;
+  a.rh = s.rh;
+  a.scratch_stride = s.padded;
+  a.h = s.next(layer);
+  a.h_prev_stride = a.h_stride = s.hidden;
   k.reset_before_rz(a);
   k.reset_before_n(a);
 }

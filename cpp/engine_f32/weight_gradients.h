@@ -4,12 +4,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine_f32/plan/weight_gradients.h"
 #include "engine_f32/recurrence.h"
 #include "runtime/aligned.h"
 
 namespace fastgru {
 
-// Rows of the tape with what stands beside them, cut into blocks of kBlockRows rows by absolute row number
+// Rows of the tape with their second operands, cut into blocks of kBlockRows rows by absolute row number
 // t*B + b. Block sums are added in order, so that the sum is the same tree whatever is computed when and by
 // whom, and more exact than one long chain: over 6400 rows about a seventh of its error.
 class RowRuns {
@@ -30,26 +31,22 @@ class RowRuns {
   std::int64_t block_ = 0, block_start_ = 0;
 };
 
-// What stands beside the tape's rows, numbered as in RowRun::b.
-enum GradientPart { kInputPart, kStatePart, kResetPart };
-static_assert(kResetPart + 1 == kOuterParts);
-
-// gradient[gate row of column i][j] = sum over rows of a[row][i] * b[row][j], first <= i < last, j < depth.
-// Slot columns r, z, n are gate rows 0, 1, 2, and the q slot is n's row again.
+// gradient[gate row of column i][j] = sum over rows of a[row][i] * b[row][j], i and j as in GradientShape.
 struct WeightGradient {
-  std::int64_t first = 0, last = 0, depth = 0;  // slot columns; none: not wanted
-  float* gradient = nullptr;                    // row-major, `depth` columns
-  float* bias = nullptr;                        // the sums of a's columns alone; null: not wanted
+  float* gradient = nullptr;  // row-major, `depth` columns
+  float* bias = nullptr;      // the sums of a's columns alone; null: not wanted
 };
 
 struct CellGradients {
   RowRuns rows;
-  bool adds = false;  // to what an earlier range of steps left in the gradients
-  std::int64_t hidden = 0;
-  WeightGradient parts[kOuterParts];
+  bool adds = false;  // to the gradients that an earlier range of steps wrote
+  GradientShapes shapes;
+  WeightGradient results[kOuterParts];
 
-  std::int64_t width() const { return kSlots * hidden; }
-  std::int64_t gate_row(std::int64_t column) const { return (column + 2 * hidden) % (kGates * hidden); }
+  // Slot columns r, z, n are gate rows 0, 1, 2, and the q slot is n's row again.
+  std::int64_t gate_row(std::int64_t column) const {
+    return (column + 2 * shapes.hidden) % (kGates * shapes.hidden);
+  }
 };
 
 // The gradients of some cells. Its memory is kept for the next ones.
@@ -66,27 +63,12 @@ class GradientProducts {
   Status run(const KernelTable& kernels, int threads, AlignedBuffer<float>& scratch, Interrupt* interrupt);
 
  private:
-  // Some slot columns of one cell, for all parts or for one of them.
-  struct Piece {
-    const CellGradients* cell;
-    std::int64_t first, last;
-    bool wanted[kOuterParts];
-
-    // Its part between two columns.
-    Piece within(std::int64_t from, std::int64_t to) const;
-    std::int64_t depth() const;
-    std::int64_t stride(std::int64_t lanes) const;
-    std::int64_t scratch_size(std::int64_t lanes) const;
-  };
-
-  void cut(const CellGradients& cell, std::int64_t lanes, int threads);
-  void add_pieces(const Piece& whole, std::int64_t count, std::int64_t lanes);
-  static void run_piece(const KernelTable& kernels, const Piece& piece, float* scratch, Interrupt* interrupt,
-                        bool owner);
+  void run_piece(const KernelTable& kernels, const GradientPiece& piece, float* scratch, Interrupt* interrupt,
+                 bool owner) const;
 
   std::vector<CellGradients> cells_;
   std::size_t used_ = 0;
-  std::vector<Piece> pieces_;
+  std::vector<GradientPiece> pieces_;
 };
 
 }  // namespace fastgru

@@ -1,3 +1,4 @@
+// Packs the parameters for the kernels: forward at once, backward on first use.
 #include <algorithm>
 
 #include "engine_f32/packed.h"
@@ -121,7 +122,7 @@ void Weights<float>::Packed::pack_backward() const {
 
 Status Weights<float>::Packed::assign(const float* values) {
   if (!params.reserve(layout.total()) || !place_forward()) {
-    return {ErrorCode::out_of_memory, "no memory for " + std::to_string(layout.total()) + " packed weights"};
+    return out_of_memory(std::to_string(layout.total()) + " packed weights");
   }
   std::copy_n(values, layout.total(), params.data());
   pack_forward();

@@ -8,8 +8,16 @@ namespace fastgru {
 namespace {
 
 inline GemmArgs carry_product(const CellBackwardArgs& a) {
-  // carry is padded to whole vectors, so its width is the padded one and no store needs a mask
-  return {a.rows, a.depth, padded(a.hidden), a.a, a.a_stride, a.weights, a.carry, a.carry_stride};
+  GemmArgs g{};
+  g.rows = a.rows;
+  g.depth = a.depth;
+  g.width = padded(a.hidden);  // carry is padded to whole vectors: no store needs a mask
+  g.a = a.a;
+  g.a_stride = a.a_stride;
+  g.weights = a.weights;
+  g.c = a.carry;
+  g.c_stride = a.carry_stride;
+  return g;
 }
 
 // Calls Piece::run<Full>(args, row, columns) for each row and panel of a finished tile. Rows outer: a row's
@@ -106,7 +114,7 @@ struct ResetTile {
   }
 };
 
-void backward_reset(const CellBackwardArgs& a) {
+void backward_reset_before_pass2(const CellBackwardArgs& a) {
   for (int64_t panel = 0; panel < panel_count(a.hidden); ++panel) {
     for_even_parts(a.rows, kTileRows,
                    [&](int64_t row, int64_t rows) { with_rows<ResetTile>(rows, a, row, panel); });

@@ -3,13 +3,13 @@
 namespace fastgru {
 namespace {
 
-// So few rows take two panels at once, and a tail together with panels: alone, one row of it is a single
-// chain, which waits for itself (H=50, one row: 1.23 times as long). More rows have the tail alone, enough of
-// them to keep two units busy.
+// Up to kFewRows rows process two panels together, and a tail together with panels: one row of a tail alone
+// is a single chain of FMAs, each of which waits for the last (H=50, one row: 1.23 times as long). More rows
+// process the tail alone; there are enough of them to keep both FMA units busy.
 constexpr int kFewRows = 2;
 constexpr int kTailRows = 8;
 
-// R rows of P panels, and with T = 1 of the tail: its sums stand behind the panels' sums.
+// R rows of P panels, and with T = 1 of the tail, whose sums follow the panels' sums.
 struct CellTile {
   // Biases and W x (from x, or hoisted), into r, z, n; the input side of n then moves out of the way of q.
   template <int R, int P, int T>
@@ -144,9 +144,9 @@ struct CellTailTile {
   }
 };
 
-// Panels at once: with one or two rows, two. Four would make 12 FMA chains of a single row, but going to and
-// fro wants small groups: a step then finds more of the last one's weights in L1 (Zen 5, one row: 64 -> 64
-// units 616 against 465 ns a step, H=128 1.36 against 1.22 us, and nothing lost at H=32 and 64).
+// Panels at once: with one or two rows, two. Four would make 12 FMA chains of a single row, but serpentine
+// panel order needs small groups: a step then finds more of the last step's weights in L1 (Zen 5, one row: 64
+// -> 64 units 616 against 465 ns a step, H=128 1.36 against 1.22 us, and nothing lost at H=32 and 64).
 inline int64_t gate_panels_at_once(int64_t rows, int64_t panels_left) {
   if (rows <= kFewRows && panels_left >= 2) return 2;
   return 1;

@@ -39,8 +39,8 @@ FASTGRU_INLINE void store_slots(float* slots, int64_t hidden, Columns c, Vec q, 
   store_columns<Full>(slots + 3 * hidden, c, n);
 }
 
-// r, z and n from the sums of the gates, N vectors at once; n holds its input side before. keep(slot, values)
-// hears of every slot as soon as it is known.
+// r, z and n from the sums of the gates, N vectors at once; on entry n holds its input side. keep(slot,
+// values) is called for every slot as soon as it is known.
 template <int N, class Keep>
 FASTGRU_INLINE void gates(Vec (&r)[N], Vec (&z)[N], const Vec (&q)[N], Vec (&n)[N], Keep keep) {
   keep(0, q);

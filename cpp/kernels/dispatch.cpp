@@ -1,3 +1,4 @@
+// Looks at the CPU once and chooses a kernel table.
 #include "kernels/dispatch.h"
 
 #include <atomic>

@@ -20,8 +20,8 @@ inline void store_upto(float* p, Vec a, int64_t n) {
   }
 }
 
-// Weights that the next panels will want, and which share of them this tile (one of `tiles` over the same
-// panels) should fetch into L2. Null: none.
+// The weights of the next panels, and the share of them that this tile (one of `tiles` over the same panels)
+// prefetches into L2. Null: none.
 struct Ahead {
   const float* weights;
   int64_t tile, tiles;
@@ -29,9 +29,9 @@ struct Ahead {
 
 constexpr Ahead kNothingAhead = {nullptr, 0, 1};
 
-// For the tile that begins at `row` of `rows`. One or two rows fetch nothing: they read so fast that the
-// hardware's prefetcher is never behind, and what is fetched takes load ports and drives out what going to
-// and fro would find (Xeon, 480 MiB of L3; one row: H=512 7.8 -> 6.5 ms, 300 -> 384 units 3.2 -> 1.9 ms).
+// For the tile that begins at `row` of `rows`. One or two rows prefetch nothing: the hardware's prefetcher
+// keeps up with them, and a prefetch takes load ports and evicts the lines that serpentine panel order would
+// find (Xeon, 480 MiB of L3; one row: H=512 7.8 -> 6.5 ms, 300 -> 384 units 3.2 -> 1.9 ms).
 inline Ahead ahead_of(const float* weights, int64_t row, int64_t rows) {
   if (weights == nullptr || rows <= 2) return kNothingAhead;
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
@@ -121,7 +121,8 @@ inline int64_t one_at_once(int64_t) { return 1; }
 inline const float* next_panel(const PanelRange& range, int64_t panel, int64_t some, const float* weights,
                                int64_t panel_stride) {
   const int64_t next = range.backwards ? panel - some : panel + some;
-  return range.far && next >= range.first && next < range.last ? weights + next * panel_stride : nullptr;
+  return range.weights_exceed_l2 && next >= range.first && next < range.last ? weights + next * panel_stride
+                                                                             : nullptr;
 }
 
 // Calls Tile::template run<R>(args...) for a number of rows known at run time, R <= kTileRows.
@@ -227,8 +228,8 @@ struct InputTile {
   }
 };
 
-// The panels but for a tail whose gates share a vector (tail_units of pack.h), and whether there is such a
-// tail behind them.
+// The panels without a tail whose gates share a vector (tail_units of pack.h), and whether such a tail
+// follows them.
 struct TailSplit {
   PanelRange panels;
   bool tail;

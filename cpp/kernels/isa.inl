@@ -51,7 +51,7 @@ constexpr KernelTable make_table(const char* name) {
           gemm,
           backward_reset_after,
           backward_reset_before,
-          backward_reset,
+          backward_reset_before_pass2,
           outer,
           adam,
           softmax,

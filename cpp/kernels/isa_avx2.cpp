@@ -1,3 +1,4 @@
+// The kernels for AVX2 with FMA.
 #include "kernels/kernel_table.h"
 #include "simd/vec_avx2.h"
 

@@ -1,3 +1,5 @@
+// The kernels for AVX-512 (F, DQ, BW, VL).
+//
 // GCC 12 warns about the undefined operands inside its own AVX-512 intrinsics (GCC bug 105593).
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wuninitialized"

@@ -1,6 +1,5 @@
-// What one instruction set offers the engine: a table of functions over packed operands. The same source
-// (gemm.inl, cell.inl, outer.inl) is compiled once per ISA; the engine holds a table and never asks which ISA
-// it is.
+// The kernels of one instruction set: a table of functions over packed operands. The same source (*.inl,
+// listed in isa.inl) is compiled once per ISA; the engine holds a table and never asks which ISA it is.
 //
 // This header is seen by the per-ISA files. It may include nothing with inline code in it: such code would be
 // compiled with the ISA's flags, merged by the linker with the same code elsewhere, and run on CPUs that lack
@@ -33,137 +32,139 @@ constexpr int kBlockRows = 256;   // rows of one block of a weight gradient's su
 constexpr int kOuterVectors = 3;  // vectors of gates a weight gradient's tile takes at most
 constexpr int kOuterParts = 3;    // weight gradients that share the tape's rows
 
-// Which panels of the hidden units a call computes, and in which order. Going through them backwards at every
-// other step finds the last step's weights still in the cache (H=512, batch 1: 1.5 times faster); the bits
-// are the same.
+// The panels of hidden units that a call computes, and their order. Serpentine panel order (backwards at
+// every other step) finds the last step's weights still in the cache (H=512, batch 1: 1.5 times faster); the
+// bits are the same.
 struct PanelRange {
-  int64_t first, last;
-  bool backwards;
-  bool far;  // the weights do not stay in L2: a panel's tiles fetch the next panel's
+  int64_t first = 0, last = 0;
+  bool backwards = false;
+  bool weights_exceed_l2 = false;  // then a panel's tiles prefetch the next panel's weights
 };
 
 struct CellForwardArgs {
   PanelRange panels;
-  int64_t rows, hidden;
+  int64_t rows = 0, hidden = 0;
   // W x is computed here from x (rows of `input` values) ...
-  const float* x;
-  int64_t x_stride, input;
-  const float* w;  // gates
+  const float* x = nullptr;
+  int64_t x_stride = 0, input = 0;
+  const float* w = nullptr;  // gates
   // ... or was computed before: [row][panel][3][L], with the biases in it. Null: from x.
-  const float* gx;
-  int64_t gx_stride;
-  const float* u;     // gates
-  const float* bias;  // bias
-  const float* h_prev;
-  int64_t h_prev_stride;
-  float* h;  // not h_prev: other panels still read that
-  int64_t h_stride;
-  float* slots;  // null: no tape
-  int64_t slots_stride;
+  const float* gx = nullptr;
+  int64_t gx_stride = 0;
+  const float* u = nullptr;     // gates
+  const float* bias = nullptr;  // bias
+  const float* h_prev = nullptr;
+  int64_t h_prev_stride = 0;
+  float* h = nullptr;  // not h_prev: other panels still read that
+  int64_t h_stride = 0;
+  float* slots = nullptr;  // null: no tape
+  int64_t slots_stride = 0;
 };
 
-// reset_after=false runs in two passes, because r is wanted whole before the candidate can be computed.
+// reset_after=false runs in two passes: the candidate needs r of all units.
 struct ResetBeforeForwardArgs {
   PanelRange panels;
-  int64_t rows, hidden;
-  const float* gx;  // [row][panel][3][L]
-  int64_t gx_stride;
-  const float* u_rz;  // gates r, z
-  const float* u_n;   // columns
-  const float* h_prev;
-  int64_t h_prev_stride;
-  float* z;   // scratch [row][hidden padded]
-  float* rh;  // scratch [row][hidden padded]
-  int64_t scratch_stride;
-  float* h;
-  int64_t h_stride;
-  float* slots;
-  int64_t slots_stride;
+  int64_t rows = 0, hidden = 0;
+  const float* gx = nullptr;  // [row][panel][3][L]
+  int64_t gx_stride = 0;
+  const float* u_rz = nullptr;  // gates r, z
+  const float* u_n = nullptr;   // columns
+  const float* h_prev = nullptr;
+  int64_t h_prev_stride = 0;
+  float* z = nullptr;   // scratch [row][hidden padded]
+  float* rh = nullptr;  // scratch [row][hidden padded]
+  int64_t scratch_stride = 0;
+  float* h = nullptr;
+  int64_t h_stride = 0;
+  float* slots = nullptr;
+  int64_t slots_stride = 0;
 };
 
-// One step back in time for some rows: carry += a * weights, and then (pre_activation, reset) what follows
-// from it.
+// One step back in time for some rows: carry += a * weights, then the gradients of the step's gates, which
+// follow from carry.
 struct CellBackwardArgs {
-  int64_t rows, hidden;
+  int64_t rows = 0, hidden = 0;
   // The product; depth 0: none. carry is [row][hidden padded].
-  const float* a;
-  int64_t a_stride, depth;
-  const float* weights;  // columns
-  float* carry;
-  int64_t carry_stride;
+  const float* a = nullptr;
+  int64_t a_stride = 0, depth = 0;
+  const float* weights = nullptr;  // columns
+  float* carry = nullptr;
+  int64_t carry_stride = 0;
   // The step whose slots are turned into gradients.
-  const float* dy;  // null: zeros
-  int64_t dy_stride;
-  const float* h_prev;
-  int64_t h_prev_stride;
-  float* slots;
-  int64_t slots_stride;
+  const float* dy = nullptr;  // null: zeros
+  int64_t dy_stride = 0;
+  const float* h_prev = nullptr;
+  int64_t h_prev_stride = 0;
+  float* slots = nullptr;
+  int64_t slots_stride = 0;
 };
 
 struct GemmArgs {
-  int64_t rows, depth, width;
-  const float* a;
-  int64_t a_stride;
-  const float* weights;  // columns
-  float* c;              // c += a * weights; the padding lanes of c are not touched
-  int64_t c_stride;
+  int64_t rows = 0, depth = 0, width = 0;
+  const float* a = nullptr;
+  int64_t a_stride = 0;
+  const float* weights = nullptr;  // columns
+  float* c = nullptr;              // c += a * weights; the padding lanes of c are not touched
+  int64_t c_stride = 0;
 };
 
 // gx = bias + x w, [row][panel][3][L]
 struct InputGemmArgs {
   PanelRange panels;
-  bool shared_tail;  // a tail is laid out as with reset_after
-  int64_t rows, input, hidden;
-  const float* x;
-  int64_t x_stride;
-  const float* w;     // gates
-  const float* bias;  // bias
-  float* gx;
-  int64_t gx_stride;
+  bool shared_tail = false;  // a tail is laid out as with reset_after
+  int64_t rows = 0, input = 0, hidden = 0;
+  const float* x = nullptr;
+  int64_t x_stride = 0;
+  const float* w = nullptr;     // gates
+  const float* bias = nullptr;  // bias
+  float* gx = nullptr;
+  int64_t gx_stride = 0;
 };
 
-// Some (t, b) rows of the tape, and what stands beside them in a weight gradient: inputs, previous states.
-// All at fixed strides. Null: zeros.
+// A run of (t, b) rows, the operands of the weight gradients: the tape's rows a, and of each part the second
+// operand b (x, h_prev or r*h). All have fixed strides. A null b is zeros.
 struct RowRun {
-  const float* a;
-  int64_t a_stride, rows;
-  const float* b[kOuterParts];
-  int64_t b_stride[kOuterParts];
+  const float* a = nullptr;
+  int64_t a_stride = 0, rows = 0;
+  const float* b[kOuterParts] = {};
+  int64_t b_stride[kOuterParts] = {};
 };
 
 // out[j][i] += sum over rows of b[row][j] * a[row][i], first <= i < last, j < depth: a gradient transposed,
-// vectors along the gates. Vectors that reach over the ends of the range are written whole.
-struct OuterPart {
-  int64_t first, last;  // columns of a; none: the part is not wanted
-  int64_t depth;        // columns of b
-  float* out;           // row j begins at out + j * out_stride, with the call's first column
-  float* pack;          // scratch: kBlockRows * depth floats
+// vectors along the gates. Vectors that straddle an end of the range are written in full.
+struct WeightGradientPart {
+  int64_t first = 0, last = 0;  // columns of a; none: the part is not wanted
+  int64_t depth = 0;            // columns of b
+  float* out = nullptr;         // row j begins at out + j * out_stride, with the call's first column
+  float* pack = nullptr;        // scratch: kBlockRows * depth floats
 };
 
 // The sums are taken over blocks of at most kBlockRows rows, each from zero, and the block sums are added in
 // order.
 struct OuterArgs {
-  const RowRun* runs;
-  const int64_t* block_ends;  // runs of block k end at block_ends[k]
-  int64_t first_block, last_block;
-  int64_t first, last;  // columns of a that this call takes; `first` is a multiple of the lanes
-  int64_t width;        // all columns of a
-  OuterPart parts[kOuterParts];
-  float* sums;  // sums[i] += sum over rows of a[row][i], from the call's first column on; padded
-  int64_t out_stride;
-  float* pack_a;  // scratch: kBlockRows * kOuterVectors * lanes floats
+  const RowRun* runs = nullptr;
+  const int64_t* block_ends = nullptr;  // runs of block k end at block_ends[k]
+  int64_t first_block = 0, last_block = 0;
+  int64_t first = 0, last = 0;  // columns of a that this call takes; `first` is a multiple of the lanes
+  int64_t width = 0;            // all columns of a
+  WeightGradientPart parts[kOuterParts];
+  float* sums = nullptr;  // sums[i] += sum over rows of a[row][i], from the call's first column on; padded
+  int64_t out_stride = 0;
+  float* pack_a = nullptr;  // scratch: kBlockRows * kOuterVectors * lanes floats
 };
 
 // One step of Adam (Kingma and Ba 2015) over `count` parameters. The corrections for the step number are in
 // step_size and inverse_root: step_size = rate / (1 - beta_1^t), inverse_root = 1 / sqrt(1 - beta_2^t).
 struct AdamArgs {
-  int64_t count;
-  const float* params;
-  const float* gradient;  // times clip, plus decay * params
-  float* first;           // moments, updated in place
-  float* second;
-  float* updated;
-  float clip, decay, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, step_size, inverse_root, epsilon;
+  int64_t count = 0;
+  const float* params = nullptr;
+  const float* gradient = nullptr;  // times clip, plus decay * params
+  float* first = nullptr;           // moments, updated in place
+  float* second = nullptr;
+  float* updated = nullptr;
+  float clip = 0, decay = 0;
+  float beta_1 = 0, beta_2 = 0, one_minus_beta_1 = 0, one_minus_beta_2 = 0;
+  float step_size = 0, inverse_root = 0, epsilon = 0;
 };
 
 // A row of logits: shares[k] = exp(x[k] - largest), and their sum. The order of the sum is the same on every
@@ -191,7 +192,7 @@ struct KernelTable {
   void (*backward_reset_before)(const CellBackwardArgs&);
   // reset_after=false, second half of a step: `a` is da_n, the product is d(r*h): da_r into its slot, carry
   // += d(r*h) * r. Its product starts from zero, not from carry.
-  void (*backward_reset)(const CellBackwardArgs&);
+  void (*backward_reset_before_pass2)(const CellBackwardArgs&);
   void (*outer)(const OuterArgs&);
   void (*adam)(const AdamArgs&);
   void (*softmax)(SoftmaxArgs&);

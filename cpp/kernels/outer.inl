@@ -97,13 +97,13 @@ inline int64_t count_rows(const RowRun* first, const RowRun* end) {
   return rows;
 }
 
-// So few rows at once: where they lie a multiple of 4 KiB apart, they share one set of L1, and a line must
-// still be there for the next tile of columns.
+// Rows packed at once. Rows that lie a multiple of 4 KiB apart share one set of L1, and a line must still be
+// there for the next tile of columns.
 constexpr int64_t kPackRows = 8;
 
 // `rows` rows of a part's operand, the ones from `row` on of its `all`. from null: zeros.
-inline void pack_rows(const OuterPart& p, const float* from, int64_t stride, int64_t rows, int64_t all,
-                      int64_t row) {
+inline void pack_rows(const WeightGradientPart& p, const float* from, int64_t stride, int64_t rows,
+                      int64_t all, int64_t row) {
   static const float zeros[kTileRows] = {};
   for_even_parts(p.depth, kTileRows, [&](int64_t j, int64_t columns) {
     float* to = p.pack + j * all + row * columns;
@@ -112,7 +112,7 @@ inline void pack_rows(const OuterPart& p, const float* from, int64_t stride, int
 }
 
 // Packs a part's operand, [tile of columns][row][column], without the rows at either end where it is zero.
-inline BlockRows pack_part(const BlockRows& block, int part, const OuterPart& p) {
+inline BlockRows pack_part(const BlockRows& block, int part, const WeightGradientPart& p) {
   BlockRows there = block;
   if (p.first >= p.last) return {block.first, block.first, 0, 0};
   while (there.first != there.end && there.first->b[part] == nullptr) ++there.first;
@@ -132,7 +132,7 @@ inline BlockRows pack_part(const BlockRows& block, int part, const OuterPart& p)
 }
 
 // The packed group of vectors [v, v + some) into one part.
-inline void outer_part(const OuterArgs& g, const OuterPart& p, const BlockRows& there, int64_t v,
+inline void outer_part(const OuterArgs& g, const WeightGradientPart& p, const BlockRows& there, int64_t v,
                        int64_t some) {
   const int64_t begin = v * kLanes, stride = some * kLanes;
   if (there.rows == 0 || p.first >= begin + stride || p.last <= begin) return;
@@ -143,11 +143,12 @@ inline void outer_part(const OuterArgs& g, const OuterPart& p, const BlockRows& 
   });
 }
 
-// Where groups of vectors should not reach over: the first vector of a part's range, or the one behind it.
+// The next border that no group of vectors may straddle: the first vector of a part's range, or the one after
+// its last.
 inline int64_t next_border(const OuterArgs& g, int64_t v, int64_t last) {
   int64_t border = last;
   for (int part = 0; part < kOuterParts; ++part) {
-    const OuterPart& p = g.parts[part];
+    const WeightGradientPart& p = g.parts[part];
     const int64_t ends[] = {p.first / kLanes, panel_count(p.last)};
     for (const int64_t end : ends) {
       if (p.first < p.last && end > v && end < border) border = end;

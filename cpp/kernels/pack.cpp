@@ -1,3 +1,4 @@
+// Packs row-major weights and biases into the operands of the kernels.
 #include "kernels/pack.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// From torch's row-major weights to the packed operands described in kernel_table.h.
+// Packs torch's row-major weights into the operands described in kernel_table.h.
 #pragma once
 
 #include <cstdint>

@@ -24,7 +24,7 @@ Rows<S> rows_at(S* data, std::int64_t stride, std::int64_t rows, std::int64_t co
 }
 
 // One value at a time: the vectorised versions round differently at the ends of an array, and then a value's
-// bits would depend on where it stands.
+// bits would depend on its position.
 template <class S>
 S sigmoid(S a) {
   using std::exp;
@@ -79,8 +79,8 @@ struct StepScratch {
   }
 };
 
-// What a step leaves for the backward pass, per row: r|z|n|q with q = W_hn h + b_hn (reset_after) or r∘h
-// (not), and the state it started from. Null pointers: nothing is kept.
+// The results of a step that the backward pass needs, per row: r|z|n|q with q = W_hn h + b_hn (reset_after)
+// or r∘h (not), and the state it started from. Null pointers: nothing is kept.
 template <class S>
 struct StepTape {
   S* gates = nullptr;     // (rows, 4H)

@@ -7,6 +7,7 @@
 #include "reference/eigen_version.h"
 #include "reference/gru_backward.h"
 #include "reference/gru_reference.h"
+#include "runtime/denormals.h"
 
 namespace fastgru {
 
@@ -50,7 +51,7 @@ Status Weights<double>::assign(const double* params) {
   try {
     packed_->gru.assign(params);
   } catch (const std::bad_alloc&) {
-    return out_of_memory();
+    return out_of_memory("the weights");
   }
   return {};
 }
@@ -97,6 +98,7 @@ Workspace<double>& Workspace<double>::operator=(Workspace&&) noexcept = default;
 template <>
 Status forward(const Weights<double>& weights, const ForwardArgs<double>& args, Workspace<double>& workspace,
                const RunOptions& options) {
+  const FlushDenormals flush;
   FASTGRU_RETURN_IF_ERROR(check_forward(weights.config(), args, false));
   try {
     Workspace<double>::State& state = workspace.state();
@@ -104,13 +106,14 @@ Status forward(const Weights<double>& weights, const ForwardArgs<double>& args, 
       return {};
     return Status::interrupted();
   } catch (const std::bad_alloc&) {
-    return out_of_memory();
+    return out_of_memory("a forward call");
   }
 }
 
 template <>
 Status forward_train(const Weights<double>& weights, const ForwardArgs<double>& args,
                      std::uint64_t dropout_seed, Tape<double>& tape, const RunOptions& options) {
+  const FlushDenormals flush;
   FASTGRU_RETURN_IF_ERROR(check_forward(weights.config(), args, true));
   try {
     Tape<double>::State& state = tape.state();
@@ -123,13 +126,14 @@ Status forward_train(const Weights<double>& weights, const ForwardArgs<double>& 
     state.data.ready = true;
     return {};
   } catch (const std::bad_alloc&) {
-    return out_of_memory();
+    return out_of_memory("a forward call for training");
   }
 }
 
 template <>
 Status backward(const Weights<double>& weights, Tape<double>& tape, const BackwardArgs<double>& args,
                 const RunOptions& options) {
+  const FlushDenormals flush;
   FASTGRU_RETURN_IF_ERROR(check_backward(weights.config(), tape, args));
   try {
     TapeData<double>& data = tape.state().data;
@@ -137,7 +141,7 @@ Status backward(const Weights<double>& weights, Tape<double>& tape, const Backwa
     if (reference::backward(weights.packed().gru, data, args, options)) return {};
     return Status::interrupted();
   } catch (const std::bad_alloc&) {
-    return out_of_memory();
+    return out_of_memory("a backward call");
   }
 }
 
@@ -156,6 +160,7 @@ Stream<double>::Stream(const Stream& other)
 
 template <>
 void Stream<double>::step(const double* x, double* y) noexcept {
+  const FlushDenormals flush;
   const reference::Gru<double>& gru = weights_->packed().gru;
   const std::int64_t size = rows_ * gru.config().hidden_size;
   double* h = impl_->state.data();
@@ -164,7 +169,7 @@ void Stream<double>::step(const double* x, double* y) noexcept {
     reference::step(cell, x, cell.inputs, h, rows_, impl_->scratch, {});
     x = h;
   }
-  std::copy_n(x, size, y);
+  if (y != nullptr) std::copy_n(x, size, y);
 }
 
 template <>

@@ -41,7 +41,7 @@ struct Gru {
   std::vector<Cell<S>> cells;  // (L*D)
 };
 
-// What one layer leaves for backward. M is the number of packed rows.
+// The results of one layer that backward needs. M is the number of packed rows.
 template <class S>
 struct LayerTape {
   Matrix<S> input;        // (M, layer input size), after dropout

@@ -13,7 +13,7 @@ namespace fastgru::reference {
 
 // Eigen's own product chooses its order of summation from all sizes, and packs W (and may allocate) in every
 // call. Here W is packed once, and every output is one chain out + w[0] in[0] + w[1] in[1] + ... in that
-// order: a row has the same bits whatever rows stand beside it, and nothing is allocated. As fast as Eigen's
+// order: a row has the same bits in any batch, and nothing is allocated. As fast as Eigen's
 // product on batches of 32, faster below.
 template <class S>
 class Product {

@@ -1,3 +1,4 @@
+// Aligned allocation, in whole huge pages where the block is large.
 #include "runtime/aligned.h"
 
 #include <cstdlib>

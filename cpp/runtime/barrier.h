@@ -1,5 +1,4 @@
-// A barrier for threads that meet every few microseconds: spins, and gives its core away when the others are
-// long in coming.
+// A barrier for threads that meet every few microseconds: spins first, then yields its core to others.
 #pragma once
 
 #include <atomic>

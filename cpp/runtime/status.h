@@ -1,4 +1,4 @@
-// The outcome of a call into the core: nothing below the bindings throws for bad input.
+// The outcome of a call into the core. Nothing below the bindings throws for bad input.
 #pragma once
 
 #include <string>
@@ -13,6 +13,7 @@ enum class ErrorCode {
   interrupted,       // KeyboardInterrupt: the caller's Interrupt asked to stop
   io_error,          // OSError
   model_format,      // fastgru.ModelFormatError
+  in_use,            // RuntimeError: another thread is in this object (runtime/exclusive.h)
   internal,          // RuntimeError: a bug of ours
 };
 
@@ -32,6 +33,11 @@ class [[nodiscard]] Status {
   ErrorCode code_ = ErrorCode::ok;
   std::string message_;
 };
+
+// The one status of a failed allocation. `what`: what there was no room for.
+inline Status out_of_memory(const std::string& what = "this call") {
+  return {ErrorCode::out_of_memory, "not enough memory for " + what};
+}
 
 }  // namespace fastgru
 

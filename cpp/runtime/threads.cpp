@@ -1,3 +1,4 @@
+// How many threads a call may use, and its loops over OpenMP's threads.
 #include "runtime/threads.h"
 
 #include <algorithm>
@@ -5,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
+
+#include "runtime/denormals.h"
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -103,13 +106,18 @@ void parallel_for(std::int64_t items, int threads, void (*body)(void*, std::int6
   const int team = static_cast<int>(std::min<std::int64_t>(items, usable_threads(threads)));
   if (team > 1) {
     g_pool_started.store(true);
-#pragma omp parallel for num_threads(team) schedule(dynamic, 1)
-    for (std::int64_t item = 0; item < items; ++item) body(context, item, omp_get_thread_num());
+#pragma omp parallel num_threads(team)
+    {
+      const FlushDenormals flush;
+#pragma omp for schedule(dynamic, 1) nowait
+      for (std::int64_t item = 0; item < items; ++item) body(context, item, omp_get_thread_num());
+    }
     return;
   }
 #else
   (void)threads;
 #endif
+  const FlushDenormals flush;
   for (std::int64_t item = 0; item < items; ++item) body(context, item, 0);
 }
 
@@ -119,12 +127,16 @@ void parallel_team(int threads, void (*body)(void*, int, int), void* context) {
   if (team > 1) {
     g_pool_started.store(true);
 #pragma omp parallel num_threads(team)
-    body(context, omp_get_thread_num(), omp_get_num_threads());
+    {
+      const FlushDenormals flush;
+      body(context, omp_get_thread_num(), omp_get_num_threads());
+    }
     return;
   }
 #else
   (void)threads;
 #endif
+  const FlushDenormals flush;
   body(context, 0, 1);
 }
 

@@ -1,4 +1,5 @@
-// Threads of one call: how many to use, and a loop over independent items.
+// Threads of one call: how many to use, and a loop over independent items. Every body runs with denormals
+// flushed (runtime/denormals.h).
 #pragma once
 
 #include <cstdint>

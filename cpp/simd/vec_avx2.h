@@ -27,14 +27,14 @@ inline Vec zero() { return {_mm256_setzero_ps()}; }
 inline Vec set1(float x) { return {_mm256_set1_ps(x)}; }
 inline Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
 inline void store(float* p, Vec a) { _mm256_storeu_ps(p, a.v); }
-// The first n lanes (1 <= n <= kLanes); the others are zero, and memory behind them is not touched.
+// The first n lanes (1 <= n <= kLanes); the other lanes are zero, and no memory beyond them is read.
 inline Vec load_n(const float* p, int n) { return {_mm256_maskload_ps(p, lane_mask(n))}; }
 inline void store_n(float* p, Vec a, int n) { _mm256_maskstore_ps(p, lane_mask(n), a.v); }
 // The first n lanes (0 <= n <= kLanes) of a, the others of b.
 inline Vec first_of(Vec a, Vec b, int n) {
   return {_mm256_blendv_ps(b.v, a.v, _mm256_castsi256_ps(lane_mask(n)))};
 }
-// Lanes n and up of a, from lane 0 on; what the others hold is not said.
+// Lanes n and up of a, moved to lane 0 and up; the other lanes are unspecified.
 inline Vec from_lane(Vec a, int n) {
   const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return {_mm256_permutevar8x32_ps(a.v, _mm256_add_epi32(index, _mm256_set1_epi32(n)))};

@@ -24,12 +24,12 @@ inline Vec zero() { return {_mm512_setzero_ps()}; }
 inline Vec set1(float x) { return {_mm512_set1_ps(x)}; }
 inline Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }
-// The first n lanes (1 <= n <= kLanes); the others are zero, and memory behind them is not touched.
+// The first n lanes (1 <= n <= kLanes); the other lanes are zero, and no memory beyond them is read.
 inline Vec load_n(const float* p, int n) { return {_mm512_maskz_loadu_ps(lane_mask(n), p)}; }
 inline void store_n(float* p, Vec a, int n) { _mm512_mask_storeu_ps(p, lane_mask(n), a.v); }
 // The first n lanes (0 <= n <= kLanes) of a, the others of b.
 inline Vec first_of(Vec a, Vec b, int n) { return {_mm512_mask_blend_ps(lane_mask(n), b.v, a.v)}; }
-// Lanes n and up of a, from lane 0 on; what the others hold is not said.
+// Lanes n and up of a, moved to lane 0 and up; the other lanes are unspecified.
 inline Vec from_lane(Vec a, int n) {
   const __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   return {_mm512_permutexvar_ps(_mm512_add_epi32(index, _mm512_set1_epi32(n)), a.v)};

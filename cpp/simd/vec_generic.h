@@ -35,7 +35,7 @@ inline Vec load(const float* p) {
 inline void store(float* p, Vec a) {
   for (int i = 0; i < kLanes; ++i) p[i] = a.v[i];
 }
-// The first n lanes (1 <= n <= kLanes); the others are zero, and memory behind them is not touched.
+// The first n lanes (1 <= n <= kLanes); the other lanes are zero, and no memory beyond them is read.
 inline Vec load_n(const float* p, int n) {
   return each([=](int i) { return i < n ? p[i] : 0.0f; });
 }
@@ -46,7 +46,7 @@ inline void store_n(float* p, Vec a, int n) {
 inline Vec first_of(Vec a, Vec b, int n) {
   return each([&](int i) { return i < n ? a.v[i] : b.v[i]; });
 }
-// Lanes n and up of a, from lane 0 on; what the others hold is not said.
+// Lanes n and up of a, moved to lane 0 and up; the other lanes are unspecified.
 inline Vec from_lane(Vec a, int n) {
   return each([&](int i) { return a.v[(i + n) % kLanes]; });
 }

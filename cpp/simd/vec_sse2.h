@@ -23,7 +23,7 @@ inline Vec zero() { return {_mm_setzero_ps()}; }
 inline Vec set1(float x) { return {_mm_set1_ps(x)}; }
 inline Vec load(const float* p) { return {_mm_loadu_ps(p)}; }
 inline void store(float* p, Vec a) { _mm_storeu_ps(p, a.v); }
-// The first n lanes (1 <= n <= kLanes); the others are zero, and memory behind them is not touched.
+// The first n lanes (1 <= n <= kLanes); the other lanes are zero, and no memory beyond them is read.
 inline Vec load_n(const float* p, int n) {
   float lanes[kLanes] = {0.0f, 0.0f, 0.0f, 0.0f};
   for (int i = 0; i < n; ++i) lanes[i] = p[i];
@@ -42,7 +42,7 @@ inline Vec first_of(Vec a, Vec b, int n) {
   for (int i = 0; i < n; ++i) lanes[i] = first[i];
   return {_mm_loadu_ps(lanes)};
 }
-// Lanes n and up of a, from lane 0 on; what the others hold is not said.
+// Lanes n and up of a, moved to lane 0 and up; the other lanes are unspecified.
 inline Vec from_lane(Vec a, int n) {
   float lanes[2 * kLanes] = {};
   _mm_storeu_ps(lanes, a.v);

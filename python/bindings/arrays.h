@@ -1,6 +1,6 @@
-// From anything array-like to what the core takes, and back.
+// Converts anything array-like to the operands of the core, and results to arrays.
 //
-// An ndarray of the right dtype is used where it lies: strides travel, only the last axis must be contiguous.
+// An ndarray of the right dtype is used in place: its strides travel, only the last axis must be contiguous.
 // Everything else (lists, other dtypes, pandas, unaligned or byte-swapped data) is converted once.
 #pragma once
 
@@ -59,7 +59,7 @@ struct Operand {  // NOLINT(bugprone-exception-escape): py::object's move assert
   }
 };
 
-// Whether an ndarray of dtype S can be used where it lies.
+// Whether an ndarray of dtype S can be used in place.
 template <class S>
 bool usable(py::handle array) {
   const auto* a = proxy(array);
@@ -78,7 +78,8 @@ inline bool is_real_number(PyObject* value) {
          !PyComplex_Check(value);
 }
 
-// Refuses what is not made of real numbers: complex, text, dates, None, objects that float() does not take.
+// Refuses arrays that do not hold real numbers: complex, text, dates, None, objects that float() does not
+// take.
 inline void check_numeric(py::handle array, const char* name) {
   const char kind = array.attr("dtype").attr("kind").cast<std::string>()[0];
   if (kind == 'f' || kind == 'i' || kind == 'u' || kind == 'b') return;
@@ -188,7 +189,7 @@ S* data_of(py::handle array) {
 
 inline void make_read_only(py::handle array) { proxy(array)->flags &= ~kWriteable; }
 
-// The caller's array to write into: it must be exactly what we would have made, but for its strides.
+// The caller's array to write into: it must equal the array that we would make, except for its strides.
 template <class S>
 Operand<S> check_out(py::handle out, std::initializer_list<std::int64_t> shape) {
   if (!py::detail::npy_api::get().PyArray_Check_(out.ptr()) || !has_dtype<S>(out)) {

@@ -1,27 +1,19 @@
-// One caller at a time: objects that are one state refuse a second thread at once, rather than let it wait or
-// corrupt them.
+// runtime/exclusive.h for Python: a second thread in an object gets a RuntimeError.
 #pragma once
 
 #include <atomic>
-#include <string>
 
 #include "bindings/status.h"
+#include "runtime/exclusive.h"
 
 namespace fastgru::bindings {
 
-class Exclusive {
+// Call with the GIL held.
+class Exclusive : public fastgru::Exclusive {
  public:
-  Exclusive(std::atomic<bool>& flag, const char* what) : flag_(flag) {
-    if (flag_.exchange(true, std::memory_order_acquire)) {
-      raise(PyExc_RuntimeError, std::string("this ") + what + " is in use by another thread");
-    }
+  Exclusive(std::atomic<bool>& busy, const char* what) : fastgru::Exclusive(busy, what) {
+    raise_if_error(status());
   }
-  ~Exclusive() { flag_.store(false, std::memory_order_release); }
-  Exclusive(const Exclusive&) = delete;
-  Exclusive& operator=(const Exclusive&) = delete;
-
- private:
-  std::atomic<bool>& flag_;
 };
 
 }  // namespace fastgru::bindings

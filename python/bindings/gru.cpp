@@ -1,3 +1,4 @@
+// Binds the GRU layer, its tape and its stream, for float32 and float64.
 #include "bindings/gru.h"
 
 #include <pybind11/stl.h>

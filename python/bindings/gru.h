@@ -10,14 +10,15 @@
 #include <vector>
 
 #include "bindings/arrays.h"
-#include "bindings/idle.h"
+#include "bindings/exclusive.h"
+#include "bindings/object_pool.h"
 #include "bindings/status.h"
 #include "engine/checks.h"
 #include "engine/engine.h"
 
 namespace fastgru::bindings {
 
-// What backward needs, and what it must match.
+// One forward_train's results for its backward, and what that backward must match.
 template <class S>
 struct PyTape {
   Tape<S> tape;                               // given back to the layer by backward
@@ -59,7 +60,7 @@ class PyStream {
   py::object state() {
     const GruConfig& config = stream_.weights().config();
     py::object state = new_array<S>({config.num_layers, stream_.rows(), config.hidden_size});
-    const Busy busy(busy_);
+    const Exclusive exclusive(busy_, "stream");
     stream_.get_state(data_of<S>(state));
     return state;
   }
@@ -72,42 +73,25 @@ class PyStream {
                         shape_text(config.num_layers, stream_.rows(), config.hidden_size) + ", got " +
                         shape_of(state.owner));
     }
-    const Busy busy(busy_);
+    const Exclusive exclusive(busy_, "stream");
     stream_.set_state(state.data);
   }
 
   void reset() {
-    const Busy busy(busy_);
+    const Exclusive exclusive(busy_, "stream");
     stream_.reset();
   }
 
   std::unique_ptr<PyStream> copy() {
-    const Busy busy(busy_);
+    const Exclusive exclusive(busy_, "stream");
     return std::make_unique<PyStream>(*this);
   }
 
   std::int64_t rows() const { return stream_.rows(); }
 
  private:
-  // A stream is one state: a second thread in it is a mistake of the caller's, told at once.
-  class Busy {
-   public:
-    explicit Busy(std::atomic<bool>& flag) : flag_(flag) {
-      if (flag_.exchange(true, std::memory_order_acquire)) {
-        raise(PyExc_RuntimeError,
-              "this stream is in use by another thread: give each thread its own, with copy()");
-      }
-    }
-    ~Busy() { flag_.store(false, std::memory_order_release); }
-    Busy(const Busy&) = delete;
-    Busy& operator=(const Busy&) = delete;
-
-   private:
-    std::atomic<bool>& flag_;
-  };
-
   void run(const S* x, S* y) {
-    const Busy busy(busy_);
+    const Exclusive exclusive(busy_, "stream");
     // Giving up the GIL costs more than a small step.
     constexpr std::int64_t kSmallStep = 100000;
     const GruConfig& config = stream_.weights().config();
@@ -170,10 +154,10 @@ class PyGru {
   std::uint64_t identity_;
   mutable std::mutex mutex_;  // of the weights; never held while something runs
   std::shared_ptr<const Weights<S>> weights_;
-  Idle<Workspace<S>> workspaces_{4};
+  ObjectPool<Workspace<S>> workspaces_{4};
   // One, because a tape is large. Fresh memory is filled with zeros by the kernel, page by page: a training
   // call at (T,B,I,H) = (10,32,1,50) took 191 us, with a kept tape 144.
-  Idle<Tape<S>> tapes_{1};
+  ObjectPool<Tape<S>> tapes_{1};
 };
 
 }  // namespace fastgru::bindings

@@ -4,7 +4,7 @@
 
 #include "bindings/bindings.h"
 #include "bindings/status.h"
-#include "engine_f32/plan.h"
+#include "engine_f32/plan/plan.h"
 #include "kernels/dispatch.h"
 #include "reference/eigen_version.h"
 #include "runtime/threads.h"

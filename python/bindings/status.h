@@ -1,4 +1,4 @@
-// From the core's Status to Python's exceptions, and how a long call notices Ctrl-C.
+// Turns the core's Status into Python's exceptions, and lets a long call notice Ctrl-C.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -43,19 +43,20 @@ inline void raise_if_error(const Status& status) {
       raise(PyExc_OSError, status.message());
     case ErrorCode::model_format:
       raise(model_format_error() ? model_format_error().ptr() : PyExc_ValueError, status.message());
+    case ErrorCode::in_use:
     case ErrorCode::internal:
       break;
   }
   raise(PyExc_RuntimeError, status.message());
 }
 
-// make() -> value; what it cannot find room for is named.
+// make() -> value. A failed allocation becomes a MemoryError that names `what`.
 template <class Make>
 auto with_memory_for(const char* what, Make make) {
   try {
     return make();
   } catch (const std::bad_alloc&) {
-    raise(PyExc_MemoryError, std::string("not enough memory for ") + what);
+    raise(PyExc_MemoryError, out_of_memory(what).message());
   }
 }
 
@@ -101,7 +102,7 @@ void run_released(Compute compute, int num_threads = 0) {
     try {
       status = compute(options);
     } catch (const std::bad_alloc&) {
-      status = {ErrorCode::out_of_memory, "not enough memory for this call"};
+      status = out_of_memory();
     }
   }
   raise_if_error(status);

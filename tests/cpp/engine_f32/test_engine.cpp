@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine_compare.h"
-#include "engine_f32/plan.h"
+#include "engine_f32/plan/plan.h"
 
 namespace {
 
@@ -368,4 +368,10 @@ TEST_CASE("a plan can be printed") {
   CHECK(text.find("steps 100, batch 32") != std::string::npos);
   CHECK(text.find("threads 1") != std::string::npos);
   CHECK(text.find("layer 1") != std::string::npos);
+  CHECK(text.find("layer 1, training: weight gradients in 1 piece a direction") != std::string::npos);
+  CHECK(text.find("gates recomputed 10 steps at a time") != std::string::npos);
+  CHECK(text.find("stream") == std::string::npos);  // two directions cannot stream
+  const GruCase<float> large(sized(3, 1024), 1, 1, false, false);
+  const std::string with_stream = fastgru::explain(*large.weights(), 100, 32, 1);
+  CHECK(with_stream.find("stream: serpentine panel order") != std::string::npos);
 }

@@ -85,7 +85,7 @@ void for_each_problem(std::int64_t steps, std::int64_t rows, Body body) {
 // Never less than before: what a tape has needed at most.
 std::int64_t tape_bytes(const fastgru::Tape<float>& tape) {
   const auto& t = tape.state();
-  std::int64_t floats = t.scratch.capacity() + t.carry.capacity() + t.slots_again.capacity() +
+  std::int64_t floats = t.scratch.capacity() + t.carry.capacity() + t.recomputed_slots.capacity() +
                         t.h0_kept.capacity() + t.dy_copy.capacity() + t.dh_n_copy.capacity() +
                         t.dh0_copy.capacity() + t.dx_copy.capacity() + t.dsequences[0].capacity() +
                         t.dsequences[1].capacity();

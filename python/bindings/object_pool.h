@@ -1,4 +1,4 @@
-// Memory that calls leave for later ones.
+// Objects that calls leave for later calls, which reuse their memory.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,11 @@
 
 namespace fastgru::bindings {
 
-// At most `kept` objects that nobody uses. Threads may take and give at once.
+// Holds at most `kept` unused objects. Any number of threads may take and give at once.
 template <class T>
-class Idle {
+class ObjectPool {
  public:
-  explicit Idle(std::size_t kept) : kept_(kept) {}
+  explicit ObjectPool(std::size_t kept) : kept_(kept) {}
 
   T take() {
     const std::lock_guard<std::mutex> lock(mutex_);

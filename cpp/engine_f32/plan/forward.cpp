@@ -1,15 +1,10 @@
-#include "engine_f32/plan.h"
-
+// The plan of a forward call, which a training step follows, too: threads, row blocks, and each layer's way.
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
 
+#include "engine_f32/plan/plan.h"
 #include "kernels/pack.h"
 #include "runtime/threads.h"
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <unistd.h>
-#endif
 
 namespace fastgru {
 namespace {
@@ -20,7 +15,7 @@ std::atomic<bool> g_reproducible{false};
 // an idle machine, but milliseconds when another process holds the second core: fits of small networks were
 // 70 times slower on two threads then.
 constexpr double kFlopsPerThread = 2e7;
-// A row or two read all weights once a step: what is left of them in L1 counts.
+// One or two rows read all weights once a step, so what remains of them in L1 counts.
 constexpr std::int64_t kL1Bytes = 32 * 1024;
 // Hoisted W x stays in L1/L2 until the recurrence reads it. Where W has to come from beyond L2, a chunk is
 // worth more room: it reads W once (batch 4, H=1024: 2.1 times faster than W x step by step), and at least 32
@@ -30,8 +25,8 @@ constexpr std::int64_t kChunkRows = 32;
 // One step of one work item stays below about 100 ms, so that an interruption is noticed in time.
 constexpr double kMaxStepFlops = 8e9;
 
-// Sharing the hidden units costs a barrier a step (some tenths of a microsecond): each thread must have more
-// to read.
+// Sharing the hidden units costs a barrier a step (some tenths of a microsecond), so each thread must have at
+// least this many bytes of weights to read.
 constexpr std::int64_t kSliceBytes = 200 * 1024;
 
 double layer_flops(const GruConfig& config, std::int64_t layer, std::int64_t rows) {
@@ -70,7 +65,7 @@ LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::i
   if (hints.hoist >= 0) plan.hoist = hints.hoist == 1;
   if (!config.reset_after) plan.hoist = true;  // its kernels start from W x
   const std::int64_t cache = block <= 2 ? kL1Bytes : l2_bytes() * 3 / 4;
-  plan.far = weight_bytes > l2_bytes() * 3 / 4;
+  plan.weights_exceed_l2 = exceeds_l2(weight_bytes);
   plan.serpentine = (plan.hoist ? state_bytes : weight_bytes) > cache;
   if (!plan.hoist) return plan;
   const bool beyond = weight_bytes > l2_bytes();
@@ -82,14 +77,6 @@ LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::i
 }
 
 }  // namespace
-
-std::int64_t l2_bytes() {
-#if defined(_SC_LEVEL2_CACHE_SIZE)
-  static const long size = sysconf(_SC_LEVEL2_CACHE_SIZE);
-  if (size > 0) return size;
-#endif
-  return std::int64_t{1} << 20;
-}
 
 void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows,
                bool ragged, int num_threads, const PlanHints& hints, Plan& plan) {
@@ -120,39 +107,6 @@ void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t
     plan.layers.push_back(plan_layer(config, kernels, layer, steps, plan.row_block, hints));
     plan.layers.back().slices = slices;
   }
-}
-
-std::string to_string(const Plan& plan, const GruConfig& config) {
-  char line[256];
-  std::string text;
-  const auto add = [&](const char* format, auto... values) {
-    std::snprintf(line, sizeof line, format, values...);
-    text += line;
-  };
-  const auto big = [](std::int64_t value) { return static_cast<long long>(value); };
-  add("GRU input %lld, hidden %lld, layers %lld, directions %lld, reset %s\n", big(config.input_size),
-      big(config.hidden_size), big(config.num_layers), big(config.directions()),
-      config.reset_after ? "after" : "before");
-  add("steps %lld, batch %lld\n", big(plan.steps), big(plan.rows));
-  add("kernels %s: %d rows x 3 gates x %d lanes\n", plan.kernels->name, plan.kernels->tile_rows,
-      plan.kernels->lanes);
-  add("threads %d, %lld rows a work item\n", plan.threads, big(plan.row_block));
-  for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) {
-    const std::int64_t input = config.layer_input_size(static_cast<std::int64_t>(layer));
-    const double weight_kib = 12.0 * static_cast<double>(config.hidden_size) *
-                              static_cast<double>(config.hidden_size + input) / 1024.0;
-    add("layer %zu: weights %.0f KiB (L2 %lld KiB), ", layer, weight_kib, big(l2_bytes() / 1024));
-    if (plan.layers[layer].hoist) {
-      add("W x hoisted over %lld steps", big(plan.layers[layer].chunk));
-    } else {
-      add("W x fused with the recurrence");
-    }
-    add("%s", plan.layers[layer].serpentine ? ", panels to and fro" : "");
-    add(plan.layers[layer].slices > 1 ? ", hidden units shared by %d threads\n" : "\n",
-        plan.layers[layer].slices);
-  }
-  add("reproducible %s\n", reproducible() ? "yes (asked for)" : "yes (all plans of this ISA are)");
-  return text;
 }
 
 void set_reproducible(bool on) { g_reproducible.store(on); }
