@@ -1,4 +1,7 @@
-"""Outputs, gradients and fitted weights of many architectures have the bits stored in hashes.json."""
+"""Outputs, gradients and fitted weights of many architectures have the bits stored in hashes.json.
+
+After a change of bits that is meant: ``python tests/python/hashes.py --write``, and say so in CHANGELOG.md.
+"""
 
 from __future__ import annotations
 
