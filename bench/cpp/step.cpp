@@ -2,8 +2,6 @@
 // network whose sizes are fixed at compile time, and p99.9 within twice the median on an idle core (as far as
 // the machine lets it: see nothing_percentiles).
 
-#include <benchmark/benchmark.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -13,8 +11,11 @@
 
 #include "engine/engine.h"
 #include "runtime/denormals.h"
+#include "unit.h"
 
 namespace {
+
+using fastgru::bench::numbers;
 
 constexpr std::int64_t kInputs = 64;  // different inputs, over and over
 
@@ -22,17 +23,6 @@ struct Network {
   std::shared_ptr<fastgru::Weights<float>> weights;
   std::vector<float> x, y;
 };
-
-// Numbers in [-1, 1) from a linear congruential generator: the values do not matter, that they differ does.
-std::vector<float> numbers(std::int64_t count, float scale) {
-  std::vector<float> values(static_cast<std::size_t>(count));
-  std::uint32_t state = 12345;
-  for (float& value : values) {
-    state = state * 1664525u + 1013904223u;
-    value = scale * (static_cast<float>(state >> 8) * 0x1p-23f - 1.0f);
-  }
-  return values;
-}
 
 Network make_network(std::int64_t input_size, std::int64_t hidden_size) {
   fastgru::GruConfig config;

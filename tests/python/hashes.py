@@ -1,9 +1,11 @@
 """Hashes of what fastgru computes: outputs, gradients and fitted weights of many architectures.
 
-``python tests/python/hashes.py`` prints one line for each instruction set and case. Run on two versions of the
-code, the same lines say that both compute the same bits; ``test_hashes.py`` compares them with those stored in
-``hashes.json`` (``--write`` stores them anew, after a change of bits that is meant). Nothing here depends on
-LAPACK or on the order of NumPy's sums: weights are drawn uniformly, and data are whole numbers over 64.
+``python tests/python/hashes.py`` prints one line for each instruction set and case. Run on two versions of
+the code, the same lines say that both compute the same bits; ``test_hashes.py`` compares them with those
+stored in ``hashes.json`` (``--write`` stores them anew, after a change of bits that is meant). Nothing here
+depends on LAPACK or on the order of NumPy's sums: weights are drawn uniformly, and data are whole numbers
+over 64. What is fitted, and what is float64, depends on the C library's exp, log and pow, whose version is
+stored beside the hashes.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import platform
 import sys
 import warnings
 from collections.abc import Iterator
@@ -152,6 +155,8 @@ def regressor_hash(params: dict[str, Any]) -> str:
     if params.get("output") == "sequence":
         y = [uniform(9 + i, (len(row), outputs)) for i, row in enumerate(x)]
         y = y if isinstance(x, list) else np.stack(y)
+    if outputs == 1:
+        y = y[:, 0]
     return fitted_hash(GRURegressor(**params), x, y)
 
 
@@ -176,12 +181,13 @@ def hashes() -> dict[str, str]:
 
 
 def main() -> None:
-    everything = {}
+    everything: dict[str, dict[str, str]] = {}
     for isa in _core.isa_names():
         _core.set_isa(isa)
         everything[isa] = hashes()
         for name, value in everything[isa].items():
             print(f"{isa:10} {value}  {name}")
+    everything["made with"] = {"C library": " ".join(platform.libc_ver())}
     if "--write" in sys.argv:
         STORED.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "each_isa.h"
 #include "gru_case.h"
 #include "kernels/dispatch.h"
 
@@ -70,18 +71,6 @@ inline EngineError compare_with_double(const GruCase<float>& problem, int thread
   error.backward = std::max({relative_error(got.dx, wanted.dx), relative_error(got.dh0, wanted.dh0),
                              parameter_error(problem.config, got.dparams, wanted.dparams)});
   return error;
-}
-
-// Runs body(name) with each instruction set of this machine made the active one, then goes back to the best.
-template <class Body>
-void for_each_isa(Body body) {
-  const std::string before = active_isa();
-  for (const std::string& name : isa_names()) {
-    REQUIRE(set_active_isa(name));
-    CAPTURE(name);
-    body(name);
-  }
-  REQUIRE(set_active_isa(before));
 }
 
 }  // namespace fastgru::testing
