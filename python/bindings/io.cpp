@@ -13,7 +13,7 @@
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "bindings/status.h"
-#include "io/model_metadata.h"
+#include "spec/model_metadata.h"
 #include "io/safetensors.h"
 
 namespace fastgru::bindings {

@@ -1,4 +1,4 @@
-#include "io/model_metadata.h"
+#include "spec/model_metadata.h"
 
 #include <algorithm>
 #include <array>
