@@ -12,6 +12,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
+#include "bindings/files.h"
 #include "bindings/status.h"
 #include "spec/model_metadata.h"
 #include "io/safetensors.h"
@@ -33,31 +34,6 @@ std::string utf8(py::handle value, const std::string& what) {
   if (text == nullptr) throw py::error_already_set();
   return {text, static_cast<std::size_t>(size)};
 }
-
-// str or os.PathLike; Python's own TypeError for the rest.
-std::filesystem::path to_path(py::handle value) {
-  PyObject* bytes = nullptr;
-  if (PyUnicode_FSConverter(value.ptr(), &bytes) == 0) throw py::error_already_set();
-  const py::bytes owner = py::reinterpret_steal<py::bytes>(bytes);
-#ifdef _WIN32
-  return std::filesystem::u8path(std::string(owner));
-#else
-  return std::filesystem::path(std::string(owner));
-#endif
-}
-
-// As raise_if_error, but an io_error becomes the OSError of its errno (FileNotFoundError, …) with the path.
-void raise_if_error(const Status& status, int os_error, py::handle path) {
-  if (status.code() == ErrorCode::io_error && os_error != 0) {
-    const py::object type = py::reinterpret_borrow<py::object>(PyExc_OSError);
-    const py::object error = type(os_error, file::meaning(os_error), path);
-    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
-    throw py::error_already_set();
-  }
-  bindings::raise_if_error(status);
-}
-
-py::str to_str(std::string_view text) { return {text.data(), text.size()}; }
 
 const char* numpy_name(TensorDtype dtype) {
   switch (dtype) {

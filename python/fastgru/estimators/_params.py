@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from fastgru import _core
+
+_CHOICES = _core.network_choices()
+
 PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_size": [Interval(Integral, 1, None, closed="left")],
     "num_layers": [Interval(Integral, 1, None, closed="left")],
@@ -15,7 +19,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
     "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],
     "output": [StrOptions({"last", "sequence"})],
-    "pooling": [StrOptions({"last", "mean", "max"})],
+    "pooling": [StrOptions(set(_CHOICES["pooling"]))],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "input_dropout": [Interval(Real, 0, 1, closed="left")],
     "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
@@ -48,7 +52,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "standardize": ["boolean"],
     "missing": [StrOptions({"error", "mask"})],
     "callbacks": [callable, list, None],
-    "dtype": [StrOptions({"float32", "float64"})],
+    "dtype": [StrOptions(set(_CHOICES["dtype"]))],
     "n_jobs": [
         Interval(Integral, 1, None, closed="left"),
         Interval(Integral, None, -1, closed="right"),
@@ -58,7 +62,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
 
 REGRESSOR_CONSTRAINTS: dict[str, list[Any]] = {
     **PARAMETER_CONSTRAINTS,
-    "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
+    "loss": [StrOptions({name for name, answers in _core.losses().items() if answers == "values"})],
     "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
     "huber_delta": [Interval(Real, 0, None, closed="neither")],
 }
