@@ -41,12 +41,15 @@ Status check_inputs(const NetworkConfig& config) {
                            std::to_string(config.gru.input_size) + " and vocabulary_size " +
                            std::to_string(config.vocabulary_size));
   }
+  if (config.vocabulary_size != 0 && config.vocabulary_size < 2) {
+    return Status::invalid("vocabulary_size must be 0 (no tokens) or at least 2 (padding and unknown), got " +
+                           std::to_string(config.vocabulary_size));
+  }
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 1024;
-  if (config.vocabulary_size != 0 &&
-      (config.vocabulary_size < 2 || config.vocabulary_size > kMost / config.gru.input_size)) {
-    return Status::invalid(
-        "vocabulary_size must be 0 (no tokens) or at least 2 (padding and unknown), and countable, got " +
-        std::to_string(config.vocabulary_size));
+  if (config.vocabulary_size > kMost / config.gru.input_size) {
+    return Status::invalid("vocabulary_size=" + std::to_string(config.vocabulary_size) +
+                           " and input_size=" + std::to_string(config.gru.input_size) +
+                           " need more parameters than can be counted");
   }
   return {};
 }

@@ -97,9 +97,8 @@ std::vector<TensorSpec> tensors(const ModelSpec& spec) {
   }
   if (spec.network() == nullptr) return all;
   const std::int64_t inputs = spec.features(), outputs = spec.network()->config.output_size;
-  for (const auto& [name, size] : {std::pair{"x_mean", inputs}, std::pair{"x_scale", inputs},
-                                   std::pair{"y_mean", outputs}, std::pair{"y_scale", outputs}}) {
-    all.push_back({std::string("scaling.") + name, TensorDtype::f64, {size}, TensorRole::scaling});
+  for (std::size_t i = 0; i < kScaling.size(); ++i) {
+    all.push_back({kScaling[i], TensorDtype::f64, {i < 2 ? inputs : outputs}, TensorRole::scaling});
   }
   for (const char* name : {"history.loss_curve", "history.validation_scores"}) {
     all.push_back({name, TensorDtype::f64, {kAnyLength}, TensorRole::history});

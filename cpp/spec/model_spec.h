@@ -2,6 +2,7 @@
 // tensors that belong to it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -73,6 +74,10 @@ struct TensorSpec {
   std::vector<std::int64_t> shape;  // kAnyLength where the file decides
   TensorRole role = TensorRole::parameter;
 };
+
+// The tensors of a network's scaling, in the order of Scaling's members.
+inline constexpr std::array<const char*, 4> kScaling = {"scaling.x_mean", "scaling.x_scale", "scaling.y_mean",
+                                                        "scaling.y_scale"};
 
 // All that a file of this model must have; besides, it may have a self-test (self_test.h).
 std::vector<TensorSpec> tensors(const ModelSpec& spec);

@@ -1,5 +1,9 @@
 #include "spec/parameters.h"
 
+#include <array>
+
+#include "spec/model_spec.h"
+
 namespace fastgru {
 
 Status read_column(const ModelFile& file, std::string_view name, std::int64_t size,
@@ -12,10 +16,11 @@ Status read_column(const ModelFile& file, std::string_view name, std::int64_t si
 
 Status read_scaling(const ModelFile& file, const NetworkConfig& config, Scaling& scaling) {
   const std::int64_t inputs = config.features(), outputs = config.output_size;
-  FASTGRU_RETURN_IF_ERROR(read_column(file, "scaling.x_mean", inputs, scaling.x_mean));
-  FASTGRU_RETURN_IF_ERROR(read_column(file, "scaling.x_scale", inputs, scaling.x_scale));
-  FASTGRU_RETURN_IF_ERROR(read_column(file, "scaling.y_mean", outputs, scaling.y_mean));
-  FASTGRU_RETURN_IF_ERROR(read_column(file, "scaling.y_scale", outputs, scaling.y_scale));
+  const std::array<std::vector<double>*, 4> columns = {&scaling.x_mean, &scaling.x_scale, &scaling.y_mean,
+                                                       &scaling.y_scale};
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    FASTGRU_RETURN_IF_ERROR(read_column(file, kScaling[i], i < 2 ? inputs : outputs, *columns[i]));
+  }
   return as_model_error(validate(scaling, config));
 }
 

@@ -15,6 +15,7 @@
 #include "bindings/files.h"
 #include "bindings/status.h"
 #include "spec/model_metadata.h"
+#include "spec/model_spec.h"
 #include "io/safetensors.h"
 
 namespace fastgru::bindings {
@@ -151,19 +152,15 @@ TensorSource to_source(py::handle name, py::object* array) {
   return source;
 }
 
-void write_safetensors(const py::object& path, const py::object& tensors, const py::object& metadata) {
+using Texts = std::vector<std::pair<std::string, std::string>>;
+
+void write_file(const py::object& path, const py::object& tensors, Texts texts) {
   const std::filesystem::path target = to_path(path);
   std::vector<py::object> arrays;  // keep what the sources point to
   std::vector<TensorSource> sources;
   for (const auto& [name, value] : py::dict(tensors)) {
     arrays.push_back(py::reinterpret_borrow<py::object>(value));
     sources.push_back(to_source(name, &arrays.back()));
-  }
-  std::vector<std::pair<std::string, std::string>> texts;
-  for (const auto& [key, value] : py::dict(metadata)) {
-    std::string name = utf8(key, "a metadata key");
-    std::string text = utf8(value, "metadata " + in_quotes(name));
-    texts.emplace_back(std::move(name), std::move(text));
   }
   Status status;
   int os_error = 0;
@@ -174,13 +171,34 @@ void write_safetensors(const py::object& path, const py::object& tensors, const 
   raise_if_error(status, os_error, path);
 }
 
-void check_metadata(const py::dict& metadata) {
-  std::vector<std::pair<std::string, std::string>> texts;
+Texts texts_of(const py::dict& metadata) {
+  Texts texts;
   for (const auto& [key, value] : metadata) {
     std::string name = utf8(key, "a metadata key");
     std::string text = utf8(value, "metadata " + in_quotes(name));
     texts.emplace_back(std::move(name), std::move(text));
   }
+  return texts;
+}
+
+void write_safetensors(const py::object& path, const py::object& tensors, const py::object& metadata) {
+  write_file(path, tensors, texts_of(py::dict(metadata)));
+}
+
+void write_model(const py::object& path, const std::string& kind, const std::string& config,
+                 const py::object& tensors) {
+  std::string known;
+  bool found = false;
+  for (const std::string_view each : model_kinds()) {
+    found = found || each == kind;
+    known += (known.empty() ? "" : ", ") + std::string(each);
+  }
+  if (!found) raise_value_error("kind must be one of " + known + ", got " + in_quotes(kind));
+  write_file(path, tensors, model_metadata(kind, config));
+}
+
+void check_metadata(const py::dict& metadata) {
+  const Texts texts = texts_of(metadata);
   bindings::raise_if_error(check_model_metadata({texts.begin(), texts.end()}));
 }
 
@@ -198,6 +216,8 @@ void bind_io(py::module_& module) {
       "Check the metadata of a model file, as the C++ library does: ModelFormatError says what is wrong.");
   module.def("read_safetensors", &read_safetensors, py::arg("source"),
              "Read a safetensors file (a path) or its content (bytes): its metadata and its arrays.");
+  module.def("write_model", &write_model, py::arg("path"), py::arg("kind"), py::arg("config"),
+             py::arg("tensors"), "Write a model file; `config` is a JSON object.");
   module.def("write_safetensors", &write_safetensors, py::arg("path"), py::arg("tensors"),
              py::arg("metadata"),
              "Write arrays and metadata to a safetensors file; an old file is replaced in one step.");

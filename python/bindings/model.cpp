@@ -81,8 +81,8 @@ py::object network_defaults() {
   return py::module_::import("json").attr("loads")(to_str(options_to_json(NetworkSpec())));
 }
 
-py::dict network_choices() {
-  const NetworkSpec defaults;
+template <class Options>
+py::dict choices_of(const Options& defaults) {
   py::dict choices;
   visit_fields(defaults, [&](std::string_view name, const auto&, const auto& rule, unsigned) {
     if constexpr (std::is_same_v<std::decay_t<decltype(rule)>, field::Choice>) {
@@ -93,6 +93,8 @@ py::dict network_choices() {
   });
   return choices;
 }
+
+py::dict network_choices() { return choices_of(NetworkSpec()); }
 
 py::list training_fields() {
   const NetworkSpec defaults;
@@ -111,6 +113,8 @@ py::dict losses() {
   return answers;
 }
 
+py::dict layer_choices() { return choices_of(LayerSpec()); }
+
 py::list kinds() {
   py::list names;
   for (const std::string_view name : model_kinds()) names.append(to_str(name));
@@ -126,6 +130,7 @@ void bind_model(py::module_& module) {
   module.def("model_kinds", &kinds, "The kinds of models that there are files of.");
   module.def("network_defaults", &network_defaults, "The fields of a network and their defaults.");
   module.def("network_choices", &network_choices, "The values of those fields that are one of a few texts.");
+  module.def("layer_choices", &layer_choices, "The same of a layer's fields.");
   module.def("training_fields", &training_fields, "The fields that change training, but no answer.");
   module.def("losses", &losses, "What a network can be trained for, and what it then answers.");
 }

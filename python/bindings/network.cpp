@@ -17,6 +17,7 @@
 #include "nn/network.h"
 #include "nn/stream.h"
 #include "nn/optim/trainer.h"
+#include "spec/model_spec.h"
 #include "spec/network_summary.h"
 
 namespace fastgru::bindings {
@@ -70,6 +71,22 @@ class PyNetwork {
                         shape_of(values.owner));
     }
     run_released([&](const RunOptions&) { return network_->set_parameters(values.data); });
+  }
+
+  // What a model file holds of the network: its parameters, read-only views, and its scaling.
+  py::dict tensors() const {
+    py::dict named;
+    const auto flat = py::array_t<S>(parameters());
+    for (const ParamSlot& slot : network_->layout().slots()) {
+      std::vector<py::ssize_t> shape{slot.rows};
+      if (slot.cols > 0) shape.push_back(slot.cols);
+      py::array_t<S> view(shape, flat.data() + slot.offset, flat);
+      make_read_only(view);
+      named[py::str(slot.name)] = std::move(view);
+    }
+    const py::tuple columns = scaling();
+    for (std::size_t i = 0; i < kScaling.size(); ++i) named[kScaling[i]] = columns[i];
+    return named;
   }
 
   py::tuple scaling() const {
@@ -277,6 +294,7 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
       .def_property_readonly("parameters", &Net::parameters)
       .def("set_parameters", &Net::set_parameters, py::arg("flat"))
       .def_property_readonly("scaling", &Net::scaling)
+      .def_property_readonly("tensors", &Net::tensors)
       .def("set_scaling", &Net::set_scaling, py::arg("x_mean"), py::arg("x_scale"), py::arg("y_mean"),
            py::arg("y_scale"))
       .def("predict", &Net::predict, py::arg("x"), py::arg("lengths") = py::none(),

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru import _core
-from fastgru._version import __version__
 
 __all__ = ["Content", "ModelFile", "content", "load", "read", "save"]
 
@@ -71,21 +70,12 @@ def save(
     {'hidden_size': 2}
     """
     path = os.fsdecode(path)
-    if kind not in (kinds := _core.model_kinds()):
-        raise ValueError(f"kind must be one of {', '.join(kinds)}, got {kind!r}")
     try:
         text = json.dumps(config, allow_nan=False, sort_keys=True, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         kind_of_error = TypeError if isinstance(error, TypeError) else ValueError
         raise kind_of_error(f"config must be what JSON can hold: {error}") from error
-    metadata = {
-        "format": "fastgru",
-        "format_version": str(_core.model_format_version),
-        "written_by": f"fastgru {__version__}",
-        "kind": kind,
-        "config": text,
-    }
-    _core.write_safetensors(path, tensors, metadata)
+    _core.write_model(path, kind, text, tensors)
 
 
 def read(path: str | os.PathLike[str]) -> ModelFile:

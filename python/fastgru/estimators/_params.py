@@ -10,16 +10,17 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from fastgru import _core
 
-_CHOICES = _core.network_choices()
+# Of a network's losses an estimator may offer some alone.
+_CHOICES = {name: values for name, values in _core.network_choices().items() if name != "loss"}
 
 PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
+    **{name: [StrOptions(set(values))] for name, values in _CHOICES.items()},
     "hidden_size": [Interval(Integral, 1, None, closed="left")],
     "num_layers": [Interval(Integral, 1, None, closed="left")],
     "bidirectional": ["boolean"],
     "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
     "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],
     "output": [StrOptions({"last", "sequence"})],
-    "pooling": [StrOptions(set(_CHOICES["pooling"]))],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "input_dropout": [Interval(Real, 0, 1, closed="left")],
     "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
@@ -52,7 +53,6 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "standardize": ["boolean"],
     "missing": [StrOptions({"error", "mask"})],
     "callbacks": [callable, list, None],
-    "dtype": [StrOptions(set(_CHOICES["dtype"]))],
     "n_jobs": [
         Interval(Integral, 1, None, closed="left"),
         Interval(Integral, None, -1, closed="right"),

@@ -13,12 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _model_file, _self_test
 from fastgru.estimators._fit_loop import History
-from fastgru.estimators._network import Architecture, Network, make_network, named_parameters
+from fastgru.estimators._network import Architecture, Network, make_network
 
 _Self = TypeVar("_Self", bound="ModelFileMixin")
 
 _HISTORY = ("history.loss_curve", "history.validation_scores")
-_SCALING = ("scaling.x_mean", "scaling.x_scale", "scaling.y_mean", "scaling.y_scale")
 
 
 class ModelFileMixin:
@@ -89,8 +88,7 @@ class ModelFileMixin:
                 **self._fitted_config(),
             },
         }
-        tensors: dict[str, NDArray[Any]] = {**named_parameters(self._network)}
-        tensors.update(zip(_SCALING, self._network.scaling, strict=True))
+        tensors = self._network.tensors
         for name, values in zip(_HISTORY, (history.loss_curve, history.validation_scores or []), strict=True):
             tensors[name] = np.array(values, dtype=np.float64)
         tensors.update(self._self_test())

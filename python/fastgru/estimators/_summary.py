@@ -37,7 +37,7 @@ class SummaryMixin:
         >>> import numpy as np
         >>> from fastgru import GRUClassifier
         >>> X, y = np.zeros((6, 10, 3)), [0, 1, 2, 0, 1, 2]
-        >>> est = GRUClassifier(hidden_size=50, bidirectional=True, pooling="mean").fit(X, y)
+        >>> est = GRUClassifier(hidden_size=50, bidirectional=True).fit(X, y)
         >>> print(est.summary())
         GRUClassifier, float32
         ──────────────────────────────────────────────
@@ -46,7 +46,7 @@ class SummaryMixin:
         input                 (N, T, 3)              0
         standardization       (N, T, 3)              0
         GRU, both directions  (N, T, 100)       16,500
-        mean over time        (N, 100)               0
+        last state            (N, 100)               0
         dense                 (N, 3)               303
         softmax               (N, 3)                 0
         ──────────────────────────────────────────────

@@ -16,7 +16,7 @@ from fastgru.gru import parameters
 
 __all__ = ["Config", "Gradients", "Layer", "checked_config"]
 
-_PRECISIONS = ("highest", "high", "medium")
+_PRECISIONS = _core.layer_choices()["precision"]
 _CORES: dict[str, type[_core.GruF32] | type[_core.GruF64]] = {
     "float32": _core.GruF32,
     "float64": _core.GruF64,
