@@ -47,9 +47,10 @@ Status check_inputs(const NetworkConfig& config) {
   }
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 1024;
   if (config.vocabulary_size > kMost / config.gru.input_size) {
-    return Status::invalid("vocabulary_size=" + std::to_string(config.vocabulary_size) +
-                           " and input_size=" + std::to_string(config.gru.input_size) +
-                           " need more parameters than can be counted");
+    return Status::invalid(
+        "vocabulary_size must be at most " + std::to_string(kMost / config.gru.input_size) +
+        " with input_size=" + std::to_string(config.gru.input_size) +
+        ", or there are more parameters than can be counted; got " + std::to_string(config.vocabulary_size));
   }
   return {};
 }
