@@ -1,11 +1,10 @@
-// The file of a layer, fastgru.GRU: its output is the top layer's state after every step.
-#include <algorithm>
+// A layer, fastgru.GRU, as a model: its output is the top layer's state after every step.
 #include <utility>
 
 #include "engine/engine.h"
-#include "io/config_fields.h"
 #include "model/convert.h"
 #include "model/model.h"
+#include "model/parts.h"
 #include "model/weights.h"
 #include "runtime/denormals.h"
 
@@ -69,10 +68,9 @@ class LayerStream final : public ModelStream {
 template <class S>
 class LayerModel final : public LoadedModel {
  public:
-  LayerModel(std::shared_ptr<const Weights<S>> weights, const ModelFile& file)
-      : weights_(std::move(weights)) {
+  LayerModel(std::string kind, std::shared_ptr<const Weights<S>> weights) : weights_(std::move(weights)) {
     const GruConfig& config = weights_->config();
-    info_.kind = file.kind();
+    info_.kind = std::move(kind);
     info_.input_size = config.input_size;
     info_.hidden_size = config.hidden_size;
     info_.num_layers = config.num_layers;
@@ -126,47 +124,14 @@ class LayerModel final : public LoadedModel {
   std::shared_ptr<const Weights<S>> weights_;
 };
 
-template <class S>
-Status make_layer(const ModelFile& file, const GruConfig& config, LoadedModelPtr& result) {
-  const ParamLayout layout(config);
-  FASTGRU_RETURN_IF_ERROR(check_names(file, layout.slots(), {}));
-  auto weights = std::make_shared<Weights<S>>(config);
-  {
-    AlignedBuffer<S> flat;
-    FASTGRU_RETURN_IF_ERROR(read_parameters(file, layout.slots(), layout.total(), flat));
-    FASTGRU_RETURN_IF_ERROR(weights->assign(flat.data()));
-  }
-  result = std::make_shared<const LayerModel<S>>(std::move(weights), file);
-  return {};
-}
-
 }  // namespace
 
-Status load_layer(const ModelFile& file, LoadedModelPtr& result) {
-  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  ConfigField input{"input_size"}, hidden{"hidden_size"}, layers{"num_layers"}, bias{"bias"};
-  ConfigField batch_first{"batch_first"}, dropout{"dropout"}, bidirectional{"bidirectional"};
-  ConfigField reset_after{"reset_after"}, precision{"precision"}, dtype{"dtype"};
-  FASTGRU_RETURN_IF_ERROR(read_fields("config", file.config(), OtherFields::refused,
-                                      {&input, &hidden, &layers, &bias, &batch_first, &dropout,
-                                       &bidirectional, &reset_after, &precision, &dtype}));
-  GruConfig config;
-  bool order = false;       // of axes, in Python: rows come first here
-  std::size_t precise = 0;  // every mode of precision computes the same today
-  bool is_double = false;
-  FASTGRU_RETURN_IF_ERROR(read_whole(input, 1, kMost, &config.input_size));
-  FASTGRU_RETURN_IF_ERROR(read_whole(hidden, 1, kMost, &config.hidden_size));
-  FASTGRU_RETURN_IF_ERROR(read_whole(layers, 1, kMost, &config.num_layers));
-  FASTGRU_RETURN_IF_ERROR(read_flag(bias, &config.bias));
-  FASTGRU_RETURN_IF_ERROR(read_flag(batch_first, &order));
-  FASTGRU_RETURN_IF_ERROR(read_dropout(dropout, &config.dropout));
-  FASTGRU_RETURN_IF_ERROR(read_flag(bidirectional, &config.bidirectional));
-  FASTGRU_RETURN_IF_ERROR(read_flag(reset_after, &config.reset_after));
-  FASTGRU_RETURN_IF_ERROR(read_choice(precision, {"highest", "high", "medium"}, &precise));
-  FASTGRU_RETURN_IF_ERROR(read_double(dtype, &is_double));
-  FASTGRU_RETURN_IF_ERROR(as_model_error(validate(config)));
-  FASTGRU_RETURN_IF_ERROR(check_layers(file, config.num_layers));
-  return is_double ? make_layer<double>(file, config, result) : make_layer<float>(file, config, result);
+template <class S>
+LoadedModelPtr as_model(std::string kind, std::shared_ptr<const Weights<S>> weights) {
+  return std::make_shared<const LayerModel<S>>(std::move(kind), std::move(weights));
 }
+
+template LoadedModelPtr as_model(std::string, std::shared_ptr<const Weights<float>>);
+template LoadedModelPtr as_model(std::string, std::shared_ptr<const Weights<double>>);
 
 }  // namespace fastgru

@@ -1,51 +1,96 @@
-#include <array>
+#include <utility>
 
-#include "model/model.h"
+#include "model/parts.h"
+#include "spec/parameters.h"
+#include "spec/self_test.h"
 
 namespace fastgru {
 namespace {
 
-struct Kind {
-  std::string_view name;
-  Status (*load)(const ModelFile&, LoadedModelPtr&);
-};
+template <class S>
+Status make_layer(const ModelFile& file, const LayerSpec& spec, ModelParts* parts) {
+  auto weights = std::make_shared<Weights<S>>(spec.gru);
+  AlignedBuffer<S> flat;
+  const ParamLayout& layout = weights->layout();
+  FASTGRU_RETURN_IF_ERROR(read_parameters(file, layout.slots(), layout.total(), flat));
+  FASTGRU_RETURN_IF_ERROR(weights->assign(flat.data()));
+  *parts = std::shared_ptr<const Weights<S>>(std::move(weights));
+  return {};
+}
 
-// As _KINDS in _model_file.py.
-constexpr std::array<Kind, 3> kKinds = {
-    {{"GRU", load_layer}, {"GRUClassifier", load_estimator}, {"GRURegressor", load_estimator}}};
+template <class S>
+Status make_network(const ModelFile& file, const NetworkSpec& spec, ModelParts* parts) {
+  const NetworkLayout layout(spec.config);
+  AlignedBuffer<S> flat;
+  FASTGRU_RETURN_IF_ERROR(read_parameters(file, layout.slots(), layout.total(), flat));
+  FASTGRU_RETURN_IF_ERROR(check_finite(layout.slots(), flat.data()));
+  Scaling scaling;
+  FASTGRU_RETURN_IF_ERROR(read_scaling(file, spec.config, scaling));
+  std::shared_ptr<Network<S>> network;
+  FASTGRU_RETURN_IF_ERROR(Network<S>::make(spec.config, flat.data(), std::move(scaling), network));
+  *parts = std::move(network);
+  return {};
+}
 
-Status load_kind(const ModelFile& file, LoadedModelPtr& result) {
-  std::string known;
-  for (const Kind& kind : kKinds) {
-    if (kind.name == file.kind()) {
-      LoadedModelPtr model;
-      FASTGRU_RETURN_IF_ERROR(kind.load(file, model));
-      FASTGRU_RETURN_IF_ERROR(check_self_test(file, *model));
-      result = std::move(model);
-      return {};
-    }
-    known += (known.empty() ? "" : ", ") + std::string(kind.name);
-  }
-  return {ErrorCode::model_format,
-          "unknown kind " + in_quotes(file.kind()) + "; this fastgru knows " + known};
+template <class S>
+Status make_parts(const ModelFile& file, const ModelSpec& spec, ModelParts* parts) {
+  return spec.layer() != nullptr ? make_layer<S>(file, *spec.layer(), parts)
+                                 : make_network<S>(file, *spec.network(), parts);
+}
+
+// As apps call it.
+template <class S>
+LoadedModelPtr model_of(const std::string& kind, const std::shared_ptr<const Weights<S>>& weights) {
+  return as_model<S>(kind, weights);
+}
+template <class S>
+LoadedModelPtr model_of(const std::string& kind, const std::shared_ptr<Network<S>>& network) {
+  return as_model<S>(kind, std::shared_ptr<const Network<S>>(network));
+}
+
+Status load_file(const ModelFile& file, LoadedModelPtr& result) {
+  ModelSpec spec;
+  ModelParts parts;
+  return read_model(file, &spec, &parts, &result);
 }
 
 }  // namespace
 
-Status load_model(const std::filesystem::path& path, LoadedModelPtr& result) {
-  ModelFile file;
-  Status status = ModelFile::open(path, &file);
-  if (status.ok()) status = load_kind(file, result);
+Status read_model(const ModelFile& file, ModelSpec* spec, ModelParts* parts, LoadedModelPtr* model) {
+  FASTGRU_RETURN_IF_ERROR(read_spec(file, spec));
+  FASTGRU_RETURN_IF_ERROR(spec->dtype() == Dtype::float64 ? make_parts<double>(file, *spec, parts)
+                                                          : make_parts<float>(file, *spec, parts));
+  LoadedModelPtr made = std::visit([&](const auto& part) { return model_of(spec->kind, part); }, *parts);
+  FASTGRU_RETURN_IF_ERROR(check_self_test(file, *spec, [&](const double* x, std::int64_t steps, double* y) {
+    SequenceCall<double> call;
+    call.x = x;
+    call.rows = 1;
+    call.steps = steps;
+    call.y = y;
+    return made->forward(call);
+  }));
+  *model = std::move(made);
+  return {};
+}
+
+Status with_path(const Status& status, const std::filesystem::path& path) {
   if (status.code() != ErrorCode::model_format) return status;
   const std::string where = in_quotes(path.u8string()) + ": ";
   if (status.message().compare(0, where.size(), where) == 0) return status;
   return {ErrorCode::model_format, where + status.message()};
 }
 
+Status load_model(const std::filesystem::path& path, LoadedModelPtr& result) {
+  ModelFile file;
+  Status status = ModelFile::open(path, &file);
+  if (status.ok()) status = load_file(file, result);
+  return with_path(status, path);
+}
+
 Status load_model(const void* bytes, std::size_t size, LoadedModelPtr& result) {
   ModelFile file;
   FASTGRU_RETURN_IF_ERROR(ModelFile::parse(bytes, size, &file));
-  return load_kind(file, result);
+  return load_file(file, result);
 }
 
 }  // namespace fastgru

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 
-#include "io/model_file.h"
 #include "runtime/status.h"
 
 namespace fastgru {
@@ -74,12 +73,5 @@ using LoadedModelPtr = std::shared_ptr<const LoadedModel>;
 // Everything is checked before memory is taken for it; errors of the file are model_format Statuses.
 Status load_model(const std::filesystem::path& path, LoadedModelPtr& result);
 Status load_model(const void* bytes, std::size_t size, LoadedModelPtr& result);
-
-// Runs the file's self-test, if it has one.
-Status check_self_test(const ModelFile& file, const LoadedModel& model);
-
-// One per kind of model, called by load_model().
-Status load_layer(const ModelFile& file, LoadedModelPtr& result);
-Status load_estimator(const ModelFile& file, LoadedModelPtr& result);
 
 }  // namespace fastgru

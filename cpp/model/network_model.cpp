@@ -1,12 +1,12 @@
-// The file of an estimator: raw features in, the estimator's answer out. What a network computes is decided
-// in nn/; here stands how one is read and called.
+// An estimator as a model: raw features in, the estimator's answer out. What a network computes is decided
+// in nn/; here stands how one is called.
 #include <algorithm>
 #include <type_traits>
 #include <utility>
 
-#include "io/config_fields.h"
 #include "model/convert.h"
 #include "model/model.h"
+#include "model/parts.h"
 #include "model/weights.h"
 #include "nn/network.h"
 #include "nn/stream.h"
@@ -76,10 +76,9 @@ class EstimatorStream final : public ModelStream {
 template <class S>
 class NetworkModel final : public LoadedModel {
  public:
-  NetworkModel(std::shared_ptr<const Network<S>> network, const ModelFile& file)
-      : network_(std::move(network)) {
+  NetworkModel(std::string kind, std::shared_ptr<const Network<S>> network) : network_(std::move(network)) {
     const NetworkConfig& config = network_->config();
-    info_.kind = file.kind();
+    info_.kind = std::move(kind);
     info_.input_size = config.features();
     info_.output_size = config.logits();
     info_.every_step = config.sequence;
@@ -157,107 +156,14 @@ class NetworkModel final : public LoadedModel {
   std::shared_ptr<const Network<S>> network_;
 };
 
-Status read_column(const ModelFile& file, const char* name, std::int64_t size, std::vector<double>& values) {
-  TensorInfo tensor;
-  FASTGRU_RETURN_IF_ERROR(file.find(name, TensorDtype::f64, {size}, &tensor));
-  values.resize(static_cast<std::size_t>(size));
-  return file.read(tensor, values.data());
-}
-
-Status read_scaling(const ModelFile& file, const NetworkConfig& config, Scaling& scaling) {
-  const std::int64_t inputs = config.features(), outputs = config.output_size;
-  FASTGRU_RETURN_IF_ERROR(read_column(file, "scaling.x_mean", inputs, scaling.x_mean));
-  FASTGRU_RETURN_IF_ERROR(read_column(file, "scaling.x_scale", inputs, scaling.x_scale));
-  FASTGRU_RETURN_IF_ERROR(read_column(file, "scaling.y_mean", outputs, scaling.y_mean));
-  FASTGRU_RETURN_IF_ERROR(read_column(file, "scaling.y_scale", outputs, scaling.y_scale));
-  return as_model_error(validate(scaling, config));
-}
-
-const std::vector<std::string> kOtherTensors = {"scaling.x_mean",     "scaling.x_scale",
-                                                "scaling.y_mean",     "scaling.y_scale",
-                                                "history.loss_curve", "history.validation_scores"};
-
-template <class S>
-Status make_network(const ModelFile& file, const NetworkConfig& config, LoadedModelPtr& result) {
-  const NetworkLayout layout(config);
-  FASTGRU_RETURN_IF_ERROR(check_names(file, layout.slots(), kOtherTensors));
-  std::shared_ptr<Network<S>> network;
-  {
-    AlignedBuffer<S> flat;
-    FASTGRU_RETURN_IF_ERROR(read_parameters(file, layout.slots(), layout.total(), flat));
-    FASTGRU_RETURN_IF_ERROR(check_finite(layout.slots(), flat.data()));
-    Scaling scaling;
-    FASTGRU_RETURN_IF_ERROR(read_scaling(file, config, scaling));
-    FASTGRU_RETURN_IF_ERROR(Network<S>::make(config, flat.data(), std::move(scaling), network));
-  }
-  result = std::make_shared<const NetworkModel<S>>(std::move(network), file);
-  return {};
-}
-
-Status read_head(const ConfigField& loss, const ConfigField& delta, const ConfigField& quantiles,
-                 const ConfigField& pooling, NetworkConfig* config) {
-  std::size_t which = 0;
-  if (loss.found()) {
-    FASTGRU_RETURN_IF_ERROR(read_choice(
-        loss,
-        {"squared_error", "absolute_error", "huber", "quantile", "cross_entropy", "binary_cross_entropy"},
-        &which));
-    config->loss = all_losses()[which];
-  }
-  if (delta.found()) FASTGRU_RETURN_IF_ERROR(read_number(delta, &config->huber_delta));
-  if (quantiles.found()) FASTGRU_RETURN_IF_ERROR(read_numbers(quantiles, kMaxQuantiles, &config->quantiles));
-  if (pooling.found()) {
-    FASTGRU_RETURN_IF_ERROR(read_choice(pooling, {"last", "mean", "max"}, &which));
-    config->pooling = static_cast<Pooling>(which);
-  }
-  return {};
-}
-
-// The estimator's object "network": the fields of Architecture in estimators/_network.py. Those that version
-// 1 did not have may be missing, and mean what NetworkConfig begins with.
-Status read_network_config(std::string_view text, NetworkConfig* config, bool* is_double) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 40;
-  ConfigField input{"input_size"}, hidden{"hidden_size"}, layers{"num_layers"}, output{"output_size"};
-  ConfigField bidirectional{"bidirectional"}, reset_after{"reset_after"}, dropout{"dropout"}, dtype{"dtype"};
-  ConfigField loss{"loss", false}, delta{"huber_delta", false}, quantiles{"quantiles", false};
-  ConfigField sequence{"sequence", false}, pooling{"pooling", false}, mask{"missing_mask", false};
-  ConfigField vocabulary{"vocabulary_size", false}, input_dropout{"input_dropout", false};
-  FASTGRU_RETURN_IF_ERROR(
-      read_fields("network", text, OtherFields::refused,
-                  {&input, &hidden, &layers, &output, &bidirectional, &reset_after, &dropout, &dtype, &loss,
-                   &delta, &quantiles, &sequence, &pooling, &mask, &vocabulary, &input_dropout}));
-  GruConfig& gru = config->gru;
-  FASTGRU_RETURN_IF_ERROR(read_whole(input, 1, kMost, &gru.input_size));
-  FASTGRU_RETURN_IF_ERROR(read_whole(hidden, 1, kMost, &gru.hidden_size));
-  FASTGRU_RETURN_IF_ERROR(read_whole(layers, 1, kMost, &gru.num_layers));
-  FASTGRU_RETURN_IF_ERROR(read_whole(output, 1, kMost, &config->output_size));
-  FASTGRU_RETURN_IF_ERROR(read_flag(bidirectional, &gru.bidirectional));
-  FASTGRU_RETURN_IF_ERROR(read_flag(reset_after, &gru.reset_after));
-  FASTGRU_RETURN_IF_ERROR(read_dropout(dropout, &gru.dropout));
-  config->head_dropout = gru.dropout;
-  if (sequence.found()) FASTGRU_RETURN_IF_ERROR(read_flag(sequence, &config->sequence));
-  if (mask.found()) FASTGRU_RETURN_IF_ERROR(read_flag(mask, &config->missing_mask));
-  if (vocabulary.found()) FASTGRU_RETURN_IF_ERROR(read_whole(vocabulary, 0, kMost, &config->vocabulary_size));
-  if (input_dropout.found()) FASTGRU_RETURN_IF_ERROR(read_dropout(input_dropout, &config->input_dropout));
-  FASTGRU_RETURN_IF_ERROR(read_head(loss, delta, quantiles, pooling, config));
-  return read_double(dtype, is_double);
-}
-
 }  // namespace
 
-Status load_estimator(const ModelFile& file, LoadedModelPtr& result) {
-  ConfigField params{"params"}, network{"network"}, fitted{"fitted"};
-  FASTGRU_RETURN_IF_ERROR(
-      read_fields("config", file.config(), OtherFields::refused, {&params, &network, &fitted}));
-  FASTGRU_RETURN_IF_ERROR(read_object(params));
-  FASTGRU_RETURN_IF_ERROR(read_object(network));
-  FASTGRU_RETURN_IF_ERROR(read_object(fitted));
-  NetworkConfig config;
-  bool is_double = false;
-  FASTGRU_RETURN_IF_ERROR(read_network_config(network.text, &config, &is_double));
-  FASTGRU_RETURN_IF_ERROR(as_model_error(validate(config)));
-  FASTGRU_RETURN_IF_ERROR(check_layers(file, config.gru.num_layers));
-  return is_double ? make_network<double>(file, config, result) : make_network<float>(file, config, result);
+template <class S>
+LoadedModelPtr as_model(std::string kind, std::shared_ptr<const Network<S>> network) {
+  return std::make_shared<const NetworkModel<S>>(std::move(kind), std::move(network));
 }
+
+template LoadedModelPtr as_model(std::string, std::shared_ptr<const Network<float>>);
+template LoadedModelPtr as_model(std::string, std::shared_ptr<const Network<double>>);
 
 }  // namespace fastgru

@@ -95,6 +95,14 @@ Status Network<S>::set_scaling(Scaling scaling) {
 }
 
 template <class S>
+std::vector<SummaryLine> Network<S>::summary(bool standardized) const {
+  std::vector<SummaryLine> lines;
+  Chain<S>(config()).describe(standardized, lines);
+  config().loss->describe(config(), lines);
+  return lines;
+}
+
+template <class S>
 Status Network<S>::predict(const SampleArray& x, const std::int64_t* lengths, bool raw, S* out,
                            const RunOptions& options) const {
   Borrowed predictor(*this);

@@ -31,6 +31,9 @@ class Network {
   void set_parameters(std::shared_ptr<const NetworkParams<S>> fresh);
   Status set_scaling(Scaling scaling);
 
+  // What a sequence goes through, for people to read. `standardized`: whether x is scaled to a common spread.
+  std::vector<SummaryLine> summary(bool standardized) const;
+
   // See Predictor::predict.
   Status predict(const SampleArray& x, const std::int64_t* lengths, bool raw, S* out,
                  const RunOptions& options) const;

@@ -22,6 +22,18 @@ struct NetworkConfig : InputOptions,
                        DropoutOptions,
                        HeadOptions,
                        LossOptions {
+  // Each option as a field, for files, Python and defaults: see runtime/fields.h.
+  template <class Self, class Visit>
+  static void visit(Self& self, Visit&& visit) {
+    GruOptions::visit(self, visit);
+    DropoutOptions::visit(self, self.gru.dropout, visit);
+    HeadOptions::visit(self, visit);
+    LossOptions::visit(self, visit);
+    PoolingOptions::visit(self, visit);
+    InputOptions::visit(self, visit);
+    EmbeddingOptions::visit(self, visit);
+  }
+
   // Raw values of x per step; see InputEncoder.
   std::int64_t features() const;
   // What the head reads of a row (or of a row and step), and the logits it gives.

@@ -1,12 +1,24 @@
-// What module.cpp asks of each bound part.
+// What the bound parts offer to module.cpp and to each other.
 #pragma once
 
 #include <pybind11/pybind11.h>
+
+#include <memory>
+
+#include "engine/engine.h"
+#include "nn/network.h"
 
 namespace fastgru::bindings {
 
 void bind_gru(pybind11::module_& module);
 void bind_network(pybind11::module_& module);
 void bind_io(pybind11::module_& module);
+void bind_model(pybind11::module_& module);
+
+// What is in a model file, as objects of the extension's classes.
+template <class S>
+pybind11::object gru_object(std::shared_ptr<const Weights<S>> weights, bool batch_first);
+template <class S>
+pybind11::object network_object(std::shared_ptr<Network<S>> network);
 
 }  // namespace fastgru::bindings

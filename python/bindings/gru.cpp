@@ -15,19 +15,37 @@ std::uint64_t next_identity() {
   return ++last;
 }
 
-}  // namespace
-
 template <class S>
-PyGru<S>::PyGru(const GruConfig& config, bool batch_first)
-    : config_(config), batch_first_(batch_first), identity_(next_identity()) {
+std::shared_ptr<const Weights<S>> zero_weights(const GruConfig& config) {
   raise_if_error(validate(config));
-  const std::string features = std::to_string(config.input_size);
-  x_wanted_ = (batch_first ? "(B, T, " : "(T, B, ") + features + ") or (T, " + features + ")";
   auto weights = std::make_shared<Weights<S>>(config);
   const std::vector<S> zeros(static_cast<std::size_t>(weights->layout().total()));
   raise_if_error(weights->assign(zeros.data()));
-  weights_ = std::move(weights);
+  return weights;
 }
+
+}  // namespace
+
+template <class S>
+PyGru<S>::PyGru(std::shared_ptr<const Weights<S>> weights, bool batch_first)
+    : config_(weights->config()),
+      batch_first_(batch_first),
+      identity_(next_identity()),
+      weights_(std::move(weights)) {
+  const std::string features = std::to_string(config_.input_size);
+  x_wanted_ = (batch_first ? "(B, T, " : "(T, B, ") + features + ") or (T, " + features + ")";
+}
+
+template <class S>
+PyGru<S>::PyGru(const GruConfig& config, bool batch_first) : PyGru(zero_weights<S>(config), batch_first) {}
+
+template <class S>
+py::object gru_object(std::shared_ptr<const Weights<S>> weights, bool batch_first) {
+  return py::cast(std::make_unique<PyGru<S>>(std::move(weights), batch_first));
+}
+
+template py::object gru_object(std::shared_ptr<const Weights<float>>, bool);
+template py::object gru_object(std::shared_ptr<const Weights<double>>, bool);
 
 template <class S>
 py::list PyGru<S>::parameter_layout() const {

@@ -119,6 +119,7 @@ template <class S>
 class PyGru {
  public:
   PyGru(const GruConfig& config, bool batch_first);
+  PyGru(std::shared_ptr<const Weights<S>> weights, bool batch_first);
 
   py::list parameter_layout() const;
   py::object parameters() const;

@@ -12,8 +12,10 @@
 
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
+#include "bindings/files.h"
 #include "bindings/status.h"
-#include "io/model_metadata.h"
+#include "spec/model_metadata.h"
+#include "spec/model_spec.h"
 #include "io/safetensors.h"
 
 namespace fastgru::bindings {
@@ -33,31 +35,6 @@ std::string utf8(py::handle value, const std::string& what) {
   if (text == nullptr) throw py::error_already_set();
   return {text, static_cast<std::size_t>(size)};
 }
-
-// str or os.PathLike; Python's own TypeError for the rest.
-std::filesystem::path to_path(py::handle value) {
-  PyObject* bytes = nullptr;
-  if (PyUnicode_FSConverter(value.ptr(), &bytes) == 0) throw py::error_already_set();
-  const py::bytes owner = py::reinterpret_steal<py::bytes>(bytes);
-#ifdef _WIN32
-  return std::filesystem::u8path(std::string(owner));
-#else
-  return std::filesystem::path(std::string(owner));
-#endif
-}
-
-// As raise_if_error, but an io_error becomes the OSError of its errno (FileNotFoundError, …) with the path.
-void raise_if_error(const Status& status, int os_error, py::handle path) {
-  if (status.code() == ErrorCode::io_error && os_error != 0) {
-    const py::object type = py::reinterpret_borrow<py::object>(PyExc_OSError);
-    const py::object error = type(os_error, file::meaning(os_error), path);
-    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
-    throw py::error_already_set();
-  }
-  bindings::raise_if_error(status);
-}
-
-py::str to_str(std::string_view text) { return {text.data(), text.size()}; }
 
 const char* numpy_name(TensorDtype dtype) {
   switch (dtype) {
@@ -175,19 +152,15 @@ TensorSource to_source(py::handle name, py::object* array) {
   return source;
 }
 
-void write_safetensors(const py::object& path, const py::object& tensors, const py::object& metadata) {
+using Texts = std::vector<std::pair<std::string, std::string>>;
+
+void write_file(const py::object& path, const py::object& tensors, Texts texts) {
   const std::filesystem::path target = to_path(path);
   std::vector<py::object> arrays;  // keep what the sources point to
   std::vector<TensorSource> sources;
   for (const auto& [name, value] : py::dict(tensors)) {
     arrays.push_back(py::reinterpret_borrow<py::object>(value));
     sources.push_back(to_source(name, &arrays.back()));
-  }
-  std::vector<std::pair<std::string, std::string>> texts;
-  for (const auto& [key, value] : py::dict(metadata)) {
-    std::string name = utf8(key, "a metadata key");
-    std::string text = utf8(value, "metadata " + in_quotes(name));
-    texts.emplace_back(std::move(name), std::move(text));
   }
   Status status;
   int os_error = 0;
@@ -198,13 +171,34 @@ void write_safetensors(const py::object& path, const py::object& tensors, const 
   raise_if_error(status, os_error, path);
 }
 
-void check_metadata(const py::dict& metadata) {
-  std::vector<std::pair<std::string, std::string>> texts;
+Texts texts_of(const py::dict& metadata) {
+  Texts texts;
   for (const auto& [key, value] : metadata) {
     std::string name = utf8(key, "a metadata key");
     std::string text = utf8(value, "metadata " + in_quotes(name));
     texts.emplace_back(std::move(name), std::move(text));
   }
+  return texts;
+}
+
+void write_safetensors(const py::object& path, const py::object& tensors, const py::object& metadata) {
+  write_file(path, tensors, texts_of(py::dict(metadata)));
+}
+
+void write_model(const py::object& path, const std::string& kind, const std::string& config,
+                 const py::object& tensors) {
+  std::string known;
+  bool found = false;
+  for (const std::string_view each : model_kinds()) {
+    found = found || each == kind;
+    known += (known.empty() ? "" : ", ") + std::string(each);
+  }
+  if (!found) raise_value_error("kind must be one of " + known + ", got " + in_quotes(kind));
+  write_file(path, tensors, model_metadata(kind, config));
+}
+
+void check_metadata(const py::dict& metadata) {
+  const Texts texts = texts_of(metadata);
   bindings::raise_if_error(check_model_metadata({texts.begin(), texts.end()}));
 }
 
@@ -222,6 +216,8 @@ void bind_io(py::module_& module) {
       "Check the metadata of a model file, as the C++ library does: ModelFormatError says what is wrong.");
   module.def("read_safetensors", &read_safetensors, py::arg("source"),
              "Read a safetensors file (a path) or its content (bytes): its metadata and its arrays.");
+  module.def("write_model", &write_model, py::arg("path"), py::arg("kind"), py::arg("config"),
+             py::arg("tensors"), "Write a model file; `config` is a JSON object.");
   module.def("write_safetensors", &write_safetensors, py::arg("path"), py::arg("tensors"),
              py::arg("metadata"),
              "Write arrays and metadata to a safetensors file; an old file is replaced in one step.");

@@ -63,4 +63,5 @@ PYBIND11_MODULE(_core, module) {
   fastgru::bindings::bind_gru(module);
   fastgru::bindings::bind_network(module);
   fastgru::bindings::bind_io(module);
+  fastgru::bindings::bind_model(module);
 }

@@ -10,12 +10,14 @@
 
 #include "bindings/bindings.h"
 #include "bindings/exclusive.h"
+#include "bindings/fields.h"
 #include "bindings/network_stream.h"
 #include "bindings/status.h"
 #include "bindings/training_data.h"
 #include "nn/network.h"
 #include "nn/stream.h"
 #include "nn/optim/trainer.h"
+#include "spec/model_spec.h"
 
 namespace fastgru::bindings {
 namespace {
@@ -24,9 +26,20 @@ template <class S>
 class PyNetwork {
  public:
   explicit PyNetwork(const NetworkConfig& config) { raise_if_error(Network<S>::make(config, network_)); }
+  explicit PyNetwork(std::shared_ptr<Network<S>> network) : network_(std::move(network)) {}
 
   const std::shared_ptr<Network<S>>& core() const { return network_; }
   const NetworkConfig& config() const { return network_->config(); }
+
+  std::int64_t features() const { return config().features(); }
+
+  py::list summary(bool standardized) const {
+    py::list lines;
+    for (const SummaryLine& line : network_->summary(standardized)) {
+      lines.append(py::make_tuple(line.name, py::tuple(py::cast(line.shape)), line.parameters));
+    }
+    return lines;
+  }
 
   py::list parameter_layout() const {
     py::list layout;
@@ -57,6 +70,22 @@ class PyNetwork {
                         shape_of(values.owner));
     }
     run_released([&](const RunOptions&) { return network_->set_parameters(values.data); });
+  }
+
+  // What a model file holds of the network: its parameters, read-only views, and its scaling.
+  py::dict tensors() const {
+    py::dict named;
+    const auto flat = py::array_t<S>(parameters());
+    for (const ParamSlot& slot : network_->layout().slots()) {
+      std::vector<py::ssize_t> shape{slot.rows};
+      if (slot.cols > 0) shape.push_back(slot.cols);
+      py::array_t<S> view(shape, flat.data() + slot.offset, flat);
+      make_read_only(view);
+      named[py::str(slot.name)] = std::move(view);
+    }
+    const py::tuple columns = scaling();
+    for (std::size_t i = 0; i < kScaling.size(); ++i) named[kScaling[i]] = columns[i];
+    return named;
   }
 
   py::tuple scaling() const {
@@ -234,43 +263,9 @@ Solver solver_of(const std::string& name) {
   raise_value_error("solver must be 'adam' or 'sgd', got '" + name + "'");
 }
 
-const Loss* loss_of(const std::string& name) {
-  const Loss* const loss = find_loss(name);
-  if (loss != nullptr) return loss;
-  std::string known;
-  for (const Loss* each : all_losses())
-    known += (known.empty() ? "'" : ", '") + std::string(each->name()) + "'";
-  raise_value_error("loss must be one of " + known + ", got '" + name + "'");
-}
-
-Pooling pooling_of(const std::string& name) {
-  if (name == "last") return Pooling::last;
-  if (name == "mean") return Pooling::mean;
-  if (name == "max") return Pooling::max;
-  raise_value_error("pooling must be 'last', 'mean' or 'max', got '" + name + "'");
-}
-
 template <class S>
-std::unique_ptr<PyNetwork<S>> make_network(std::int64_t input_size, std::int64_t hidden_size,
-                                           std::int64_t num_layers, bool bias, double dropout,
-                                           bool bidirectional, bool reset_after, std::int64_t output_size,
-                                           double head_dropout, const std::string& loss, double huber_delta,
-                                           std::vector<double> quantiles, bool sequence,
-                                           const std::string& pooling, bool missing_mask,
-                                           std::int64_t vocabulary_size, double input_dropout) {
-  NetworkConfig config;
-  config.gru = {input_size, hidden_size, num_layers, bias, bidirectional, reset_after, dropout};
-  config.output_size = output_size;
-  config.head_dropout = head_dropout;
-  config.loss = loss_of(loss);
-  config.huber_delta = huber_delta;
-  config.quantiles = std::move(quantiles);
-  config.sequence = sequence;
-  config.pooling = pooling_of(pooling);
-  config.missing_mask = missing_mask;
-  config.vocabulary_size = vocabulary_size;
-  config.input_dropout = input_dropout;
-  return std::make_unique<PyNetwork<S>>(config);
+std::unique_ptr<PyNetwork<S>> make_network(const py::kwargs& fields) {
+  return std::make_unique<PyNetwork<S>>(network_config(fields));
 }
 
 template <class S>
@@ -288,16 +283,14 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
   using Net = PyNetwork<S>;
   py::class_<Net>(module, ("Network" + suffix).c_str(),
                   "A GRU with a dense head on its last state, in raw units.")
-      .def(py::init(&make_network<S>), py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers"),
-           py::arg("bias"), py::arg("dropout"), py::arg("bidirectional"), py::arg("reset_after"),
-           py::arg("output_size"), py::arg("head_dropout"), py::kw_only(), py::arg("loss") = "squared_error",
-           py::arg("huber_delta") = 1.0, py::arg("quantiles") = std::vector<double>(),
-           py::arg("sequence") = false, py::arg("pooling") = "last", py::arg("missing_mask") = false,
-           py::arg("vocabulary_size") = 0, py::arg("input_dropout") = 0.0)
+      .def(py::init(&make_network<S>))
+      .def_property_readonly("features", &Net::features)
+      .def("summary", &Net::summary, py::arg("standardized"))
       .def_property_readonly("parameter_layout", &Net::parameter_layout)
       .def_property_readonly("parameters", &Net::parameters)
       .def("set_parameters", &Net::set_parameters, py::arg("flat"))
       .def_property_readonly("scaling", &Net::scaling)
+      .def_property_readonly("tensors", &Net::tensors)
       .def("set_scaling", &Net::set_scaling, py::arg("x_mean"), py::arg("x_scale"), py::arg("y_mean"),
            py::arg("y_scale"))
       .def("predict", &Net::predict, py::arg("x"), py::arg("lengths") = py::none(),
@@ -351,6 +344,14 @@ void bind_trainers(py::module_& module, const std::string& suffix) {
 }
 
 }  // namespace
+
+template <class S>
+py::object network_object(std::shared_ptr<Network<S>> network) {
+  return py::cast(std::make_unique<PyNetwork<S>>(std::move(network)));
+}
+
+template py::object network_object(std::shared_ptr<Network<float>>);
+template py::object network_object(std::shared_ptr<Network<double>>);
 
 void bind_network(py::module_& module) {
   bind_streams_and_networks<float>(module, "F32");

@@ -1,6 +1,6 @@
 """The compiled extension. tests/python/test_stubs.py holds this file against the built module."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any, Generic, TypeVar, type_check_only
 
@@ -26,9 +26,21 @@ def set_isa(name: str) -> None: ...
 def reproducible() -> bool: ...
 def set_reproducible(on: bool) -> None: ...
 def check_model_metadata(metadata: dict[str, str]) -> None: ...
+def load_model(
+    path: str | PathLike[str],
+) -> tuple[str, int, str, GruF32 | GruF64 | NetworkF32 | NetworkF64, dict[str, NDArray[np.float64]]]: ...
+def model_kinds() -> list[str]: ...
+def network_defaults() -> dict[str, Any]: ...
+def network_choices() -> dict[str, list[str]]: ...
+def layer_choices() -> dict[str, list[str]]: ...
+def training_fields() -> list[str]: ...
+def losses() -> dict[str, str]: ...
 def read_safetensors(
     source: str | PathLike[str] | bytes,
 ) -> tuple[dict[str, str], dict[str, NDArray[Any]]]: ...
+def write_model(
+    path: str | PathLike[str], kind: str, config: str, tensors: Mapping[str, NDArray[Any]]
+) -> None: ...
 def write_safetensors(
     path: str | PathLike[str], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
 ) -> None: ...
@@ -78,27 +90,10 @@ class _Gru(Generic[_S]):
 
 @type_check_only
 class _Network(Generic[_S]):
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int,
-        bias: bool,
-        dropout: float,
-        bidirectional: bool,
-        reset_after: bool,
-        output_size: int,
-        head_dropout: float,
-        *,
-        loss: str = "squared_error",
-        huber_delta: float = 1.0,
-        quantiles: Sequence[float] = ...,
-        sequence: bool = False,
-        pooling: str = "last",
-        missing_mask: bool = False,
-        vocabulary_size: int = 0,
-        input_dropout: float = 0.0,
-    ) -> None: ...
+    def __init__(self, **kwargs: Any) -> None: ...  # fields: network_defaults()
+    @property
+    def features(self) -> int: ...
+    def summary(self, standardized: bool) -> list[tuple[str, tuple[str, ...], int]]: ...
     @property
     def parameter_layout(self) -> list[tuple[str, tuple[int, ...]]]: ...
     @property
@@ -107,6 +102,8 @@ class _Network(Generic[_S]):
     def scaling(
         self,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+    @property
+    def tensors(self) -> dict[str, NDArray[Any]]: ...
     def set_parameters(self, flat: ArrayLike) -> None: ...
     def set_scaling(
         self, x_mean: ArrayLike, x_scale: ArrayLike, y_mean: ArrayLike, y_scale: ArrayLike

@@ -8,28 +8,30 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
-from fastgru import _core, _self_test
-from fastgru._version import __version__
+from fastgru import _core
 
-__all__ = ["ModelFile", "load", "read", "save"]
-
-# Which class makes itself from a file of which kind; the module is imported only when such a file is loaded.
-_KINDS = {
-    "GRU": ("fastgru.gru", "GRU"),
-    "GRUClassifier": ("fastgru.estimators.classifier", "GRUClassifier"),
-    "GRURegressor": ("fastgru.estimators.regressor", "GRURegressor"),
-}
+__all__ = ["Content", "ModelFile", "content", "load", "read", "save"]
 
 
 class ModelFile(NamedTuple):
-    """What a model file holds."""
+    """What a model file holds, before it is known what it means."""
 
     version: int
     kind: str
     config: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
+
+
+class Content(NamedTuple):
+    """What a model file that has passed every check of the core is made into."""
+
+    kind: str
+    config: dict[str, Any]
+    core: Any  # the layer or network of the extension
+    tensors: dict[str, NDArray[np.float64]]  # those that are not in `core`
 
 
 def save(
@@ -42,7 +44,7 @@ def save(
     path : str or path-like
         Where to write. A symbolic link stays: what it points at is replaced.
     kind : str
-        What `load` makes of it: a key of the registry above.
+        What `load` makes of it: one of the core's kinds, the name of a public class.
     config : mapping
         What JSON can hold, without NaN and infinities; keys are str.
     tensors : mapping of str to ndarray
@@ -68,21 +70,12 @@ def save(
     {'hidden_size': 2}
     """
     path = os.fsdecode(path)
-    if kind not in _KINDS:
-        raise ValueError(f"kind must be one of {', '.join(_KINDS)}, got {kind!r}")
     try:
         text = json.dumps(config, allow_nan=False, sort_keys=True, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         kind_of_error = TypeError if isinstance(error, TypeError) else ValueError
         raise kind_of_error(f"config must be what JSON can hold: {error}") from error
-    metadata = {
-        "format": "fastgru",
-        "format_version": str(_core.model_format_version),
-        "written_by": f"fastgru {__version__}",
-        "kind": kind,
-        "config": text,
-    }
-    _core.write_safetensors(path, tensors, metadata)
+    _core.write_model(path, kind, text, tensors)
 
 
 def read(path: str | os.PathLike[str]) -> ModelFile:
@@ -103,6 +96,18 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
     except ValueError as error:
         raise _core.ModelFormatError(f"{path!r}: {error}") from None
     return ModelFile(int(metadata["format_version"]), metadata["kind"], config, tensors)
+
+
+def content(path: str | os.PathLike[str]) -> Content:
+    """Read a model file with all checks of the core, its self-test among them.
+
+    Raises
+    ------
+    OSError, ModelFormatError
+        As `load`.
+    """
+    kind, _, config, core, tensors = _core.load_model(os.fsdecode(path))
+    return Content(kind, json.loads(config), core, tensors)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -139,25 +144,13 @@ def load(path: str | os.PathLike[str]) -> Any:
     4
     """
     path = os.fsdecode(path)
-    version, kind, config, tensors = read(path)
-    if kind not in _KINDS:
-        known = ", ".join(_KINDS)
-        raise _core.ModelFormatError(f"{path!r}: unknown kind {_short(kind)}; this fastgru knows {known}")
-    # Files of version 1 have no self-test: a tensor of that name is as unknown there as any other.
-    self_test = {name: tensors.pop(name) for name in _self_test.NAMES if version > 1 and name in tensors}
-    module, name = _KINDS[kind]
-    cls = getattr(import_module(module), name)
+    found = content(path)
     try:
-        model = cls._from_model_file(config, tensors)
-        _self_test.check(model._self_test_answers, self_test, model._self_test_features)
-        return model
+        # The module of the class is imported only now.
+        return getattr(import_module("fastgru"), found.kind)._from_model_file(found)
     except _core.ModelFormatError as error:
         raise _core.ModelFormatError(f"{path!r}: {error}") from error
     except KeyError as error:
-        raise _core.ModelFormatError(f"{path!r}: a {kind} needs {error}, which is missing") from error
+        raise _core.ModelFormatError(f"{path!r}: a {found.kind} needs {error}, which is missing") from error
     except (TypeError, ValueError, OverflowError) as error:
-        raise _core.ModelFormatError(f"{path!r}: not a valid {kind}: {error}") from error
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:80] + "…")
+        raise _core.ModelFormatError(f"{path!r}: not a valid {found.kind}: {error}") from error

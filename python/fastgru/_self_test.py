@@ -1,22 +1,20 @@
 """The self-test that a model file carries: a short input and the model's own answer to it.
 
-Loading runs it. So a file whose weights were damaged in a way that every check of the format passes, or a
-machine or build that computes something else, is found before the first answer is used.
+Loading runs it, in C++. So a file whose weights were damaged in a way that every check of the format passes,
+or a machine or build that computes something else, is found before the first answer is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NAMES", "check", "make", "sample"]
+__all__ = ["make", "sample"]
 
-NAMES = ("selftest.x", "selftest.y", "selftest.tolerance")
 _STEPS = 8
-_MOST_STEPS = 1024
 
 Run = Callable[[NDArray[np.float64]], NDArray[Any]]
 
@@ -60,38 +58,3 @@ def make(
     if not np.isfinite(tolerance).all():
         return {}
     return {"selftest.x": x, "selftest.y": y, "selftest.tolerance": tolerance}
-
-
-def check(run: Run, tensors: Mapping[str, NDArray[Any]], features: int) -> None:
-    """Run a file's self-test, if it has one.
-
-    Raises
-    ------
-    ValueError
-        The model does not give the answers that the file holds, or the self-test does not fit the model.
-    """
-    held = [name for name in NAMES if name in tensors]
-    if not held:
-        return
-    for name in NAMES:
-        if name not in tensors:
-            raise ValueError(f"{name} is missing beside {held[0]}")
-        if tensors[name].dtype != np.float64 or not np.isfinite(tensors[name]).all():
-            raise ValueError(f"{name} must hold finite float64 numbers")
-    x, y, tolerance = (tensors[name] for name in NAMES)
-    if x.ndim != 2 or not 1 <= len(x) <= _MOST_STEPS or x.shape[1] != features:
-        wanted = f"(1 to {_MOST_STEPS}, {features})"
-        raise ValueError(f"selftest.x has shape {x.shape}, expected {wanted}")
-    answers = np.asarray(run(x), np.float64)
-    if y.shape != answers.shape or tolerance.shape != answers.shape[1:] or not (tolerance >= 0).all():
-        raise ValueError(
-            f"selftest.y and selftest.tolerance must have the shapes {answers.shape} and "
-            f"{answers.shape[1:]}, the latter not negative; got {y.shape} and {tolerance.shape}"
-        )
-    wrong = np.argwhere(~(np.abs(answers - y) <= tolerance))
-    if len(wrong):
-        at = tuple(wrong[0])
-        raise ValueError(
-            f"SelfTestFailed: answer {at[0]}, output {at[1]} is {answers[at]:g}, but the file says "
-            f"{y[at]:g} ± {tolerance[at[1]]:g}: the file is damaged, or this machine computes something else"
-        )

@@ -81,15 +81,11 @@ def make_pair(loss: str, dtype: str, pooling: str, sequence: bool) -> tuple[Any,
     answers = OUTPUTS * (len(QUANTILES) if loss == "quantile" else 1)
     model = TorchNetwork(answers, pooling, sequence).to(getattr(torch, dtype))
     network = {"float32": _core.NetworkF32, "float64": _core.NetworkF64}[dtype](
-        INPUTS,
-        HIDDEN,
-        2,
-        bias=True,
-        dropout=0.0,
+        input_size=INPUTS,
+        hidden_size=HIDDEN,
+        num_layers=2,
         bidirectional=True,
-        reset_after=True,
         output_size=OUTPUTS,
-        head_dropout=0.0,
         loss=loss,
         huber_delta=0.8,
         quantiles=QUANTILES if loss == "quantile" else [],
@@ -168,7 +164,7 @@ def test_embeddings_follow_torch(dtype: str) -> None:
         }
     ).to(kind)
     make_network = _core.NetworkF32 if dtype == "float32" else _core.NetworkF64
-    network: Any = make_network(INPUTS, HIDDEN, 1, True, 0.0, False, True, 1, 0.0, vocabulary_size=7)
+    network: Any = make_network(input_size=INPUTS, hidden_size=HIDDEN, vocabulary_size=7)
     state = modules.state_dict()
     assert [(name, tuple(value.shape)) for name, value in state.items()] == network.parameter_layout
     network.set_parameters(np.concatenate([value.numpy().ravel() for value in state.values()]))
@@ -220,7 +216,9 @@ def test_truncated_backpropagation_follows_torch(sequence: bool, dtype: str) -> 
     }
     model = torch.nn.ModuleDict(parts).to(kind)
     make_network = _core.NetworkF32 if dtype == "float32" else _core.NetworkF64
-    network: Any = make_network(INPUTS, HIDDEN, 2, True, 0.0, False, True, OUTPUTS, 0.0, sequence=sequence)
+    network: Any = make_network(
+        input_size=INPUTS, hidden_size=HIDDEN, num_layers=2, output_size=OUTPUTS, sequence=sequence
+    )
     network.set_parameters(np.concatenate([value.numpy().ravel() for value in model.state_dict().values()]))
     generator = np.random.default_rng(3)
     x = generator.normal(size=(N, T, INPUTS))

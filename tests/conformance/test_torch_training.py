@@ -124,9 +124,7 @@ def check(
     generator = np.random.default_rng(3)
     x = generator.normal(size=(N, T, INPUTS))
     y = np.stack([x.mean(axis=(1, 2)), np.sin(x[:, -1, 0])], axis=1) * 2 + 1
-    network = network_type(
-        INPUTS, HIDDEN, dropout=0.0, reset_after=True, output_size=OUTPUTS, head_dropout=0.0, **architecture
-    )
+    network = network_type(input_size=INPUTS, hidden_size=HIDDEN, output_size=OUTPUTS, **architecture)
     model = make_model(architecture, dtype)
     network.set_parameters(flat_parameters(model, network.parameter_layout))
     trainer = trainer_type(network, batch_size=BATCH, shuffle=False, **options)

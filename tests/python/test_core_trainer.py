@@ -22,7 +22,9 @@ SUFFIXES = ["F32", "F64"]
 def make_network(suffix: str = "F32", hidden_size: int = 7, num_layers: int = 1, **changes: Any) -> Any:
     options = {"dropout": 0.0, "bidirectional": False, "reset_after": True, "head_dropout": 0.0, **changes}
     kind = getattr(_core, "Network" + suffix)
-    network = kind(INPUTS, hidden_size, num_layers, bias=True, output_size=OUTPUTS, **options)
+    network = kind(
+        input_size=INPUTS, hidden_size=hidden_size, num_layers=num_layers, output_size=OUTPUTS, **options
+    )
     generator = np.random.default_rng(0)
     network.set_parameters(generator.uniform(-0.4, 0.4, network.parameters.size))
     network.set_scaling([0.5, -0.2, 0.1], [1.0, 0.7, 1.9], [0.3, -1.1], [1.4, 0.6])

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
 
-from fastgru import GRURegressor, make_windows
+from fastgru import GRURegressor, _core, make_windows
 from fastgru.estimators import _fit_loop, _network, regressor
 
 RNG = np.random.default_rng(3)
@@ -218,8 +218,8 @@ def test_random_state() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_initial_weights(dtype: str) -> None:
-    architecture: _network.Architecture = {
-        **_network.FIRST_VERSION,
+    architecture = {
+        **_core.network_defaults(),
         "input_size": 3,
         "hidden_size": 8,
         "num_layers": 2,

@@ -231,7 +231,11 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     ),
     "nothing left to train on": (fit(X2[:1], Y[:1], early_stopping=True), ValueError, "n_samples=1"),
     # sizes
-    "beyond addresses": (fit(hidden_size=10**30), ValueError, "hidden_size=10{30} and num_layers=1"),
+    "beyond addresses": (
+        fit(hidden_size=10**30),
+        ValueError,
+        "hidden_size must be .* of 64 bits, got 10{30}",
+    ),
     "beyond memory": (fit(hidden_size=10**8), (MemoryError, ValueError), "memory|hidden_size|"),
     "diverges": (
         fit(learning_rate_init=1e30, clip_norm=None, solver="sgd", max_iter=200, y=X2),

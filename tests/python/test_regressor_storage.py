@@ -177,3 +177,26 @@ def test_a_stream_answers_as_the_estimator_does(dtype: str, tolerance: float) ->
     for t in range(6):
         answer = side_by_side.step(X3[:, t])
     np.testing.assert_allclose(answer / scale, estimator.predict(X3) / scale, atol=tolerance)
+
+
+def test_a_network_may_have_no_biases(tmp_path: Path) -> None:
+    """Estimators make none, but the format knows them."""
+    path, again = tmp_path / "m.safetensors", tmp_path / "again.safetensors"
+    with_biases = small().fit(X3, Y2)
+    with_biases.save(path)
+    _, kind, config, tensors = _model_file.read(path)
+    config["network"].update(bias=False, head_dropout=0.25)
+    gone = ("gru.bias", "selftest.")
+    _model_file.save(path, kind, config, {n: v for n, v in tensors.items() if not n.startswith(gone)})
+    loaded = fastgru.load(path)
+    flat = with_biases._network.parameters.copy()
+    flat[-12 - 30 : -12] = 0.0  # both biases of 5 units; after them the head: 2 x 5 + 2
+    with_biases._network.set_parameters(flat)
+    np.testing.assert_array_equal(loaded.predict(X3), with_biases.predict(X3))
+    for found, wanted in zip(loaded.gates(X3), with_biases.gates(X3), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    loaded.save(again)
+    network = _model_file.read(again).config["network"]
+    assert network["bias"] is False
+    assert network["head_dropout"] == 0.25
+    np.testing.assert_array_equal(fastgru.load(again).predict(X3), loaded.predict(X3))

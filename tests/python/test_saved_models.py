@@ -152,6 +152,6 @@ def test_version_1_has_no_self_test(tmp_path: Path, load_in_c: Load) -> None:
     metadata, tensors = _core.read_safetensors(path)
     changed = tmp_path / "m.safetensors"
     _core.write_safetensors(changed, {**tensors, "selftest.x": np.zeros((8, 3))}, metadata)
-    with pytest.raises(ModelFormatError, match="need 4 weight arrays, got 5"):
+    with pytest.raises(ModelFormatError, match=r"unknown tensor 'selftest\.x'"):
         fastgru.load(changed)
     assert "unknown tensor 'selftest.x'" in load_in_c(changed)

@@ -144,3 +144,28 @@ def test_what_cannot_be_c_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     gru.save(path)
     with pytest.raises(ValueError, match="not finite"):
         to_c(path)
+
+
+REFUSED: list[tuple[str, type, dict[str, Any]]] = [
+    ("pooling='mean'", fastgru.GRURegressor, {"pooling": "mean"}),
+    ("missing_mask=True", fastgru.GRURegressor, {"missing": "mask"}),
+    (r"quantiles=\[0\.5\]|loss='quantile'", fastgru.GRURegressor, {"loss": "quantile", "quantile": 0.5}),
+    ("loss='binary_cross_entropy'", fastgru.GRUClassifier, {}),
+]
+
+
+@pytest.mark.parametrize(("message", "kind", "options"), REFUSED)
+def test_a_network_beyond_c_is_refused_by_field(
+    message: str, kind: type, options: dict[str, Any], tmp_path: Path
+) -> None:
+    X, y = np.random.default_rng(0).normal(size=(20, 4, 2)), np.arange(20) % 2
+    kind(hidden_size=3, max_iter=1, **options).fit(X, y).save(tmp_path / "m")
+    with pytest.raises(ValueError, match=f"a network with ({message}) cannot be written as C yet"):
+        to_c(tmp_path / "m")
+
+
+def test_what_training_alone_reads_is_no_matter(tmp_path: Path) -> None:
+    options = {"loss": "huber", "huber_delta": 0.5, "dropout": 0.1, "input_dropout": 0.2}
+    X, y = np.random.default_rng(0).normal(size=(20, 4, 2)), np.arange(20.0)
+    fastgru.GRURegressor(hidden_size=3, max_iter=1, **options).fit(X, y).save(tmp_path / "m")
+    assert "model_step" in to_c(tmp_path / "m").source

@@ -14,6 +14,9 @@ class BinaryCrossEntropy final : public LossOf<BinaryCrossEntropy> {
  public:
   const char* name() const override { return "binary_cross_entropy"; }
   bool classifies() const override { return true; }
+  void describe(const NetworkConfig& config, std::vector<SummaryLine>& lines) const override {
+    lines.push_back({"sigmoid", summary_shape(config.sequence, config.output_size), 0});
+  }
 
   template <class S>
   void add_rows(const NetworkConfig& config, const LossRows<S>& rows, double& sum) const {

@@ -21,6 +21,9 @@ class CrossEntropy final : public LossOf<CrossEntropy> {
  public:
   const char* name() const override { return "cross_entropy"; }
   bool classifies() const override { return true; }
+  void describe(const NetworkConfig& config, std::vector<SummaryLine>& lines) const override {
+    lines.push_back({"softmax", summary_shape(config.sequence, config.output_size), 0});
+  }
   std::int64_t targets(const NetworkConfig&) const override { return 1; }
   std::int64_t terms(const NetworkConfig&) const override { return 1; }
   std::int64_t classes(const NetworkConfig& config) const override { return config.output_size; }

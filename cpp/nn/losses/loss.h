@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "nn/modules/summary.h"
+#include "runtime/fields.h"
 #include "runtime/status.h"
 
 namespace fastgru {
@@ -15,14 +17,23 @@ struct Scaling;
 class Loss;
 
 const Loss& default_loss();
+std::vector<std::string_view> loss_names();
+
+constexpr std::int64_t kMaxQuantiles = 128;
 
 struct LossOptions {
   const Loss* loss = &default_loss();
   double huber_delta = 1.0;       // in units of the scaled y
   std::vector<double> quantiles;  // rising, of the loss "quantile" alone
-};
 
-constexpr std::int64_t kMaxQuantiles = 128;
+  template <class Self, class Visit>
+  static void visit(Self& self, Visit&& visit) {
+    using namespace field;
+    visit("loss", self.loss, Choice{loss_names()}, kLater);
+    visit("huber_delta", self.huber_delta, Number{}, kLater | kTraining);
+    visit("quantiles", self.quantiles, Numbers{kMaxQuantiles}, kLater);
+  }
+};
 
 // Rows of logits and scaled targets.
 template <class S>
@@ -48,6 +59,8 @@ class Loss {
   virtual std::int64_t terms(const NetworkConfig& config) const { return logits(config); }
   // Above 0: a target is the number of a class below this; 0: any number is a target.
   virtual std::int64_t classes(const NetworkConfig& /*config*/) const { return 0; }
+  // What it makes of logits, for people to read; none: values, as they are.
+  virtual void describe(const NetworkConfig& /*config*/, std::vector<SummaryLine>& /*lines*/) const {}
   // Its own options, which must be legal whichever loss is chosen, and the sizes if it is.
   virtual Status check(const NetworkConfig& /*config*/) const { return {}; }
 
@@ -89,6 +102,8 @@ class LossOf : public Loss {
 const std::vector<const Loss*>& all_losses();
 // Null: there is none of this name.
 const Loss* find_loss(std::string_view name);
+// For whoever sets a field of this type by name.
+inline const Loss* by_name(const Loss* /*type*/, std::string_view name) { return find_loss(name); }
 
 // The options and sizes of `config` that losses know of.
 Status check_losses(const NetworkConfig& config);

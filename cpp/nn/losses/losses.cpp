@@ -18,6 +18,12 @@ const std::vector<const Loss*>& all_losses() {
   return losses;
 }
 
+std::vector<std::string_view> loss_names() {
+  std::vector<std::string_view> names;
+  for (const Loss* loss : all_losses()) names.emplace_back(loss->name());
+  return names;
+}
+
 const Loss& default_loss() { return *all_losses().front(); }
 
 const Loss* find_loss(std::string_view name) {

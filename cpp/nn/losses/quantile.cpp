@@ -2,6 +2,8 @@
 // rising: the middle one is free, each next one is further out by a softplus, so that none can cross.
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "nn/losses/loss.h"
 #include "nn/losses/scalar_math.h"
@@ -53,6 +55,12 @@ class Quantile final : public LossOf<Quantile> {
     return config.output_size * count_of(config);
   }
   Status check(const NetworkConfig& config) const override;
+  void describe(const NetworkConfig& config, std::vector<SummaryLine>& lines) const override {
+    if (count_of(config) < 2) return;
+    std::vector<std::string> shape = summary_shape(config.sequence, config.output_size);
+    shape.push_back(std::to_string(count_of(config)));
+    lines.push_back({"rising quantiles", std::move(shape), 0});
+  }
 
   template <class S>
   void add_rows(const NetworkConfig& config, const LossRows<S>& rows, double& sum) const {

@@ -29,6 +29,10 @@ class Chain {
   std::int64_t total() const { return total_; }
   std::vector<std::unique_ptr<PackedParameters<S>>> make_packed() const;
 
+  void describe(bool standardized, std::vector<SummaryLine>& lines) const {
+    for (const auto& module : modules_) module->describe(standardized, lines);
+  }
+
   Status reserve(std::int64_t steps, std::int64_t rows, bool training);
   // `out`: what the last module hands on.
   Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out);

@@ -141,6 +141,11 @@ std::vector<ParamSlot> Dense<S>::parameters() const {
 }
 
 template <class S>
+void Dense<S>::describe(bool /*standardized*/, std::vector<SummaryLine>& lines) const {
+  lines.push_back({"dense", summary_shape(every_step_, outputs_), outputs_ * (inputs_ + 1)});
+}
+
+template <class S>
 std::unique_ptr<PackedParameters<S>> Dense<S>::make_packed() const {
   return std::make_unique<PackedDense<S>>(DenseShape{inputs_, outputs_}, this->offset());
 }

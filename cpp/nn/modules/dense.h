@@ -13,6 +13,11 @@ namespace fastgru {
 struct HeadOptions {
   std::int64_t output_size = 1;  // columns of y; of a loss over classes: their number
 
+  template <class Self, class Visit>
+  static void visit(Self& self, Visit&& visit) {
+    visit("output_size", self.output_size, field::Whole{1}, field::kAlways);
+  }
+
   Status check_head() const;
 };
 
@@ -24,6 +29,7 @@ class Dense final : public Module<S> {
 
   std::vector<ParamSlot> parameters() const override;
   std::unique_ptr<PackedParameters<S>> make_packed() const override;
+  void describe(bool standardized, std::vector<SummaryLine>& lines) const override;
   Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
   Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
   Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,

@@ -1,6 +1,7 @@
 // Dropout between modules.
 #include "nn/modules/dropout.h"
 
+#include <cstdio>
 #include <string>
 
 #include "engine/checks.h"
@@ -20,6 +21,17 @@ Status check_share(const char* name, double p) {
 Status DropoutOptions::check_dropout() const {
   FASTGRU_RETURN_IF_ERROR(check_share("head_dropout", head_dropout));
   return check_share("input_dropout", input_dropout);
+}
+
+std::string dropout_text(const char* name, double p) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%s %g", name, p);
+  return text;
+}
+
+template <class S>
+void Dropout<S>::describe(bool /*standardized*/, std::vector<SummaryLine>& lines) const {
+  lines.push_back({dropout_text(name_, p_), summary_shape(every_step_, width_), 0});
 }
 
 template <class S>
@@ -50,7 +62,8 @@ Status Dropout<S>::backward(const ModuleCall<S>& call, const SignalGradient<S>& 
 
 template <class S>
 InputDropout<S>::InputDropout(const NetworkConfig& config)
-    : Dropout<S>(config.input_dropout, RandomStream::dropout_input, config.gru.input_size, true) {}
+    : Dropout<S>("input dropout", config.input_dropout, RandomStream::dropout_input, config.gru.input_size,
+                 true) {}
 
 template <class S>
 bool InputDropout<S>::wanted(const NetworkConfig& config) {
@@ -59,7 +72,8 @@ bool InputDropout<S>::wanted(const NetworkConfig& config) {
 
 template <class S>
 HeadDropout<S>::HeadDropout(const NetworkConfig& config)
-    : Dropout<S>(config.head_dropout, RandomStream::dropout_head, config.head_inputs(), config.sequence) {}
+    : Dropout<S>("dropout", config.head_dropout, RandomStream::dropout_head, config.head_inputs(),
+                 config.sequence) {}
 
 template <class S>
 bool HeadDropout<S>::wanted(const NetworkConfig& config) {

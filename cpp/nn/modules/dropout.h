@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <type_traits>
 
 #include "nn/modules/module.h"
 #include "runtime/aligned.h"
@@ -14,17 +16,35 @@ struct DropoutOptions {
   double input_dropout = 0.0;  // on the first layer's input
   double head_dropout = 0.0;   // on the head's input
 
+  // The head's dropout is `dropout`, the GRU's, unless something else is said.
+  template <class Self, class Visit>
+  static void visit(Self& self, double dropout, Visit&& visit) {
+    using namespace field;
+    if constexpr (!std::is_const_v<Self>) self.head_dropout = dropout;
+    const unsigned written = self.head_dropout == dropout ? kOmitted : kLater;
+    visit("head_dropout", self.head_dropout, Share{}, written | kTraining);
+    visit("input_dropout", self.input_dropout, Share{}, kLater | kTraining);
+  }
+
   Status check_dropout() const;
 };
+
+// "dropout 0.2", for people to read.
+std::string dropout_text(const char* name, double p);
 
 // Inverted dropout with a mask of its own for every value and step, keyed by the call's seed.
 template <class S>
 class Dropout : public Module<S> {
  public:
   // `width` values in every step, or, if not `every_step`, one vector of them for each row.
-  Dropout(double p, RandomStream stream, std::int64_t width, bool every_step)
-      : p_(p), stream_(static_cast<std::uint64_t>(stream)), width_(width), every_step_(every_step) {}
+  Dropout(const char* name, double p, RandomStream stream, std::int64_t width, bool every_step)
+      : name_(name),
+        p_(p),
+        stream_(static_cast<std::uint64_t>(stream)),
+        width_(width),
+        every_step_(every_step) {}
 
+  void describe(bool standardized, std::vector<SummaryLine>& lines) const override;
   Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
   Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
   Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,
@@ -33,6 +53,7 @@ class Dropout : public Module<S> {
   void step(const ModuleCall<S>&, StepSignal<S>&) noexcept override {}
 
  private:
+  const char* name_;
   double p_;
   std::uint64_t stream_;
   std::int64_t width_;

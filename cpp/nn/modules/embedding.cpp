@@ -17,10 +17,15 @@ constexpr std::int64_t kPadding = 0;  // beyond a row's end; within it the input
 
 Status EmbeddingOptions::check_vocabulary(std::int64_t input_size) const {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 1024;
-  if (vocabulary_size == 0 || (vocabulary_size >= 2 && vocabulary_size <= kMost / input_size)) return {};
-  return Status::invalid(
-      "vocabulary_size must be 0 (no tokens) or at least 2 (padding and unknown), and countable, got " +
-      std::to_string(vocabulary_size));
+  if (vocabulary_size != 0 && vocabulary_size < 2) {
+    return Status::invalid("vocabulary_size must be 0 (no tokens) or at least 2 (padding and unknown), got " +
+                           std::to_string(vocabulary_size));
+  }
+  if (vocabulary_size <= kMost / input_size) return {};
+  return Status::invalid("vocabulary_size must be at most " + std::to_string(kMost / input_size) +
+                         " with input_size=" + std::to_string(input_size) +
+                         ", or there are more parameters than can be counted; got " +
+                         std::to_string(vocabulary_size));
 }
 
 template <class S>
@@ -35,6 +40,13 @@ bool Embedding<S>::wanted(const NetworkConfig& config) {
 template <class S>
 std::vector<ParamSlot> Embedding<S>::parameters() const {
   return {{"embedding.weight", vocabulary_, size_, 0}};
+}
+
+template <class S>
+void Embedding<S>::describe(bool /*standardized*/, std::vector<SummaryLine>& lines) const {
+  std::string tokens = std::to_string(vocabulary_);
+  for (std::size_t at = tokens.size(); at > 3; at -= 3) tokens.insert(at - 3, ",");
+  lines.push_back({"embedding of " + tokens + " tokens", summary_shape(true, size_), vocabulary_ * size_});
 }
 
 template <class S>

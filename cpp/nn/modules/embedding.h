@@ -12,6 +12,11 @@ namespace fastgru {
 struct EmbeddingOptions {
   std::int64_t vocabulary_size = 0;  // above 0: x holds tokens, of which gru.input_size numbers are learnt
 
+  template <class Self, class Visit>
+  static void visit(Self& self, Visit&& visit) {
+    visit("vocabulary_size", self.vocabulary_size, field::Whole{0}, field::kLater);
+  }
+
   Status check_vocabulary(std::int64_t input_size) const;
 };
 
@@ -23,6 +28,7 @@ class Embedding final : public Module<S> {
   static bool wanted(const NetworkConfig& config);
 
   std::vector<ParamSlot> parameters() const override;
+  void describe(bool standardized, std::vector<SummaryLine>& lines) const override;
   Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
   Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
   Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,

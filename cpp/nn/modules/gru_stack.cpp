@@ -35,6 +35,24 @@ std::vector<ParamSlot> GruStack<S>::parameters() const {
 }
 
 template <class S>
+void GruStack<S>::describe(bool /*standardized*/, std::vector<SummaryLine>& lines) const {
+  for (std::int64_t layer = 0; layer < gru_.num_layers; ++layer) {
+    std::string name = gru_.num_layers > 1 ? "GRU " + std::to_string(layer + 1) : "GRU";
+    if (gru_.bidirectional) name += ", both directions";
+    const std::string here = "_l" + std::to_string(layer);
+    std::int64_t count = 0;
+    for (const ParamSlot& slot : parameters()) {
+      const std::string tail = slot.name.substr(slot.name.find("_l"));
+      if (tail == here || tail == here + "_reverse") count += slot.size();
+    }
+    lines.push_back({name, summary_shape(true, width()), count});
+    if (gru_.dropout > 0 && layer + 1 < gru_.num_layers) {
+      lines.push_back({dropout_text("dropout", gru_.dropout), summary_shape(true, width()), 0});
+    }
+  }
+}
+
+template <class S>
 std::unique_ptr<PackedParameters<S>> GruStack<S>::make_packed() const {
   return std::make_unique<PackedGru<S>>(gru_, this->offset());
 }

@@ -13,6 +13,18 @@ namespace fastgru {
 
 struct GruOptions {
   GruConfig gru;
+
+  template <class Self, class Visit>
+  static void visit(Self& self, Visit&& visit) {
+    auto& gru = self.gru;
+    visit("input_size", gru.input_size, field::Whole{1}, field::kAlways);
+    visit("hidden_size", gru.hidden_size, field::Whole{1}, field::kAlways);
+    visit("num_layers", gru.num_layers, field::Whole{1}, field::kAlways);
+    visit("bias", gru.bias, field::Flag{}, gru.bias ? field::kOmitted : field::kLater);
+    visit("bidirectional", gru.bidirectional, field::Flag{}, field::kAlways);
+    visit("reset_after", gru.reset_after, field::Flag{}, field::kAlways);
+    visit("dropout", gru.dropout, field::Share{}, field::kAlways | field::kTraining);
+  }
 };
 
 // "gru.…", under torch's names. Hands on the last states, and, where something reads them, the states of
@@ -24,6 +36,7 @@ class GruStack final : public Module<S> {
 
   std::vector<ParamSlot> parameters() const override;
   std::unique_ptr<PackedParameters<S>> make_packed() const override;
+  void describe(bool standardized, std::vector<SummaryLine>& lines) const override;
   Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
   Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
   Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,

@@ -33,6 +33,18 @@ InputEncoder<S>::InputEncoder(const NetworkConfig& config)
     : config_(config), width_(config.vocabulary_size > 0 ? 0 : config.gru.input_size) {}
 
 template <class S>
+void InputEncoder<S>::describe(bool standardized, std::vector<SummaryLine>& lines) const {
+  if (width_ == 0) {
+    lines.push_back({"tokens", {"N", "T"}, 0});
+    return;
+  }
+  const std::vector<std::string> given = summary_shape(true, config_.features());
+  lines.push_back({"input", given, 0});
+  if (standardized) lines.push_back({"standardization", given, 0});
+  if (config_.missing_mask) lines.push_back({"values and mask", summary_shape(true, width_), 0});
+}
+
+template <class S>
 Status InputEncoder<S>::reserve(std::int64_t steps, std::int64_t rows, bool /*training*/) {
   const bool fits = width_ > 0 ? x_.reserve(steps * rows * width_) : tokens_.reserve(steps * rows);
   return fits ? Status() : out_of_memory();

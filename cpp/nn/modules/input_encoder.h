@@ -21,6 +21,11 @@ constexpr std::int64_t kUnknownToken = 1;
 struct InputOptions {
   bool missing_mask = false;  // NaN is a value that is missing; gru.input_size is twice the features
 
+  template <class Self, class Visit>
+  static void visit(Self& self, Visit&& visit) {
+    visit("missing_mask", self.missing_mask, field::Flag{}, field::kLater);
+  }
+
   std::int64_t raw_features(std::int64_t input_size, std::int64_t vocabulary_size) const;
   Status check_inputs(std::int64_t input_size, std::int64_t vocabulary_size) const;
 };
@@ -61,6 +66,7 @@ class InputEncoder final : public Module<S> {
  public:
   explicit InputEncoder(const NetworkConfig& config);
 
+  void describe(bool standardized, std::vector<SummaryLine>& lines) const override;
   Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
   Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
   Status backward(const ModuleCall<S>&, const SignalGradient<S>&, SignalGradient<S>*, S*) override {

@@ -13,6 +13,8 @@
 
 #include "engine/engine.h"
 #include "nn/data/samples.h"
+#include "nn/modules/summary.h"
+#include "runtime/fields.h"
 #include "runtime/status.h"
 
 namespace fastgru {
@@ -100,6 +102,8 @@ class Module {
 
   // Names, shapes and, relative to the module's own first value, offsets of its tensors.
   virtual std::vector<ParamSlot> parameters() const { return {}; }
+  // What it does, for people to read. `standardized`: whether the inputs are scaled to a common spread.
+  virtual void describe(bool standardized, std::vector<SummaryLine>& lines) const = 0;
   // What a kernel needs packed; null: the flat vector will do.
   virtual std::unique_ptr<PackedParameters<S>> make_packed() const { return nullptr; }
 

@@ -51,6 +51,13 @@ std::int64_t PoolingModule<S>::gradient_steps(std::int64_t steps) const {
 }
 
 template <class S>
+void PoolingModule<S>::describe(bool /*standardized*/, std::vector<SummaryLine>& lines) const {
+  constexpr const char* kNames[] = {"last state", "mean over time", "largest over time"};
+  if (options_.sequence) return;
+  lines.push_back({kNames[static_cast<std::size_t>(options_.pooling)], summary_shape(false, width_), 0});
+}
+
+template <class S>
 Status PoolingModule<S>::reserve(std::int64_t steps, std::int64_t rows, bool training) {
   const bool last = !options_.reads_all_steps();
   const bool fits = pooled_.reserve(options_.sequence ? 0 : rows * width_) &&

@@ -18,6 +18,12 @@ struct PoolingOptions {
   Pooling pooling = Pooling::last;
   bool sequence = false;  // an answer for every step: the head reads each state as it is
 
+  template <class Self, class Visit>
+  static void visit(Self& self, Visit&& visit) {
+    visit("sequence", self.sequence, field::Flag{}, field::kLater);
+    visit("pooling", self.pooling, field::Choice{{"last", "mean", "max"}}, field::kLater);
+  }
+
   bool reads_all_steps() const { return sequence || pooling != Pooling::last; }
   Status check_steps() const;
 };
@@ -29,6 +35,7 @@ class PoolingModule final : public Module<S> {
  public:
   explicit PoolingModule(const NetworkConfig& config);
 
+  void describe(bool standardized, std::vector<SummaryLine>& lines) const override;
   Status reserve(std::int64_t steps, std::int64_t rows, bool training) override;
   Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) override;
   Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru import _model_file
+from fastgru import _core, _model_file
 from fastgru._version import __version__
 from fastgru.convert import _c_text
+from fastgru.gru.parameters import named
 
 __all__ = ["CSource", "to_c"]
 
@@ -83,18 +84,19 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name) or _RESERVED.fullmatch(name):
         raise ValueError(f"name must be a C identifier, got {name!r}")
-    _model_file.load(path)  # runs all checks
-    _, kind, config, tensors = _model_file.read(path)
-    architecture = config if kind == "GRU" else config["network"]
-    if kind != "GRU":
+    kind, config, core, _ = _model_file.content(path)
+    is_layer = "network" not in config
+    architecture = config if is_layer else config["network"]
+    if not is_layer:
         _check_network(architecture)
     if architecture["bidirectional"]:
         raise ValueError("a model of two directions cannot be stepped: the second one needs the future")
-    layers = list(_layers(architecture, tensors, "" if kind == "GRU" else "gru."))
+    tensors = named(core.parameters, core.parameter_layout)
+    layers = list(_layers(architecture, tensors, "" if is_layer else "gru."))
     scaling = None
-    if kind != "GRU":
-        scaling = {key: tensors[f"scaling.{key}"] for key in ("x_mean", "x_scale", "y_mean", "y_scale")}
-    head = None if kind == "GRU" else (tensors["head.weight"], tensors["head.bias"])
+    if not is_layer:
+        scaling = dict(zip(("x_mean", "x_scale", "y_mean", "y_scale"), core.scaling, strict=True))
+    head = None if is_layer else (tensors["head.weight"], tensors["head.bias"])
     model = _c_text.Model(
         name=name,
         kind=kind,
@@ -111,14 +113,22 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     return CSource(name, _c_text.source(model), _c_text.header(model))
 
 
+# The fields of a network that the C text has words for, besides those that training alone reads.
+_EXPRESSED = {
+    *("input_size", "hidden_size", "num_layers", "output_size", "bias", "bidirectional", "reset_after"),
+    *("dtype", "sequence"),
+}
+
+
 def _check_network(architecture: dict[str, Any]) -> None:
-    """Raise ValueError for a network that cannot be written as C."""
-    values = ("squared_error", "absolute_error", "huber")
-    if architecture.get("loss", values[0]) not in values:
-        raise ValueError(f"a network with loss={architecture['loss']!r} cannot be written as C yet")
-    for name, plain in (("pooling", "last"), ("missing_mask", False), ("vocabulary_size", 0)):
-        if architecture.get(name, plain) != plain:
-            raise ValueError(f"a network with {name}={architecture[name]!r} cannot be written as C yet")
+    """Refuse what the C text has no words for."""
+    expressed = {*_EXPRESSED, *_core.training_fields()}
+    defaults = _core.network_defaults()
+    if _core.losses()[architecture["loss"]] == "values":  # quantiles are refused as such
+        expressed.add("loss")
+    for name, value in architecture.items():
+        if name not in expressed and (name not in defaults or value != defaults[name]):
+            raise ValueError(f"a network with {name}={value!r} cannot be written as C yet")
 
 
 def _layers(architecture: dict[str, Any], tensors: dict[str, NDArray[Any]], prefix: str) -> Iterator[Layer]:

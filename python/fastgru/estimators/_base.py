@@ -18,8 +18,6 @@ from fastgru.estimators._data import DataMixin
 from fastgru.estimators._fit_loop import FitLoop, History, Schedule, Validate, checked_callbacks, patience
 from fastgru.estimators._gates import Gates, gates_of
 from fastgru.estimators._network import (
-    Architecture,
-    Head,
     Network,
     Trainer,
     initial_parameters,
@@ -35,6 +33,8 @@ from fastgru.estimators._steps import StepLayout, end_to_end
 from fastgru.estimators._summary import SummaryMixin
 from fastgru.estimators._tokens import vocabulary_size
 from fastgru.estimators._validation import check_weights, thread_count
+
+_FROM_DATA = ("input_size", "output_size", "vocabulary_size")  # fields of a network
 
 
 class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
@@ -131,8 +131,8 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         """Check `y` and return what the head is trained on: (n_answers, n_targets)."""
 
     @abstractmethod
-    def _head(self, samples: Samples) -> Head:
-        """Return what a new network is trained for, once the targets are encoded."""
+    def _head(self, samples: Samples) -> dict[str, Any]:
+        """Return what the targets say of a new network, once they are encoded."""
 
     @abstractmethod
     def _target_scaling(self, samples: Samples) -> Standard:
@@ -242,17 +242,15 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
 
     def _settings(self) -> dict[str, Any]:
         """Return what the network is made from and the constructor decides alone."""
+        own = vars(self)
         return {
-            "hidden_size": int(self.hidden_size),
-            "num_layers": int(self.num_layers),
-            "bidirectional": bool(self.bidirectional),
-            "reset_after": bool(self.reset_after),
-            "dropout": float(self.dropout),
-            "input_dropout": float(self.input_dropout),
+            **{
+                name: type(default)(own[name])
+                for name, default in _core.network_defaults().items()
+                if name in own and name not in _FROM_DATA
+            },
             "missing_mask": self.missing == "mask" and self.embedding_dim is None,
             "sequence": self.output == "sequence",
-            "pooling": self.pooling,
-            "dtype": self.dtype,
         }
 
     def _input_size(self, n_features: int) -> int:
@@ -264,10 +262,11 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         n_features, size = samples.n_features, 0
         if self.embedding_dim is not None:
             size = vocabulary_size(samples.X, self.vocabulary_size)
-        architecture: Architecture = {
+        architecture = {
+            **_core.network_defaults(),
             "input_size": self._input_size(n_features),
             "vocabulary_size": size,
-            **self._settings(),  # type: ignore[typeddict-item]
+            **self._settings(),
             **self._head(samples),
         }
         network = make_network(architecture)
@@ -304,7 +303,7 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         )
 
     def _check_same_network(self) -> None:
-        before = {name: self._architecture[name] for name in self._settings()}  # type: ignore[literal-required]
+        before = {name: self._architecture[name] for name in self._settings()}
         tokens = self._architecture["vocabulary_size"]
         embedded = self._architecture["input_size"] if tokens else None
         if self.embedding_dim != embedded or (self.vocabulary_size or tokens) != tokens:

@@ -20,7 +20,6 @@ from fastgru.estimators._labels import (
     classes_to_json,
     encode_labels,
 )
-from fastgru.estimators._network import Head
 from fastgru.estimators._params import CLASSIFIER_CONSTRAINTS
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity
@@ -91,21 +90,19 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         check_weights(given, X)
         return check_weights(given * factor, X)
 
-    def _head(self, samples: Samples) -> Head:
+    def _head(self, samples: Samples) -> dict[str, Any]:
         return self._head_of_classes()
 
-    def _head_of_classes(self, *, sequence: bool | None = None) -> Head:
+    def _head_of_classes(self, *, sequence: bool | None = None) -> dict[str, Any]:
         sequence = self.output == "sequence" if sequence is None else sequence
         several = not self.multilabel_ and (len(self.classes_) > 2 or sequence)
         return {
             "output_size": len(self.classes_) if several or self.multilabel_ else 1,
             "loss": "cross_entropy" if several else "binary_cross_entropy",
-            "huber_delta": 1.0,
-            "quantiles": [],
         }
 
     def _target_scaling(self, samples: Samples) -> Standard:
-        return identity(self._head_of_classes()["output_size"])
+        return identity(int(self._head_of_classes()["output_size"]))
 
     def _codes(self, scores: NDArray[Any]) -> NDArray[np.int64]:
         """Return the places in `classes_`, or the table of 0 and 1, that scores stand for."""

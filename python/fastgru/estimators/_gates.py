@@ -35,6 +35,7 @@ def gates_of(
 def gates_of_array(network: Network, architecture: Architecture, X: NDArray[Any], layer: int) -> Gates:
     """Run the layers up to `layer` with `fastgru.GRU`; its gates follow from its input and its states."""
     weights = named_parameters(network)
+    bias = "gru.bias_ih_l0" in weights
     x: NDArray[Any] = network.inputs(X)  # (n_timesteps, n_samples, input_size)
     for index in range(layer + 1):
         suffixes = ["", "_reverse"] if architecture["bidirectional"] else [""]
@@ -42,11 +43,12 @@ def gates_of_array(network: Network, architecture: Architecture, X: NDArray[Any]
         state = {
             f"{name}_l0{suffix}": weights[f"gru.{name}_l{index}{suffix}"]
             for suffix in suffixes
-            for name in names
+            for name in names[: 4 if bias else 2]
         }
         gru = GRU(
             x.shape[2],
             architecture["hidden_size"],
+            bias=bias,
             bidirectional=architecture["bidirectional"],
             reset_after=architecture["reset_after"],
             dtype=architecture["dtype"],
@@ -70,7 +72,8 @@ def _gates_of_direction(
 ) -> tuple[NDArray[Any], ...]:
     """Return r, z, n and h, (n_timesteps, n_samples, hidden_size): the equations of `fastgru.GRU`."""
     w, u = (state[f"weight_{kind}_l0{suffix}"].astype(np.float64) for kind in ("ih", "hh"))
-    b, c = (state[f"bias_{kind}_l0{suffix}"].astype(np.float64) for kind in ("ih", "hh"))
+    zeros = np.zeros(len(w))
+    b, c = (state.get(f"bias_{kind}_l0{suffix}", zeros).astype(np.float64) for kind in ("ih", "hh"))
     before = np.zeros_like(h, dtype=np.float64)
     if suffix:
         before[:-1] = h[1:]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,47 +15,8 @@ Network: TypeAlias = _core.NetworkF32 | _core.NetworkF64
 Trainer: TypeAlias = _core.TrainerF32 | _core.TrainerF64
 
 
-class Head(TypedDict):
-    """What the dense layer is trained for; `output_size` are targets, or classes."""
-
-    output_size: int
-    loss: str
-    huber_delta: float
-    quantiles: list[float]
-
-
-class Architecture(TypedDict):
-    """What a network is made from; plain values, so that it can stand in a model file."""
-
-    input_size: int
-    hidden_size: int
-    num_layers: int
-    bidirectional: bool
-    reset_after: bool
-    dropout: float
-    output_size: int
-    dtype: str
-    loss: str
-    huber_delta: float
-    quantiles: list[float]
-    sequence: bool
-    pooling: str
-    missing_mask: bool
-    vocabulary_size: int
-    input_dropout: float
-
-
-# What networks were before their files said so (format version 1).
-FIRST_VERSION = {
-    "loss": "squared_error",
-    "huber_delta": 1.0,
-    "quantiles": [],
-    "sequence": False,
-    "pooling": "last",
-    "missing_mask": False,
-    "vocabulary_size": 0,
-    "input_dropout": 0.0,
-}
+# What a network is made from: the fields of the core's network_defaults(), as they stand in a model file.
+Architecture: TypeAlias = dict[str, Any]
 
 
 def make_network(architecture: Architecture) -> Network:
@@ -65,37 +25,12 @@ def make_network(architecture: Architecture) -> Network:
     Raises
     ------
     ValueError
-        The network would be larger than this machine can address.
+        The network would have more parameters than can be counted.
     MemoryError
         It does not fit into memory.
     """
-    count = parameter_count(architecture)
-    if count * np.dtype(architecture["dtype"]).itemsize > sys.maxsize // 4:
-        raise ValueError(
-            f"hidden_size={architecture['hidden_size']} and num_layers={architecture['num_layers']}, with "
-            f"{architecture['input_size']} features and {architecture['output_size']} outputs, make a "
-            f"network of {count} parameters: more than this machine can address"
-        )
-    kind = _core.NetworkF64 if architecture["dtype"] == "float64" else _core.NetworkF32
-    return kind(
-        architecture["input_size"],
-        architecture["hidden_size"],
-        architecture["num_layers"],
-        bias=True,
-        dropout=architecture["dropout"],
-        bidirectional=architecture["bidirectional"],
-        reset_after=architecture["reset_after"],
-        output_size=architecture["output_size"],
-        head_dropout=architecture["dropout"],
-        loss=architecture["loss"],
-        huber_delta=architecture["huber_delta"],
-        quantiles=architecture["quantiles"],
-        sequence=architecture["sequence"],
-        pooling=architecture["pooling"],
-        missing_mask=architecture["missing_mask"],
-        vocabulary_size=architecture["vocabulary_size"],
-        input_dropout=architecture["input_dropout"],
-    )
+    fields = {name: value for name, value in architecture.items() if name != "dtype"}
+    return (_core.NetworkF64 if architecture["dtype"] == "float64" else _core.NetworkF32)(**fields)
 
 
 def make_trainer(network: Network, **options: Any) -> Trainer:
@@ -159,21 +94,3 @@ def _orthogonal(generator: np.random.Generator, size: int) -> NDArray[np.float64
     q, r = np.linalg.qr(generator.standard_normal((size, size)))
     # With these signs every orthogonal matrix is as likely as any other (Mezzadri, 2007).
     return np.asarray(q * np.where(np.diag(r) < 0, -1.0, 1.0), dtype=np.float64)
-
-
-def parameter_count(architecture: Architecture) -> int:
-    """Return the number of weights and biases, counted in Python's integers, which do not overflow."""
-    hidden, layers = int(architecture["hidden_size"]), int(architecture["num_layers"])
-    directions = 2 if architecture["bidirectional"] else 1
-    cell = 3 * hidden * (hidden + 2)
-    inputs = 3 * hidden * (architecture["input_size"] + (layers - 1) * directions * hidden)
-    answers = architecture["output_size"] * max(1, len(architecture["quantiles"]))
-    embedding = int(architecture["vocabulary_size"]) * int(architecture["input_size"])
-    return directions * (layers * cell + inputs) + answers * (directions * hidden + 1) + embedding
-
-
-def feature_count(architecture: Architecture) -> int:
-    """Return how many values a time step of X has."""
-    if architecture["vocabulary_size"]:
-        return 1
-    return architecture["input_size"] // (2 if architecture["missing_mask"] else 1)

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from fastgru import _core
+
+# Of a network's losses an estimator may offer some alone.
+_CHOICES = {name: values for name, values in _core.network_choices().items() if name != "loss"}
+
 PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
+    **{name: [StrOptions(set(values))] for name, values in _CHOICES.items()},
     "hidden_size": [Interval(Integral, 1, None, closed="left")],
     "num_layers": [Interval(Integral, 1, None, closed="left")],
     "bidirectional": ["boolean"],
     "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
     "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],
     "output": [StrOptions({"last", "sequence"})],
-    "pooling": [StrOptions({"last", "mean", "max"})],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "input_dropout": [Interval(Real, 0, 1, closed="left")],
     "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
@@ -48,7 +53,6 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "standardize": ["boolean"],
     "missing": [StrOptions({"error", "mask"})],
     "callbacks": [callable, list, None],
-    "dtype": [StrOptions({"float32", "float64"})],
     "n_jobs": [
         Interval(Integral, 1, None, closed="left"),
         Interval(Integral, None, -1, closed="right"),
@@ -58,7 +62,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
 
 REGRESSOR_CONSTRAINTS: dict[str, list[Any]] = {
     **PARAMETER_CONSTRAINTS,
-    "loss": [StrOptions({"squared_error", "absolute_error", "huber", "quantile"})],
+    "loss": [StrOptions({name for name, answers in _core.losses().items() if answers == "values"})],
     "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
     "huber_delta": [Interval(Real, 0, None, closed="neither")],
 }

@@ -13,20 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _model_file, _self_test
 from fastgru.estimators._fit_loop import History
-from fastgru.estimators._network import (
-    FIRST_VERSION,
-    Architecture,
-    Network,
-    feature_count,
-    make_network,
-    named_parameters,
-    parameter_count,
-)
+from fastgru.estimators._network import Architecture, Network, make_network
 
 _Self = TypeVar("_Self", bound="ModelFileMixin")
 
 _HISTORY = ("history.loss_curve", "history.validation_scores")
-_SCALING = ("scaling.x_mean", "scaling.x_scale", "scaling.y_mean", "scaling.y_scale")
 
 
 class ModelFileMixin:
@@ -97,16 +88,11 @@ class ModelFileMixin:
                 **self._fitted_config(),
             },
         }
-        tensors: dict[str, NDArray[Any]] = {**named_parameters(self._network)}
-        tensors.update(zip(_SCALING, self._network.scaling, strict=True))
-        tensors["history.loss_curve"] = np.array(history.loss_curve, dtype=np.float64)
-        tensors["history.validation_scores"] = np.array(history.validation_scores or [], dtype=np.float64)
+        tensors = self._network.tensors
+        for name, values in zip(_HISTORY, (history.loss_curve, history.validation_scores or []), strict=True):
+            tensors[name] = np.array(values, dtype=np.float64)
         tensors.update(self._self_test())
         _model_file.save(path, type(self).__name__, config, tensors)
-
-    @property
-    def _self_test_features(self) -> int:
-        return feature_count(self._architecture)
 
     def _self_test(self) -> dict[str, NDArray[Any]]:
         x_mean, x_scale, _, y_scale = self._network.scaling
@@ -129,36 +115,30 @@ class ModelFileMixin:
         return answers.reshape(-1, answers.shape[-1])
 
     @classmethod
-    def _from_model_file(cls: type[_Self], config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> _Self:
-        """Build the estimator that was saved; nothing in a file is trusted to be right."""
-        parts = [config[name] for name in ("params", "network", "fitted")]
-        if len(config) != len(parts) or not all(isinstance(part, dict) for part in parts):
-            raise ValueError(f"config must be the objects params, network and fitted, got {sorted(config)}")
-        estimator: Any = cls(**_parsed(parts[0]))
+    def _from_model_file(cls: type[_Self], content: _model_file.Content) -> _Self:
+        """Build the estimator that was saved; how it was made and trained is checked here, the rest was."""
+        estimator: Any = cls(**_parsed(content.config["params"]))
         estimator._validate_params()
-        estimator._restore(parts[1], parts[2], tensors)
+        estimator._restore(content)
         estimator._publish()
         return cast(_Self, estimator)
 
-    def _restore(
-        self, architecture: dict[str, Any], fitted: dict[str, Any], tensors: dict[str, NDArray[Any]]
-    ) -> None:
+    def _restore(self, content: _model_file.Content) -> None:
         """Take the fitted state from a file's parts."""
-        self._architecture = _checked_architecture(architecture)
-        flat = _checked_weights(self._architecture, tensors)
-        self._network = _restored_network(self._architecture, flat, tuple(tensors[name] for name in _SCALING))
+        fitted = content.config["fitted"]
+        self._architecture, self._network = content.config["network"], content.core
         self._n_dims = _whole(fitted, "n_dims", 2, 3)
         self._seed = _whole(fitted, "seed", 0, 2**64 - 1)
         self._trainer_state = {"solver": None, "state": {}}
         self.n_features_in_ = _whole(fitted, "n_features_in", 1, 2**63 - 1)
-        if feature_count(self._architecture) != (1 if self._n_dims == 2 else self.n_features_in_):
+        if self._network.features != (1 if self._n_dims == 2 else self.n_features_in_):
             raise ValueError("n_features_in does not fit the network's input_size")
         names = fitted["feature_names_in"]
         if names:
             if not all(isinstance(name, str) for name in names) or len(names) != self.n_features_in_:
                 raise ValueError("feature_names_in must be one text per feature")
             self.feature_names_in_ = np.array(names, dtype=object)
-        losses, scores = (_real_numbers(tensors, name) for name in _HISTORY)
+        losses, scores = (content.tensors[name].tolist() for name in _HISTORY)
         self._history = History(
             loss_curve=losses,
             validation_scores=scores if fitted["early_stopped"] else None,
@@ -167,13 +147,6 @@ class ModelFileMixin:
             n_iter=_whole(fitted, "n_iter", 0, 2**63 - 1),
         )
         self._restore_fitted(fitted)
-
-
-def _real_numbers(tensors: dict[str, NDArray[Any]], name: str) -> list[float]:
-    values = tensors[name]
-    if values.ndim != 1 or values.dtype.kind != "f":
-        raise ValueError(f"{name} must be a row of real numbers, got {values.dtype} of shape {values.shape}")
-    return [float(value) for value in values]
 
 
 def _restored_network(
@@ -243,66 +216,3 @@ def _whole(values: dict[str, Any], name: str, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ValueError(f"{name} must be an integer from {least} to {most}, got {value!r}")
     return value
-
-
-def _checked_architecture(values: dict[str, Any]) -> Architecture:
-    values = {**FIRST_VERSION, **values}
-    if set(values) != set(Architecture.__annotations__):
-        wanted = sorted(Architecture.__annotations__)
-        raise ValueError(f"network has the fields {sorted(values)}, expected {wanted}")
-    for name in ("input_size", "hidden_size", "num_layers", "output_size"):
-        _whole(values, name, 1, 2**40)
-    _whole(values, "vocabulary_size", 0, 2**40)
-    for name in ("bidirectional", "reset_after", "missing_mask"):
-        if not isinstance(values[name], bool):
-            raise ValueError(f"{name} must be true or false, got {values[name]!r}")
-    for name in ("dropout", "input_dropout"):
-        dropout = _number_or_none(values, name)
-        if dropout is None or not 0 <= dropout < 1:
-            raise ValueError(f"{name} must be in [0, 1), got {dropout!r}")
-    if values["dtype"] not in ("float32", "float64"):
-        raise ValueError(f"dtype must be float32 or float64, got {values['dtype']!r}")
-    _check_head(values)
-    return cast(Architecture, values)
-
-
-def _check_head(values: dict[str, Any]) -> None:
-    """Check the kinds of values; what they may be is the core's to say."""
-    for name in ("loss", "pooling"):
-        if not isinstance(values[name], str):
-            raise ValueError(f"{name} must be a text, got {values[name]!r}")
-    if not isinstance(values["sequence"], bool):
-        raise ValueError(f"sequence must be true or false, got {values['sequence']!r}")
-    if _number_or_none(values, "huber_delta") is None:
-        raise ValueError("huber_delta must be a number")
-    quantiles = values["quantiles"]
-    if not isinstance(quantiles, list) or not all(isinstance(each, float) for each in quantiles):
-        raise ValueError(f"quantiles must be a list of numbers, got {quantiles!r}")
-
-
-def _checked_weights(architecture: Architecture, tensors: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """Return the flat weights; a claimed size is held against the file's before anything is made of it."""
-    held = [tensor for name, tensor in tensors.items() if name.startswith(("gru.", "head.", "embedding."))]
-    expected, found = parameter_count(architecture), sum(tensor.size for tensor in held)
-    if expected != found:
-        raise ValueError(f"the network has {expected} parameters, the file holds {found}")
-    layout = make_network(architecture).parameter_layout
-    unknown = set(tensors) - {name for name, _ in layout} - {*_SCALING, *_HISTORY}
-    if unknown:
-        raise ValueError(f"unknown tensor {min(unknown)!r}")
-    for name, shape in layout:
-        if tensors[name].shape != tuple(shape):
-            raise ValueError(f"{name} has shape {tensors[name].shape}, expected {tuple(shape)}")
-        if tensors[name].dtype != architecture["dtype"]:
-            raise ValueError(f"{name} has dtype {tensors[name].dtype}, expected {architecture['dtype']}")
-        if not np.isfinite(tensors[name]).all():
-            raise ValueError(f"{name} holds values that are not finite")
-    sizes = (feature_count(architecture),) * 2 + (architecture["output_size"],) * 2
-    for name, size in zip(_SCALING, sizes, strict=True):
-        if tensors[name].shape != (size,) or not np.isfinite(tensors[name]).all():
-            raise ValueError(f"{name} must be {size} finite numbers, got shape {tensors[name].shape}")
-        if tensors[name].dtype != np.float64:
-            raise ValueError(f"{name} has dtype {tensors[name].dtype}, expected float64")
-        if name.endswith("scale") and not (tensors[name] > 0).all():
-            raise ValueError(f"{name} must be positive")
-    return np.concatenate([tensors[name].ravel() for name, _ in layout])

@@ -11,7 +11,6 @@ from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils.validation import check_consistent_length
 
 from fastgru.estimators._base import BaseGRU
-from fastgru.estimators._network import Head
 from fastgru.estimators._params import REGRESSOR_CONSTRAINTS
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
@@ -24,7 +23,6 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
     _parameter_constraints = REGRESSOR_CONSTRAINTS
     loss: str
     quantile: float | ArrayLike
-    huber_delta: float
     n_outputs_: int
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -72,8 +70,6 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
     def _settings(self) -> dict[str, Any]:
         return {
             **super()._settings(),
-            "loss": self.loss,
-            "huber_delta": float(self.huber_delta),
             "quantiles": self._quantiles() if self.loss == "quantile" else [],
         }
 
@@ -85,14 +81,8 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
             raise ValueError(f"quantile must be up to 128 different numbers, got {self.quantile!r}")
         return [float(quantile) for quantile in np.sort(quantiles)]
 
-    def _head(self, samples: Samples) -> Head:
-        settings = self._settings()
-        return {
-            "output_size": samples.n_targets,
-            "loss": settings["loss"],
-            "huber_delta": settings["huber_delta"],
-            "quantiles": settings["quantiles"],
-        }
+    def _head(self, samples: Samples) -> dict[str, Any]:
+        return {"output_size": samples.n_targets}
 
     def _target_scaling(self, samples: Samples) -> Standard:
         if not self.standardize:

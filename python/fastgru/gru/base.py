@@ -16,7 +16,7 @@ from fastgru.gru import parameters
 
 __all__ = ["Config", "Gradients", "Layer", "checked_config"]
 
-_PRECISIONS = ("highest", "high", "medium")
+_PRECISIONS = _core.layer_choices()["precision"]
 _CORES: dict[str, type[_core.GruF32] | type[_core.GruF64]] = {
     "float32": _core.GruF32,
     "float64": _core.GruF64,
@@ -233,10 +233,6 @@ class Layer:
         )
         _model_file.save(path, "GRU", self._config._asdict(), {**self.state_dict(), **self_test})
 
-    @property
-    def _self_test_features(self) -> int:
-        return self.input_size
-
     def _self_test_answers(self, x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
         """Return the states of the top layer, (steps, D·H), for x (steps, input_size)."""
         dtype = dtype or self._config.dtype
@@ -247,28 +243,11 @@ class Layer:
         return core.forward(x.astype(dtype))[0]
 
     @classmethod
-    def _from_model_file(
-        cls: type[_Self], config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-    ) -> _Self:
-        if unknown := sorted(set(config) - set(Config._fields)):
-            raise ValueError(f"unknown configuration: {', '.join(unknown)}")
-        checked = checked_config(**{name: config[name] for name in Config._fields})
-        if config["dtype"] not in _CORES:  # NumPy accepts aliases, a model file does not
-            raise ValueError(f"dtype must be float32 or float64, got {config['dtype']!r}")
-        # Shapes are compared with the configuration before anything of its sizes is allocated.
-        layout = parameters.layout(
-            input_size=checked.input_size,
-            hidden_size=checked.hidden_size,
-            num_layers=checked.num_layers,
-            bias=checked.bias,
-            bidirectional=checked.bidirectional,
-            count=len(tensors),
-        )
-        flat = parameters.flatten(tensors, layout, np.dtype(checked.dtype), exact=True)
+    def _from_model_file(cls: type[_Self], content: _model_file.Content) -> _Self:
         layer = cls.__new__(cls)
-        layer.__setstate__(
-            {"config": checked._asdict(), "parameters": flat, "random": parameters.generator(None)}
-        )
+        layer._random = parameters.generator(None)
+        layer._config = Config(**content.config)
+        layer._core = content.core
         return layer
 
     def __getstate__(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_dropout", "check_flag", "check_size", "flatten", "generator", "layout", "named"]
+__all__ = ["check_dropout", "check_flag", "check_size", "flatten", "generator", "named"]
 
 Layout = list[tuple[str, tuple[int, ...]]]
 RandomState = None | int | np.random.Generator | np.random.RandomState
@@ -69,32 +69,6 @@ def generator(random_state: RandomState) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(seed))
 
 
-def layout(
-    *, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool, count: int
-) -> Layout:
-    """Return names and shapes of all weights in order; ValueError if there are not `count` of them.
-
-    The result equals the core's ``parameter_layout``, but needs no core, whose sizes may not be checked yet.
-    """
-    suffixes = ("", "_reverse") if bidirectional else ("",)
-    wanted = num_layers * len(suffixes) * (4 if bias else 2)
-    if count != wanted:
-        raise ValueError(
-            f"num_layers={num_layers} and this kind of layer need {wanted} weight arrays, got {count}"
-        )
-    found: Layout = []
-    for layer in range(num_layers):
-        width = input_size if layer == 0 else hidden_size * len(suffixes)
-        for suffix in suffixes:
-            tail = f"l{layer}{suffix}"
-            found.append((f"weight_ih_{tail}", (3 * hidden_size, width)))
-            found.append((f"weight_hh_{tail}", (3 * hidden_size, hidden_size)))
-            if bias:
-                found.append((f"bias_ih_{tail}", (3 * hidden_size,)))
-                found.append((f"bias_hh_{tail}", (3 * hidden_size,)))
-    return found
-
-
 def named(flat: NDArray[Any], weights: Iterable[tuple[str, tuple[int, ...]]]) -> dict[str, NDArray[Any]]:
     """Return views of `flat`, one per weight."""
     views, start = {}, 0
@@ -105,13 +79,8 @@ def named(flat: NDArray[Any], weights: Iterable[tuple[str, tuple[int, ...]]]) ->
     return views
 
 
-def flatten(
-    state_dict: Mapping[str, Any], weights: Layout, dtype: np.dtype[Any], *, exact: bool = False
-) -> NDArray[Any]:
-    """Return one flat vector of `dtype` from arrays or tensors whose names and shapes match `weights`.
-
-    With `exact`, they must have this dtype already.
-    """
+def flatten(state_dict: Mapping[str, Any], weights: Layout, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return one flat vector of `dtype` from named arrays or tensors that fit `weights` in name and shape."""
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"state_dict must be a mapping of names to arrays, got {type(state_dict).__name__}")
     wanted = dict(weights)
@@ -126,8 +95,6 @@ def flatten(
     for name, shape in weights:
         if arrays[name].shape != shape:
             raise ValueError(f"{name} must have shape {shape}, got {arrays[name].shape}")
-        if exact and arrays[name].dtype != dtype:
-            raise ValueError(f"{name} must have dtype {dtype}, got {arrays[name].dtype}")
     flat = np.empty(sum(array.size for array in arrays.values()), dtype)
     for name, view in named(flat, weights).items():
         view[...] = arrays[name]

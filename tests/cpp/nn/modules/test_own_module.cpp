@@ -23,6 +23,9 @@ class Scale final : public Module<S> {
   }
 
   std::vector<ParamSlot> parameters() const override { return {{"scale.weight", width_, 0, 0}}; }
+  void describe(bool, std::vector<SummaryLine>& lines) const override {
+    lines.push_back({"scale", summary_shape(false, width_), width_});
+  }
   Status reserve(std::int64_t, std::int64_t rows, bool) override {
     y_.resize(static_cast<std::size_t>(rows * width_));
     return {};

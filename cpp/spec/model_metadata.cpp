@@ -1,9 +1,10 @@
-#include "io/model_metadata.h"
+#include "spec/model_metadata.h"
 
 #include <algorithm>
 #include <array>
 #include <deque>
 #include <string>
+#include <utility>
 
 #include "io/json.h"
 
@@ -115,6 +116,14 @@ std::string_view metadata_value(const ModelMetadata& metadata, std::string_view 
 
 int metadata_version(const ModelMetadata& metadata) {
   return parse_version(metadata_value(metadata, "format_version"));
+}
+
+std::vector<std::pair<std::string, std::string>> model_metadata(std::string kind, std::string config) {
+  return {{"format", "fastgru"},
+          {"format_version", std::to_string(kModelFormatVersion)},
+          {"written_by", "fastgru " FASTGRU_VERSION},
+          {"kind", std::move(kind)},
+          {"config", std::move(config)}};
 }
 
 Status check_model_metadata(const ModelMetadata& metadata) {

@@ -1,9 +1,10 @@
-// The self-test of a model file, as _self_test.py in Python: a short input and the answers it must give.
+#include "spec/self_test.h"
+
+#include <array>
 #include <cmath>
 #include <cstdio>
+#include <string>
 #include <vector>
-
-#include "model/model.h"
 
 namespace fastgru {
 namespace {
@@ -12,7 +13,7 @@ constexpr std::int64_t kMostSteps = 1024;
 
 Status wrong(const std::string& what) { return {ErrorCode::model_format, what}; }
 
-Status read_column(const ModelFile& file, const TensorInfo& tensor, std::vector<double>& values) {
+Status read_finite(const ModelFile& file, const TensorInfo& tensor, std::vector<double>& values) {
   values.resize(static_cast<std::size_t>(tensor.size / sizeof(double)));
   FASTGRU_RETURN_IF_ERROR(file.read(tensor, values.data()));
   for (const double value : values) {
@@ -29,32 +30,26 @@ std::string number(double value) {
 
 }  // namespace
 
-Status check_self_test(const ModelFile& file, const LoadedModel& model) {
-  if (!file.has("selftest.x") && !file.has("selftest.y") && !file.has("selftest.tolerance")) return {};
-  const ModelInfo& info = model.info();
+Status check_self_test(const ModelFile& file, const ModelSpec& spec, const AnswerSequence& answer) {
+  const auto [x_name, y_name, tolerance_name] = kSelfTest;
+  if (!file.has(x_name) && !file.has(y_name) && !file.has(tolerance_name)) return {};
   TensorInfo x_tensor, y_tensor, tolerance_tensor;
-  FASTGRU_RETURN_IF_ERROR(file.find("selftest.x", TensorDtype::f64, {}, &x_tensor));
-  const bool fits = x_tensor.shape.size() == 2 && x_tensor.shape[1] == info.input_size &&
+  FASTGRU_RETURN_IF_ERROR(file.find(x_name, TensorDtype::f64, {}, &x_tensor));
+  const bool fits = x_tensor.shape.size() == 2 && x_tensor.shape[1] == spec.features() &&
                     x_tensor.shape[0] >= 1 && x_tensor.shape[0] <= kMostSteps;
   if (!fits) {
     return wrong("tensor 'selftest.x' must have the shape (1 to " + std::to_string(kMostSteps) + ", " +
-                 std::to_string(info.input_size) + ")");
+                 std::to_string(spec.features()) + ")");
   }
-  const std::int64_t steps = x_tensor.shape[0], answers = info.every_step ? steps : 1;
-  FASTGRU_RETURN_IF_ERROR(file.find("selftest.y", TensorDtype::f64, {answers, info.output_size}, &y_tensor));
-  FASTGRU_RETURN_IF_ERROR(
-      file.find("selftest.tolerance", TensorDtype::f64, {info.output_size}, &tolerance_tensor));
+  const std::int64_t steps = x_tensor.shape[0], answers = spec.every_step() ? steps : 1;
+  FASTGRU_RETURN_IF_ERROR(file.find(y_name, TensorDtype::f64, {answers, spec.answers()}, &y_tensor));
+  FASTGRU_RETURN_IF_ERROR(file.find(tolerance_name, TensorDtype::f64, {spec.answers()}, &tolerance_tensor));
   std::vector<double> x, wanted, tolerance;
-  FASTGRU_RETURN_IF_ERROR(read_column(file, x_tensor, x));
-  FASTGRU_RETURN_IF_ERROR(read_column(file, y_tensor, wanted));
-  FASTGRU_RETURN_IF_ERROR(read_column(file, tolerance_tensor, tolerance));
+  FASTGRU_RETURN_IF_ERROR(read_finite(file, x_tensor, x));
+  FASTGRU_RETURN_IF_ERROR(read_finite(file, y_tensor, wanted));
+  FASTGRU_RETURN_IF_ERROR(read_finite(file, tolerance_tensor, tolerance));
   std::vector<double> y(wanted.size());
-  SequenceCall<double> call;
-  call.x = x.data();
-  call.rows = 1;
-  call.steps = steps;
-  call.y = y.data();
-  FASTGRU_RETURN_IF_ERROR(model.forward(call));
+  FASTGRU_RETURN_IF_ERROR(answer(x.data(), steps, y.data()));
   for (std::size_t i = 0; i < y.size(); ++i) {
     const std::size_t output = i % tolerance.size();
     if (tolerance[output] < 0) return wrong("tensor 'selftest.tolerance' holds a negative number");

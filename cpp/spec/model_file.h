@@ -26,7 +26,8 @@ class ModelFile {
   std::size_t tensor_count() const { return by_name_.size(); }
   std::string_view tensor_name(std::size_t index) const { return by_name_[index].first; }
   bool has(std::string_view name) const { return place_of(name) < by_name_.size(); }
-  // A tensor that must be there, of this type. An empty `shape` means: whatever shape.
+  // A tensor that must be there, of this type. An empty `shape` means: whatever shape; a length below 0:
+  // whatever length.
   Status find(std::string_view name, TensorDtype dtype, const std::vector<std::int64_t>& shape,
               TensorInfo* tensor) const;
   Status read(const TensorInfo& tensor, void* to) const;

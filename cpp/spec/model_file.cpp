@@ -1,17 +1,24 @@
-#include "io/model_file.h"
+#include "spec/model_file.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "io/model_metadata.h"
+#include "spec/model_metadata.h"
 
 namespace fastgru {
 namespace {
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "(";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    text += (i > 0 ? ", " : "") + (shape[i] < 0 ? "any" : std::to_string(shape[i]));
+  }
   return text + (shape.size() == 1 ? ",)" : ")");
+}
+
+bool fits(const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& wanted) {
+  return std::equal(shape.begin(), shape.end(), wanted.begin(), wanted.end(),
+                    [](std::int64_t length, std::int64_t want) { return want < 0 || length == want; });
 }
 
 Status wrong(std::string_view name, const std::string& what) {
@@ -58,7 +65,7 @@ Status ModelFile::find(std::string_view name, TensorDtype dtype, const std::vect
   const std::size_t place = place_of(name);
   if (place == by_name_.size()) return wrong(name, "is missing");
   *tensor = header().tensor(by_name_[place].second);
-  if (!shape.empty() && tensor->shape != shape) {
+  if (!shape.empty() && !fits(tensor->shape, shape)) {
     return wrong(name, "has shape " + shape_text(tensor->shape) + ", wanted " + shape_text(shape));
   }
   if (tensor->dtype == dtype) return {};

@@ -1,10 +1,13 @@
-#include "io/config_fields.h"
+#include "spec/config_fields.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace fastgru {
 namespace {
+
+constexpr std::int64_t kMostWhole = std::int64_t{1} << 40;
 
 Status wrong(const ConfigField& field, const std::string& wanted) {
   return {ErrorCode::model_format,
@@ -27,8 +30,7 @@ bool parse_number(std::string_view text, double* value) {
 
 }  // namespace
 
-Status read_fields(const char* what, std::string_view text, OtherFields others,
-                   std::initializer_list<ConfigField*> wanted) {
+Status read_fields(const char* what, std::string_view text, std::vector<ConfigField>& wanted) {
   std::string copy(text);  // keys are decoded in place; values are taken from the original
   JsonReader reader(copy.data(), copy.size(), true);
   FASTGRU_RETURN_IF_ERROR(reader.begin_object());
@@ -38,22 +40,21 @@ Status read_fields(const char* what, std::string_view text, OtherFields others,
     FASTGRU_RETURN_IF_ERROR(reader.next_key(&more, &span));
     if (!more) break;
     const std::string_view key(copy.data() + span.begin, span.size);
-    const auto field = std::find_if(wanted.begin(), wanted.end(), [&](auto* f) { return f->name == key; });
-    if (field == wanted.end() && others == OtherFields::refused) {
+    const auto field = std::find_if(wanted.begin(), wanted.end(), [&](auto& f) { return f.name == key; });
+    if (field == wanted.end()) {
       return {ErrorCode::model_format, std::string(what) + " has the unknown field " + in_quotes(key)};
     }
     JsonKind kind = JsonKind::null;
     FASTGRU_RETURN_IF_ERROR(reader.peek(&kind));
     const std::size_t begin = reader.position();
     FASTGRU_RETURN_IF_ERROR(reader.skip_value());
-    if (field == wanted.end()) continue;
-    (*field)->text = trimmed(text.substr(begin, reader.position() - begin));
-    (*field)->kind = kind;
+    field->text = trimmed(text.substr(begin, reader.position() - begin));
+    field->kind = kind;
   }
-  for (const ConfigField* field : wanted) {
-    if (field->found() || !field->required) continue;
+  for (const ConfigField& field : wanted) {
+    if (field.found() || !field.required) continue;
     return {ErrorCode::model_format,
-            std::string(what) + " needs " + in_quotes(field->name) + ", which is missing"};
+            std::string(what) + " needs " + in_quotes(field.name) + ", which is missing"};
   }
   return {};
 }
@@ -62,32 +63,32 @@ Status read_object(const ConfigField& field) {
   return field.kind == JsonKind::object ? Status() : wrong(field, "an object");
 }
 
-Status read_whole(const ConfigField& field, std::int64_t least, std::int64_t most, std::int64_t* value) {
+Status read_value(const ConfigField& field, const field::Whole& rule, std::int64_t* value) {
   const char* end = field.text.data() + field.text.size();
   const auto [stop, error] = std::from_chars(field.text.data(), end, *value);
   const bool whole = field.kind == JsonKind::number && error == std::errc() && stop == end;
-  if (whole && *value >= least && *value <= most) return {};
-  return wrong(field, "an integer from " + std::to_string(least) + " to " + std::to_string(most));
+  if (whole && *value >= rule.least && *value <= kMostWhole) return {};
+  return wrong(field, "an integer from " + std::to_string(rule.least) + " to " + std::to_string(kMostWhole));
 }
 
-Status read_flag(const ConfigField& field, bool* value) {
+Status read_value(const ConfigField& field, const field::Flag&, bool* value) {
   *value = field.text == "true";
   return field.kind == JsonKind::boolean ? Status() : wrong(field, "true or false");
 }
 
-Status read_number(const ConfigField& field, double* value) {
+Status read_value(const ConfigField& field, const field::Number&, double* value) {
   const bool number = field.kind == JsonKind::number && parse_number(field.text, value);
   return number ? Status() : wrong(field, "a number");
 }
 
-Status read_dropout(const ConfigField& field, double* value) {
+Status read_value(const ConfigField& field, const field::Share&, double* value) {
   const bool number = field.kind == JsonKind::number && parse_number(field.text, value);
   return number && *value >= 0 && *value < 1 ? Status() : wrong(field, "a number in [0, 1)");
 }
 
-Status read_numbers(const ConfigField& field, std::int64_t most, std::vector<double>* values) {
+Status read_value(const ConfigField& field, const field::Numbers& rule, std::vector<double>* values) {
   const Status unfit =
-      wrong(field, "a list of at most " + std::to_string(most) + " numbers, each with a point");
+      wrong(field, "a list of at most " + std::to_string(rule.most) + " numbers, each with a point");
   if (field.kind != JsonKind::array) return unfit;
   std::string copy(field.text);
   JsonReader reader(copy.data(), copy.size(), true);
@@ -105,16 +106,15 @@ Status read_numbers(const ConfigField& field, std::int64_t most, std::vector<dou
     const bool point = text.find_first_of(".eE") != std::string_view::npos;
     double value = 0;
     if (kind != JsonKind::number || !point || !parse_number(text, &value)) return unfit;
-    if (static_cast<std::int64_t>(values->size()) == most) return unfit;
+    if (static_cast<std::int64_t>(values->size()) == rule.most) return unfit;
     values->push_back(value);
   }
 }
 
-Status read_choice(const ConfigField& field, std::initializer_list<std::string_view> choices,
-                   std::size_t* which) {
+Status read_value(const ConfigField& field, const field::Choice& rule, std::size_t* which) {
   std::string list;
   *which = 0;
-  for (const std::string_view choice : choices) {
+  for (const std::string_view choice : rule.names) {
     list += (list.empty() ? "" : ", ") + std::string(choice);
     const bool same = field.text.size() == choice.size() + 2 && field.text.substr(1, choice.size()) == choice;
     if (field.kind == JsonKind::string && same) return {};
@@ -123,11 +123,25 @@ Status read_choice(const ConfigField& field, std::initializer_list<std::string_v
   return wrong(field, "one of " + list);
 }
 
-Status read_double(const ConfigField& field, bool* value) {
-  std::size_t which = 0;
-  FASTGRU_RETURN_IF_ERROR(read_choice(field, {"float32", "float64"}, &which));
-  *value = which == 1;
-  return {};
+// The shortest text that reads back as this double, always with a point or an exponent.
+std::string json_of(double value) {
+  std::array<char, 32> text{};
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+  static_cast<void>(error);  // 32 characters hold every double
+  std::string number(text.data(), end);
+  return number.find_first_of(".e") == std::string::npos ? number + ".0" : number;
+}
+
+std::string json_of(const std::vector<double>& values) {
+  std::string list;
+  for (const double value : values) list += (list.empty() ? "" : ",") + json_of(value);
+  return "[" + list + "]";
+}
+
+std::string json_of(std::string_view text) {
+  std::string quoted;
+  append_json_string(text, &quoted);
+  return quoted;
 }
 
 }  // namespace fastgru

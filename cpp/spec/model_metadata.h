@@ -1,6 +1,7 @@
 // The metadata of a model file, as docs/model-file.md has it: the one check that Python and C++ share.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -23,5 +24,8 @@ int metadata_version(const ModelMetadata& metadata);
 // Every key, the version, and that the configuration is a JSON object in which no object has a key twice, no
 // number exceeds the doubles, and nothing is nested deeper than 127 levels. Errors are model_format Statuses.
 Status check_model_metadata(const ModelMetadata& metadata);
+
+// What the file of a model says of it: `kind` is one of model_kinds(), `config` a JSON object.
+std::vector<std::pair<std::string, std::string>> model_metadata(std::string kind, std::string config);
 
 }  // namespace fastgru

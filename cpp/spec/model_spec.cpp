@@ -1,0 +1,130 @@
+#include "spec/model_spec.h"
+
+#include <algorithm>
+#include <array>
+
+#include "spec/parameters.h"
+#include "spec/self_test.h"
+
+namespace fastgru {
+namespace {
+
+struct Kind {
+  std::string_view name;
+  bool is_layer;
+};
+
+constexpr std::array<Kind, 3> kKinds = {{{"GRU", true}, {"GRUClassifier", false}, {"GRURegressor", false}}};
+
+// Every layer needs tensors: a claimed number of layers beyond them is refused before anything is made of it.
+Status check_layers(const ModelFile& file, std::int64_t num_layers) {
+  const auto tensors = static_cast<std::int64_t>(file.tensor_count());
+  if (num_layers <= tensors) return {};
+  return {ErrorCode::model_format, "num_layers is " + std::to_string(num_layers) +
+                                       ", but the file has only " + std::to_string(tensors) + " tensors"};
+}
+
+Status read_layer(const ModelFile& file, ModelSpec* spec) {
+  LayerSpec layer;
+  FASTGRU_RETURN_IF_ERROR(read_options("config", file.config(), &layer));
+  FASTGRU_RETURN_IF_ERROR(as_model_error(validate(layer.gru)));
+  spec->options = layer;
+  return check_layers(file, layer.gru.num_layers);
+}
+
+Status read_estimator(const ModelFile& file, ModelSpec* spec) {
+  std::vector<ConfigField> parts = {{"params"}, {"network"}, {"fitted"}};
+  FASTGRU_RETURN_IF_ERROR(read_fields("config", file.config(), parts));
+  for (const ConfigField& part : parts) FASTGRU_RETURN_IF_ERROR(read_object(part));
+  NetworkSpec network;
+  FASTGRU_RETURN_IF_ERROR(read_options("network", parts[1].text, &network));
+  FASTGRU_RETURN_IF_ERROR(as_model_error(validate(network.config)));
+  spec->params = parts[0].text;
+  spec->fitted = parts[2].text;
+  FASTGRU_RETURN_IF_ERROR(check_layers(file, network.config.gru.num_layers));
+  spec->options = std::move(network);
+  return {};
+}
+
+// No tensor is there but those that belong to the model, and each of those is, in its shape.
+Status check_tensors(const ModelFile& file, const ModelSpec& spec) {
+  const std::vector<TensorSpec> wanted = tensors(spec);
+  std::vector<std::string_view> names;
+  for (const TensorSpec& tensor : wanted) names.push_back(tensor.name);
+  if (spec.version >= kFirstSelfTest) names.insert(names.end(), kSelfTest.begin(), kSelfTest.end());
+  std::sort(names.begin(), names.end());
+  for (std::size_t i = 0; i < file.tensor_count(); ++i) {
+    const std::string_view name = file.tensor_name(i);
+    if (std::binary_search(names.begin(), names.end(), name)) continue;
+    return {ErrorCode::model_format, "unknown tensor " + in_quotes(name)};
+  }
+  TensorInfo found;
+  for (const TensorSpec& tensor : wanted) {
+    FASTGRU_RETURN_IF_ERROR(file.find(tensor.name, tensor.dtype, tensor.shape, &found));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::int64_t ModelSpec::features() const {
+  return layer() != nullptr ? layer()->gru.input_size : network()->config.features();
+}
+
+std::int64_t ModelSpec::answers() const {
+  if (network() != nullptr) return network()->config.logits();
+  return layer()->gru.directions() * layer()->gru.hidden_size;
+}
+
+bool ModelSpec::every_step() const { return layer() != nullptr || network()->config.sequence; }
+
+std::vector<std::string_view> model_kinds() {
+  std::vector<std::string_view> names;
+  for (const Kind& kind : kKinds) names.push_back(kind.name);
+  return names;
+}
+
+std::vector<ParamSlot> parameter_slots(const ModelSpec& spec) {
+  if (spec.layer() != nullptr) return ParamLayout(spec.layer()->gru).slots();
+  return NetworkLayout(spec.network()->config).slots();
+}
+
+std::vector<TensorSpec> tensors(const ModelSpec& spec) {
+  const TensorDtype dtype = spec.dtype() == Dtype::float64 ? TensorDtype::f64 : TensorDtype::f32;
+  std::vector<TensorSpec> all;
+  for (ParamSlot& slot : parameter_slots(spec)) {
+    all.push_back({std::move(slot.name), dtype, slot_shape(slot), TensorRole::parameter});
+  }
+  if (spec.network() == nullptr) return all;
+  const std::int64_t inputs = spec.features(), outputs = spec.network()->config.output_size;
+  for (std::size_t i = 0; i < kScaling.size(); ++i) {
+    all.push_back({kScaling[i], TensorDtype::f64, {i < 2 ? inputs : outputs}, TensorRole::scaling});
+  }
+  for (const char* name : {"history.loss_curve", "history.validation_scores"}) {
+    all.push_back({name, TensorDtype::f64, {kAnyLength}, TensorRole::history});
+  }
+  return all;
+}
+
+Status read_spec(const ModelFile& file, ModelSpec* spec) {
+  const auto kind =
+      std::find_if(kKinds.begin(), kKinds.end(), [&](auto& each) { return each.name == file.kind(); });
+  if (kind == kKinds.end()) {
+    std::string known;
+    for (const Kind& each : kKinds) known += (known.empty() ? "" : ", ") + std::string(each.name);
+    return {ErrorCode::model_format,
+            "unknown kind " + in_quotes(file.kind()) + "; this fastgru knows " + known};
+  }
+  spec->kind = kind->name;
+  spec->version = file.version();
+  FASTGRU_RETURN_IF_ERROR(kind->is_layer ? read_layer(file, spec) : read_estimator(file, spec));
+  return check_tensors(file, *spec);
+}
+
+std::string to_json(const ModelSpec& spec) {
+  if (spec.layer() != nullptr) return options_to_json(*spec.layer());
+  return "{\"params\":" + spec.params + ",\"network\":" + options_to_json(*spec.network()) +
+         ",\"fitted\":" + spec.fitted + "}";
+}
+
+}  // namespace fastgru

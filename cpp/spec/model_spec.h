@@ -1,0 +1,93 @@
+// What a model file describes: a layer or an estimator's network, as typed options; to and from JSON, and the
+// tensors that belong to it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "spec/field_visitors.h"
+#include "spec/model_file.h"
+#include "spec/model_metadata.h"
+#include "spec/network_fields.h"
+
+namespace fastgru {
+
+enum class Dtype { float32, float64 };
+enum class Products { highest, high, medium };  // how exact they must be; all compute the same today
+
+struct LayerSpec {
+  GruConfig gru;
+  bool batch_first = false;  // of Python's arrays; rows come first in C++
+  Products precision = Products::highest;
+  Dtype dtype = Dtype::float32;
+};
+
+struct NetworkSpec {
+  NetworkConfig config;
+  Dtype dtype = Dtype::float32;
+};
+
+template <class Options, class Visit>
+void visit_fields(Options& options, Visit&& visit) {
+  const field::Choice dtypes{{"float32", "float64"}};
+  if constexpr (std::is_same_v<std::remove_const_t<Options>, NetworkSpec>) {
+    visit_network_fields(options.config, visit);
+  } else {
+    static_assert(std::is_same_v<std::remove_const_t<Options>, LayerSpec>);
+    visit_layer_fields(options, visit);
+  }
+  visit("dtype", options.dtype, dtypes, field::kAlways);
+}
+
+struct ModelSpec {
+  std::string kind;
+  int version = kModelFormatVersion;
+  std::variant<LayerSpec, NetworkSpec> options;
+  // JSON objects: how an estimator was made, and what it has learnt besides tensors. They mean nothing here.
+  std::string params, fitted;
+
+  const LayerSpec* layer() const { return std::get_if<LayerSpec>(&options); }
+  const NetworkSpec* network() const { return std::get_if<NetworkSpec>(&options); }
+  Dtype dtype() const {
+    return std::visit([](const auto& of) { return of.dtype; }, options);
+  }
+  // Values per step of what it reads and of what it answers, and whether it answers every step.
+  std::int64_t features() const;
+  std::int64_t answers() const;
+  bool every_step() const;
+};
+
+std::vector<std::string_view> model_kinds();
+
+enum class TensorRole { parameter, scaling, history };
+
+constexpr std::int64_t kAnyLength = -1;
+
+struct TensorSpec {
+  std::string name;
+  TensorDtype dtype = TensorDtype::f32;
+  std::vector<std::int64_t> shape;  // kAnyLength where the file decides
+  TensorRole role = TensorRole::parameter;
+};
+
+// The tensors of a network's scaling, in the order of Scaling's members.
+inline constexpr std::array<const char*, 4> kScaling = {"scaling.x_mean", "scaling.x_scale", "scaling.y_mean",
+                                                        "scaling.y_scale"};
+
+// All that a file of this model must have; besides, it may have a self-test (self_test.h).
+std::vector<TensorSpec> tensors(const ModelSpec& spec);
+std::vector<ParamSlot> parameter_slots(const ModelSpec& spec);
+
+// Reads and checks everything but the tensors' values, and takes no memory for sizes that the file's tensors
+// do not bear out. Errors are model_format Statuses.
+Status read_spec(const ModelFile& file, ModelSpec* spec);
+
+// The file's configuration, as read_spec() reads it.
+std::string to_json(const ModelSpec& spec);
+
+}  // namespace fastgru

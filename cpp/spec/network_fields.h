@@ -1,0 +1,38 @@
+// The fields of a layer and of a network, in order; all else in this folder goes through visit_fields().
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "engine/params.h"
+#include "nn/network_config.h"
+#include "runtime/fields.h"
+
+namespace fastgru {
+
+// The object "network" of an estimator's file, but its dtype. Fields that came after format version 1 are
+// kLater.
+template <class Config, class Visit>
+void visit_network_fields(Config& config, Visit&& visit) {
+  NetworkConfig::visit(config, visit);
+}
+
+// The configuration of a layer's file, but its dtype.
+template <class Layer, class Visit>
+void visit_layer_fields(Layer& layer, Visit&& visit) {
+  using namespace field;
+  auto& gru = layer.gru;
+  visit("input_size", gru.input_size, Whole{1}, kAlways);
+  visit("hidden_size", gru.hidden_size, Whole{1}, kAlways);
+  visit("num_layers", gru.num_layers, Whole{1}, kAlways);
+  visit("bias", gru.bias, Flag{}, kAlways);
+  visit("batch_first", layer.batch_first, Flag{}, kAlways);
+  visit("dropout", gru.dropout, Share{}, kAlways | kTraining);
+  visit("bidirectional", gru.bidirectional, Flag{}, kAlways);
+  visit("reset_after", gru.reset_after, Flag{}, kAlways);
+  visit("precision", layer.precision, Choice{{"highest", "high", "medium"}}, kAlways);
+}
+
+}  // namespace fastgru

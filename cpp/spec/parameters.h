@@ -1,0 +1,67 @@
+// From a model file's tensors to one flat vector of parameters, and to a network's scaling.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "engine/checks.h"
+#include "engine/params.h"
+#include "nn/data/samples.h"
+#include "runtime/aligned.h"
+#include "spec/model_file.h"
+
+namespace fastgru {
+
+template <class S>
+constexpr TensorDtype tensor_dtype() {
+  return std::is_same_v<S, double> ? TensorDtype::f64 : TensorDtype::f32;
+}
+
+// What the core says of sizes is, for a file, an error of its format.
+inline Status as_model_error(const Status& status) {
+  if (status.code() != ErrorCode::invalid_argument) return status;
+  return {ErrorCode::model_format, status.message()};
+}
+
+inline std::vector<std::int64_t> slot_shape(const ParamSlot& slot) {
+  if (slot.cols == 0) return {slot.rows};
+  return {slot.rows, slot.cols};
+}
+
+// All shapes are held against the file before memory is taken for the sum.
+template <class S>
+Status read_parameters(const ModelFile& file, const std::vector<ParamSlot>& slots, std::int64_t total,
+                       AlignedBuffer<S>& flat) {
+  TensorInfo tensor;
+  for (const ParamSlot& slot : slots) {
+    FASTGRU_RETURN_IF_ERROR(file.find(slot.name, tensor_dtype<S>(), slot_shape(slot), &tensor));
+  }
+  if (!flat.reserve(total)) return out_of_memory();
+  for (const ParamSlot& slot : slots) {
+    FASTGRU_RETURN_IF_ERROR(file.find(slot.name, tensor_dtype<S>(), slot_shape(slot), &tensor));
+    FASTGRU_RETURN_IF_ERROR(file.read(tensor, flat.data() + slot.offset));
+  }
+  return {};
+}
+
+template <class S>
+Status check_finite(const std::vector<ParamSlot>& slots, const S* flat) {
+  for (const ParamSlot& slot : slots) {
+    for (std::int64_t i = 0; i < slot.size(); ++i) {
+      if (std::isfinite(flat[slot.offset + i])) continue;
+      return {ErrorCode::model_format, slot.name + " holds values that are not finite"};
+    }
+  }
+  return {};
+}
+
+// A float64 tensor of one dimension.
+Status read_column(const ModelFile& file, std::string_view name, std::int64_t size,
+                   std::vector<double>& values);
+
+Status read_scaling(const ModelFile& file, const NetworkConfig& config, Scaling& scaling);
+
+}  // namespace fastgru

@@ -1,0 +1,138 @@
+// Model files as what they are made into, and what can be said of networks without making one.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "bindings/bindings.h"
+#include "bindings/files.h"
+#include "bindings/status.h"
+#include "model/parts.h"
+#include "spec/model_spec.h"
+#include "spec/parameters.h"
+
+namespace fastgru::bindings {
+namespace {
+
+namespace py = pybind11;
+
+struct ModelContent {
+  ModelSpec spec;
+  ModelParts parts;
+  std::vector<std::pair<std::string, std::vector<double>>> history;
+};
+
+Status read_content(const std::filesystem::path& path, ModelContent* content, int* os_error) {
+  ModelFile file;
+  LoadedModelPtr model;
+  FASTGRU_RETURN_IF_ERROR(ModelFile::open(path, &file, os_error));
+  FASTGRU_RETURN_IF_ERROR(read_model(file, &content->spec, &content->parts, &model));
+  for (const TensorSpec& tensor : tensors(content->spec)) {
+    if (tensor.role != TensorRole::history) continue;
+    content->history.emplace_back(tensor.name, std::vector<double>());
+    FASTGRU_RETURN_IF_ERROR(read_column(file, tensor.name, kAnyLength, content->history.back().second));
+  }
+  return {};
+}
+
+py::object to_python(const ModelContent& content) {
+  return std::visit(
+      [&](const auto& part) {
+        if constexpr (std::is_const_v<typename std::decay_t<decltype(part)>::element_type>) {
+          return gru_object(part, content.spec.layer()->batch_first);
+        } else {
+          return network_object(part);
+        }
+      },
+      content.parts);
+}
+
+py::tuple load_model(const py::object& source) {
+  const std::filesystem::path path = to_path(source);
+  ModelContent content;
+  Status status;
+  int os_error = 0;
+  {
+    const ReleasedGil released;
+    try {
+      status = with_path(read_content(path, &content, &os_error), path);
+    } catch (const std::bad_alloc&) {
+      status = {ErrorCode::out_of_memory, "not enough memory for this model"};
+    }
+  }
+  raise_if_error(status, os_error, source);
+  py::dict history;
+  for (const auto& [name, values] : content.history) {
+    history[to_str(name)] = py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
+  }
+  return py::make_tuple(to_str(content.spec.kind), content.spec.version, to_str(to_json(content.spec)),
+                        to_python(content), std::move(history));
+}
+
+py::object network_defaults() {
+  return py::module_::import("json").attr("loads")(to_str(options_to_json(NetworkSpec())));
+}
+
+template <class Options>
+py::dict choices_of(const Options& defaults) {
+  py::dict choices;
+  visit_fields(defaults, [&](std::string_view name, const auto&, const auto& rule, unsigned) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(rule)>, field::Choice>) {
+      py::list names;
+      for (const std::string_view each : rule.names) names.append(to_str(each));
+      choices[to_str(name)] = names;
+    }
+  });
+  return choices;
+}
+
+py::dict network_choices() { return choices_of(NetworkSpec()); }
+
+py::list training_fields() {
+  const NetworkSpec defaults;
+  py::list names;
+  visit_fields(defaults, [&](std::string_view name, const auto&, const auto&, unsigned traits) {
+    if ((traits & field::kTraining) != 0) names.append(to_str(name));
+  });
+  return names;
+}
+
+py::dict losses() {
+  py::dict answers;
+  for (const Loss* loss : all_losses()) {
+    answers[to_str(loss->name())] = loss->classifies() ? "probabilities" : "values";
+  }
+  return answers;
+}
+
+py::dict layer_choices() { return choices_of(LayerSpec()); }
+
+py::list kinds() {
+  py::list names;
+  for (const std::string_view name : model_kinds()) names.append(to_str(name));
+  return names;
+}
+
+}  // namespace
+
+void bind_model(py::module_& module) {
+  module.def("load_model", &load_model, py::arg("path"),
+             "Read a model file, check it and run its self-test: its kind, format version, configuration as "
+             "JSON, the layer or network itself, and the tensors that are neither weights nor scaling.");
+  module.def("model_kinds", &kinds, "The kinds of models that there are files of.");
+  module.def("network_defaults", &network_defaults, "The fields of a network and their defaults.");
+  module.def("network_choices", &network_choices, "The values of those fields that are one of a few texts.");
+  module.def("layer_choices", &layer_choices, "The same of a layer's fields.");
+  module.def("training_fields", &training_fields, "The fields that change training, but no answer.");
+  module.def("losses", &losses, "What a network can be trained for, and what it then answers.");
+}
+
+}  // namespace fastgru::bindings
