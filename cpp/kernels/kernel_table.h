@@ -166,6 +166,62 @@ struct AdamArgs {
   float clip, decay, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, step_size, inverse_root, epsilon;
 };
 
+// The dense head: y[row][o] = bias[o] + sum over k of x[row][k] * w[o][k], w (outputs, inputs). Every sum is
+// one chain of FMAs in the order said, whatever the number of rows or columns of a call.
+constexpr int64_t kDenseBlock = 256;  // depth and width of a packed piece of an operand
+constexpr int64_t kDensePack = kDenseBlock * (kDenseBlock + 16);  // floats of scratch of the gradients
+
+struct DensePackArgs {
+  int64_t inputs, outputs;
+  const float* weight;  // (outputs, inputs)
+  float* weights;       // columns: [panel][k][L]
+};
+
+// Starts from the bias, in the order of the inputs.
+struct DenseForwardArgs {
+  int64_t rows, inputs, outputs;
+  const float* x;
+  int64_t x_stride;
+  const float* weights;  // columns, from dense_pack
+  const float* bias;     // null: zeros
+  float* y;
+  int64_t y_stride;
+};
+
+// dx[row][k] = sum over o of dy[row][o] * w[o][k], from zero, in the order of the outputs.
+struct DenseInputArgs {
+  int64_t rows, inputs, outputs;
+  const float* dy;
+  int64_t dy_stride;
+  const float* weight;  // (outputs, inputs), as it is
+  int64_t weight_stride;
+  float* dx;
+  int64_t dx_stride;
+  float* pack;  // scratch: kDensePack floats
+};
+
+// dw[o][k] = sum over the rows of dy[row][o] * x[row][k], and dbias[o] = sum of dy[row][o], over blocks of
+// kBlockRows rows, each from zero; the block sums are added in order.
+struct DenseWeightArgs {
+  int64_t rows, inputs, outputs;
+  const float* x;
+  int64_t x_stride;
+  const float* dy;
+  int64_t dy_stride;
+  float* dw;
+  int64_t dw_stride;
+  float* dbias;  // null: not wanted
+  float* pack;   // scratch: kDensePack floats
+};
+
+struct ExpSumArgs {
+  int64_t n;  // at least 1
+  const float* x;
+  float* e;       // e[i] = exp(x[i] - largest); null: not wanted; may be x
+  float largest;  // out
+  double sum;     // out: of e, the same on every ISA for the same e
+};
+
 struct KernelTable {
   const char* name;
   int lanes;
@@ -183,10 +239,19 @@ struct KernelTable {
   void (*backward_reset)(const CellBackwardArgs&);
   void (*outer)(const OuterArgs&);
   void (*adam)(const AdamArgs&);
-  // Elementwise over n values, for tests: exp, sigmoid, tanh.
+  void (*dense_pack)(const DensePackArgs&);
+  void (*dense_forward)(const DenseForwardArgs&);
+  void (*dense_input_gradient)(const DenseInputArgs&);
+  void (*dense_weight_gradient)(const DenseWeightArgs&);
+  void (*exp_sum)(ExpSumArgs&);
+  void (*scale)(float* x, float factor, int64_t n);  // x[i] *= factor
+  // Elementwise over n values; y may be x. log1p: for 0 <= x <= 1.
   void (*map_exp)(const float* x, float* y, int64_t n);
   void (*map_sigmoid)(const float* x, float* y, int64_t n);
   void (*map_tanh)(const float* x, float* y, int64_t n);
+  void (*map_log)(const float* x, float* y, int64_t n);
+  void (*map_log1p)(const float* x, float* y, int64_t n);
+  void (*map_softplus)(const float* x, float* y, int64_t n);
 };
 
 }  // namespace fastgru
