@@ -17,9 +17,11 @@
 
 #if defined(_MSC_VER)
 #define FASTGRU_INLINE __forceinline
+#define FASTGRU_NO_INLINE __declspec(noinline)
 #define FASTGRU_UNROLL
 #else
 #define FASTGRU_INLINE inline __attribute__((always_inline))
+#define FASTGRU_NO_INLINE __attribute__((noinline))
 #define FASTGRU_UNROLL _Pragma("GCC unroll 16")
 #endif
 
