@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
-#include <vector>
+#include <string>
 
 #include "kernels/dense.h"
 #include "kernels/dispatch.h"
@@ -130,8 +131,11 @@ void report_softmax(const fastgru::KernelTable& kernels) {
 
 }  // namespace
 
-int main() {
+// Arguments: the instruction sets; none: all.
+int main(int count, char** arguments) {
   for (const std::string& isa : fastgru::isa_names()) {
+    const bool named = std::find(arguments + 1, arguments + count, isa) != arguments + count;
+    if (count > 1 && !named) continue;
     if (!fastgru::set_active_isa(isa)) return 1;
     std::printf("%s, GFLOP/s and share of the peak\n", isa.c_str());
     report_products(fastgru::active_kernels());

@@ -31,20 +31,23 @@ template <bool Masked>
 struct DenseTile {
   template <int R, int P>
   FASTGRU_NO_INLINE static void run_vectors(const DenseProduct& g) {
+    float* c = g.c;  // copies: what is stored may not change them
+    const int64_t c_row = g.c_row, valid = g.valid;
+    const bool adds = g.adds;
     Vec acc[R][P];
     const auto column = [](int p) { return static_cast<int64_t>(p) * kLanes; };
     if (g.start == nullptr) {
       for_each_of<R * P>([&](int i) { acc[i / P][i % P] = zero(); });
     } else {
       for_each_of<R * P>([&](int i) {
-        acc[i / P][i % P] = load_upto(g.start + i / P * g.start_row + column(i % P), g.valid - column(i % P));
+        acc[i / P][i % P] = load_upto(g.start + i / P * g.start_row + column(i % P), valid - column(i % P));
       });
     }
     const float *a = g.a, *b = g.b;
     const int64_t a_row = g.a_row, a_step = g.a_step, b_vector = g.b_vector, b_step = g.b_step;
     for (int64_t k = 0; k < g.depth; ++k, a += a_step, b += b_step) {
       Vec v[P];
-      for_each_of<P>([&](int p) { v[p] = Masked ? load_upto(b, g.valid) : load(b + p * b_vector); });
+      for_each_of<P>([&](int p) { v[p] = Masked ? load_upto(b, valid) : load(b + p * b_vector); });
       FASTGRU_UNROLL
       for (int r = 0; r < R; ++r) {
         const Vec value = set1(a[r * a_row]);
@@ -54,16 +57,16 @@ struct DenseTile {
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) {
       for_each_of<P>([&](int p) {
-        float* to = g.c + r * g.c_row + column(p);
-        const int64_t n = g.valid - column(p);
-        store_upto(to, g.adds ? add(load_upto(to, n), acc[r][p]) : acc[r][p], n);
+        float* to = c + r * c_row + column(p);
+        const int64_t n = valid - column(p);
+        store_upto(to, adds ? add(load_upto(to, n), acc[r][p]) : acc[r][p], n);
       });
     }
   }
 
   template <int R>
   static void run(int64_t vectors, const DenseProduct& g) {
-    if constexpr (!Masked) {
+    if constexpr (!Masked && R <= kTileRows) {
       if constexpr (R == 1) {
         if (vectors == 8) return run_vectors<R, 8>(g);
       }
@@ -77,6 +80,10 @@ struct DenseTile {
   }
 };
 
+// Rows of a tile of one vector: a chain each, enough of them to keep two FMA units busy.
+constexpr int kNarrowRows = 8;
+static_assert(kNarrowRows >= kTileRows, "run() knows no wider tile of so many rows");
+
 // Goes through the tiles of `rows` by `width`, vectors outside, rows inside: at(row, vector) is the product
 // of the tile that begins there. Where b is not padded the last, partly filled vector is masked.
 template <class At>
@@ -84,24 +91,28 @@ FASTGRU_INLINE void dense_tiles(int64_t rows, int64_t width, bool padded_b, At a
   const int64_t vectors = padded_b ? panel_count(width) : width / kLanes;
   for (int64_t v = 0; v < vectors;) {
     const int64_t some = panels_at_once(rows, vectors - v);
-    for_even_parts(rows, kTileRows,
-                   [&](int64_t row, int64_t count) { with_rows<DenseTile<false>>(count, some, at(row, v)); });
+    for_even_parts(rows, some == 1 ? kNarrowRows : kTileRows, [&](int64_t row, int64_t count) {
+      with_rows<DenseTile<false>, kNarrowRows>(count, some, at(row, v));
+    });
     v += some;
   }
   if (vectors * kLanes >= width) return;
-  for_even_parts(rows, kTileRows, [&](int64_t row, int64_t count) {
-    with_rows<DenseTile<true>>(count, int64_t{1}, at(row, vectors));
+  for_even_parts(rows, kNarrowRows, [&](int64_t row, int64_t count) {
+    with_rows<DenseTile<true>, kNarrowRows>(count, int64_t{1}, at(row, vectors));
   });
 }
 
 // So many rows of `depth` floats stay in L2 beside a group of panels; whole tiles.
-inline int64_t rows_in_cache(int64_t depth) {
+inline int64_t rows_in_cache(int64_t rows_wanted, int64_t depth) {
+  if (rows_wanted <= kTileRows) return kTileRows;
   const int64_t rows = kDenseBlock * kDenseBlock / depth / kTileRows * kTileRows;
   return rows > kTileRows ? rows : kTileRows;
 }
 
-// Fewer rows than this of a product are not worth packing what they meet.
-constexpr int64_t kRowsWorthPacking = 2 * kTileRows + 1;
+// Fewer rows than this are not worth packing what they meet (the gradient by the input of 32 rows,
+// 256 inputs and 20000 outputs, AVX-512, packed: 1.2 times as long).
+constexpr int64_t kRowsWorthPacking = 48;
+constexpr int64_t kOutputsWorthPacking = 2 * kTileRows + 1;  // of a gradient by the weights
 
 // to[vector][k][L] = from[k][column], filled up with zeros. Four vectors of a row at once: the lines of a row
 // lie side by side.
@@ -137,7 +148,7 @@ void dense_pack(const DensePackArgs& g) {
 
 void dense_forward(const DenseForwardArgs& g) {
   const int64_t panel_size = g.inputs * kLanes;
-  for_even_parts(g.rows, rows_in_cache(g.inputs), [&](int64_t first, int64_t rows) {
+  for_even_parts(g.rows, rows_in_cache(g.rows, g.inputs), [&](int64_t first, int64_t rows) {
     dense_tiles(rows, g.outputs, true, [&](int64_t row, int64_t panel) {
       const int64_t column = panel * kLanes;
       DenseProduct p;
@@ -270,7 +281,7 @@ inline void add_weight_block(const DenseWeightArgs& g, const DenseBlock& block, 
 
 void dense_weight_gradient(const DenseWeightArgs& g) {
   static_assert(kDenseBlock == kBlockRows, "a block of a gradient's sum is packed at once");
-  float* pack = g.outputs < kRowsWorthPacking ? nullptr : g.pack;
+  float* pack = g.outputs < kOutputsWorthPacking ? nullptr : g.pack;
   for_blocks(g.rows, [&](int64_t row, int64_t depth) {
     for_blocks(g.inputs, [&](int64_t column, int64_t width) {
       const float* from = g.x + row * g.x_stride + column;
