@@ -92,13 +92,15 @@ FASTGRU_INLINE void accumulate(Vec (&acc)[R][P * G + T], const float* a, int64_t
 }
 
 // Splits `count` into the fewest parts of at most `most`, as even as can be: f(start, size) for each. 33 rows
-// become 7+7+7+6+6, not four full tiles and a row alone that waits for its own FMA chain.
+// become 7+7+7+6+6, not four full tiles and a row alone that waits for its own FMA chain. One part takes no
+// division: a streaming step of few units would notice it.
 template <class F>
 FASTGRU_INLINE void for_even_parts(int64_t count, int64_t most, F f) {
-  const int64_t parts = (count + most - 1) / most;
+  const int64_t parts = count <= most ? (count > 0 ? 1 : 0) : (count + most - 1) / most;
   int64_t start = 0;
   for (int64_t i = 0; i < parts; ++i) {
-    const int64_t size = (count - start + (parts - i) - 1) / (parts - i);
+    const int64_t left = parts - i;
+    const int64_t size = left == 1 ? count - start : (count - start + left - 1) / left;
     f(start, size);
     start += size;
   }

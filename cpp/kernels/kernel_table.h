@@ -167,15 +167,60 @@ struct AdamArgs {
   float step_size = 0, inverse_root = 0, epsilon = 0;
 };
 
-// A row of logits: shares[k] = exp(x[k] - largest), and their sum. The order of the sum is the same on every
-// instruction set: 16 lanes, of which lane i takes the elements i, i + 16, ... of a stretch of 1024; the
-// lanes of a stretch are added in order, in double.
-struct SoftmaxArgs {
-  int64_t count;  // at least 1
-  const float* x;
-  float* shares;  // may be x; null: not wanted
-  float largest;  // result
-  double sum;     // result
+// The dense head: y[row][o] = bias[o] + sum over k of x[row][k] * w[o][k], w (outputs, inputs). Every sum is
+// one chain of FMAs in the order said, whatever the number of rows or columns of a call.
+constexpr int64_t kDenseBlock = 256;  // depth and width of a packed piece of an operand
+constexpr int64_t kDensePack = kDenseBlock * (kDenseBlock + 16);  // floats of scratch of the gradients
+
+struct DensePackArgs {
+  int64_t inputs = 0, outputs = 0;
+  const float* weight = nullptr;  // (outputs, inputs)
+  float* weights = nullptr;       // columns: [panel][k][L]
+};
+
+// Starts from the bias, in the order of the inputs.
+struct DenseForwardArgs {
+  int64_t rows = 0, inputs = 0, outputs = 0;
+  const float* x = nullptr;
+  int64_t x_stride = 0;
+  const float* weights = nullptr;  // columns, from dense_pack
+  const float* bias = nullptr;     // null: zeros
+  float* y = nullptr;
+  int64_t y_stride = 0;
+};
+
+// dx[row][k] = sum over o of dy[row][o] * w[o][k], from zero, in the order of the outputs.
+struct DenseInputArgs {
+  int64_t rows = 0, inputs = 0, outputs = 0;
+  const float* dy = nullptr;
+  int64_t dy_stride = 0;
+  const float* weight = nullptr;  // (outputs, inputs), as it is
+  int64_t weight_stride = 0;
+  float* dx = nullptr;
+  int64_t dx_stride = 0;
+  float* pack = nullptr;  // scratch: kDensePack floats
+};
+
+// dw[o][k] = sum over the rows of dy[row][o] * x[row][k], and dbias[o] = sum of dy[row][o], over blocks of
+// kBlockRows rows, each from zero; the block sums are added in order.
+struct DenseWeightArgs {
+  int64_t rows = 0, inputs = 0, outputs = 0;
+  const float* x = nullptr;
+  int64_t x_stride = 0;
+  const float* dy = nullptr;
+  int64_t dy_stride = 0;
+  float* dw = nullptr;
+  int64_t dw_stride = 0;
+  float* dbias = nullptr;  // null: not wanted
+  float* pack = nullptr;   // scratch: kDensePack floats
+};
+
+struct ExpSumArgs {
+  int64_t n = 0;  // at least 1
+  const float* x = nullptr;
+  float* e = nullptr;  // e[i] = exp(x[i] - largest); null: not wanted; may be x
+  float largest = 0;   // out
+  double sum = 0;      // out: of e, the same on every ISA for the same e
 };
 
 struct KernelTable {
@@ -195,12 +240,17 @@ struct KernelTable {
   void (*backward_reset_before_pass2)(const CellBackwardArgs&);
   void (*outer)(const OuterArgs&);
   void (*adam)(const AdamArgs&);
-  void (*softmax)(SoftmaxArgs&);
-  void (*scale)(const float* x, float factor, float* y, int64_t n);  // y = x * factor; y may be x
-  // Elementwise over n values. log1p wants 0 <= x <= 1; softplus is log(1 + exp(x)).
+  void (*dense_pack)(const DensePackArgs&);
+  void (*dense_forward)(const DenseForwardArgs&);
+  void (*dense_input_gradient)(const DenseInputArgs&);
+  void (*dense_weight_gradient)(const DenseWeightArgs&);
+  void (*exp_sum)(ExpSumArgs&);
+  void (*scale)(float* x, float factor, int64_t n);  // x[i] *= factor
+  // Elementwise over n values; y may be x. log1p: for 0 <= x <= 1.
   void (*map_exp)(const float* x, float* y, int64_t n);
   void (*map_sigmoid)(const float* x, float* y, int64_t n);
   void (*map_tanh)(const float* x, float* y, int64_t n);
+  void (*map_log)(const float* x, float* y, int64_t n);
   void (*map_log1p)(const float* x, float* y, int64_t n);
   void (*map_softplus)(const float* x, float* y, int64_t n);
 };

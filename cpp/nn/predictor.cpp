@@ -7,6 +7,7 @@
 
 #include "engine/checks.h"
 #include "nn/network_config.h"
+#include "runtime/denormals.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -86,6 +87,7 @@ template <class S>
 Status Predictor<S>::inputs(const NetworkVersion<S>& version, const SampleArray& x,
                             const std::int64_t* lengths, S* out, const RunOptions& options) {
   const BlockRows block{nullptr, 0, x.samples, x.steps, lengths, nullptr};
+  const FlushDenormals flush;
   Signal<S> encoded;
   FASTGRU_RETURN_IF_ERROR(chain_.encode(call_of(version, block, options), samples_of<S>(x, block), encoded));
   std::copy_n(encoded.values, encoded.count() * encoded.width, out);
@@ -96,6 +98,7 @@ template <class S>
 template <class Use>
 Status Predictor<S>::for_blocks(const NetworkVersion<S>& version, const SampleArray& x,
                                 const std::int64_t* lengths, const RunOptions& options, Use use) {
+  const FlushDenormals flush;
   BlockRows block;
   block.order = order_of(lengths, x.samples);
   for (; block.first < x.samples; block.first += block.rows) {

@@ -8,6 +8,7 @@
 #include "engine/checks.h"
 #include "nn/data/gather.h"
 #include "nn/data/shuffle.h"
+#include "runtime/denormals.h"
 
 namespace fastgru {
 
@@ -161,6 +162,7 @@ Status TrainingStep<S>::run_stretches(double denominator, std::uint64_t seed, do
 template <class S>
 Status TrainingStep<S>::loss_and_gradient(const Parameters<S>& params, double mean_weight, std::uint64_t seed,
                                           const RunOptions& options, double& loss) {
+  const FlushDenormals flush;
   const auto terms = static_cast<double>(count_ * config().loss->terms(config()));
   const double denominator = terms * mean_weight;
   call_.params = params;

@@ -72,7 +72,7 @@ inline Vec fnma(Vec a, Vec b, Vec c) { return sub(c, mul(a, b)); }
 inline Vec clamp(Vec x, float low, float high) {
   return each([&](int i) { return x.v[i] < low ? low : (x.v[i] > high ? high : x.v[i]); });
 }
-// The larger of each lane; of a NaN, either.
+// The larger of two; where one is a NaN, b.
 inline Vec max(Vec a, Vec b) {
   return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
 }
@@ -86,6 +86,23 @@ inline Vec shift_to_exponent(Vec x) {
     memcpy(&out, &bits, sizeof out);
     return out;
   });
+}
+// x, a normal number above zero, becomes m with sqrt(1/2) <= m < sqrt(2): x = m * 2^(what is returned).
+inline Vec take_exponent(Vec& x) {
+  return each([&](int i) {
+    int32_t bits;
+    memcpy(&bits, &x.v[i], sizeof bits);
+    const int32_t exponent = (bits - 0x3f3504f3 + (128 << 23)) / (1 << 23) - 128;  // rounds down
+    bits -= exponent * (1 << 23);
+    memcpy(&x.v[i], &bits, sizeof bits);
+    return static_cast<float>(exponent);
+  });
+}
+// Four rows of four become four columns: to[j][i] = from[i][j].
+inline void transpose_4x4(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+  for (int i = 0; i < 4; ++i) {
+    for (int j = 0; j < 4; ++j) to[j * to_stride + i] = from[i * from_stride + j];
+  }
 }
 
 }  // namespace

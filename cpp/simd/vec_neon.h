@@ -60,11 +60,28 @@ inline Vec fnma(Vec a, Vec b, Vec c) { return {vfmsq_f32(c.v, a.v, b.v)}; }
 inline Vec clamp(Vec x, float low, float high) {
   return {vminq_f32(vdupq_n_f32(high), vmaxq_f32(vdupq_n_f32(low), x.v))};
 }
-// The larger of each lane; of a NaN, either.
+// The larger of two; where one is a NaN, a NaN.
 inline Vec max(Vec a, Vec b) { return {vmaxq_f32(a.v, b.v)}; }
 // The bits of x moved 23 places up: makes an exponent of an integer.
 inline Vec shift_to_exponent(Vec x) {
   return {vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(x.v), 23))};
+}
+// x, a normal number above zero, becomes m with sqrt(1/2) <= m < sqrt(2): x = m * 2^(what is returned).
+inline Vec take_exponent(Vec& x) {
+  const int32x4_t bits = vreinterpretq_s32_f32(x.v);
+  const int32x4_t exponent = vshrq_n_s32(vsubq_s32(bits, vdupq_n_s32(0x3f3504f3)), 23);
+  x.v = vreinterpretq_f32_s32(vsubq_s32(bits, vshlq_n_s32(exponent, 23)));
+  return {vcvtq_f32_s32(exponent)};
+}
+// Four rows of four become four columns: to[j][i] = from[i][j].
+inline void transpose_4x4(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+  const float32x4_t a = vld1q_f32(from), b = vld1q_f32(from + from_stride);
+  const float32x4_t c = vld1q_f32(from + 2 * from_stride), d = vld1q_f32(from + 3 * from_stride);
+  const float32x4x2_t ab = vtrnq_f32(a, b), cd = vtrnq_f32(c, d);
+  vst1q_f32(to, vcombine_f32(vget_low_f32(ab.val[0]), vget_low_f32(cd.val[0])));
+  vst1q_f32(to + to_stride, vcombine_f32(vget_low_f32(ab.val[1]), vget_low_f32(cd.val[1])));
+  vst1q_f32(to + 2 * to_stride, vcombine_f32(vget_high_f32(ab.val[0]), vget_high_f32(cd.val[0])));
+  vst1q_f32(to + 3 * to_stride, vcombine_f32(vget_high_f32(ab.val[1]), vget_high_f32(cd.val[1])));
 }
 
 }  // namespace

@@ -60,10 +60,27 @@ inline Vec fnma(Vec a, Vec b, Vec c) { return {_mm_sub_ps(c.v, _mm_mul_ps(a.v, b
 inline Vec clamp(Vec x, float low, float high) {
   return {_mm_min_ps(_mm_set1_ps(high), _mm_max_ps(_mm_set1_ps(low), x.v))};
 }
-// The larger of each lane; of a NaN, either.
+// The larger of two; where one is a NaN, b.
 inline Vec max(Vec a, Vec b) { return {_mm_max_ps(a.v, b.v)}; }
 // The bits of x moved 23 places up: makes an exponent of an integer.
 inline Vec shift_to_exponent(Vec x) { return {_mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(x.v), 23))}; }
+// x, a normal number above zero, becomes m with sqrt(1/2) <= m < sqrt(2): x = m * 2^(what is returned).
+inline Vec take_exponent(Vec& x) {
+  const __m128i bits = _mm_castps_si128(x.v);
+  const __m128i exponent = _mm_srai_epi32(_mm_sub_epi32(bits, _mm_set1_epi32(0x3f3504f3)), 23);
+  x.v = _mm_castsi128_ps(_mm_sub_epi32(bits, _mm_slli_epi32(exponent, 23)));
+  return {_mm_cvtepi32_ps(exponent)};
+}
+// Four rows of four become four columns: to[j][i] = from[i][j].
+inline void transpose_4x4(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+  __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_stride);
+  __m128 c = _mm_loadu_ps(from + 2 * from_stride), d = _mm_loadu_ps(from + 3 * from_stride);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  _mm_storeu_ps(to, a);
+  _mm_storeu_ps(to + to_stride, b);
+  _mm_storeu_ps(to + 2 * to_stride, c);
+  _mm_storeu_ps(to + 3 * to_stride, d);
+}
 
 }  // namespace
 }  // namespace fastgru

@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "nn/data/samples.h"
-#include "runtime/denormals.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -22,7 +21,6 @@ struct Gather {
   S* out;
 
   void run(std::int64_t item) const {
-    const FlushDenormals flush;  // as a stream does, whose bits are these
     const std::int64_t begin = item * kRows, end = std::min(block.rows, begin + kRows);
     const Source* starts[kRows];
     std::int64_t strides[kRows], lengths[kRows];

@@ -9,14 +9,6 @@
 namespace fastgru {
 namespace {
 
-// The row's loss, and its gradient, factor * (softmax - 1 at the target), if not null.
-template <class S>
-double row(const S* logits, std::int64_t classes, std::int64_t target, double factor, S* gradient) {
-  const Softmax found = softmax(logits, classes, gradient);
-  if (gradient != nullptr) cross_entropy_gradient(found, target, factor, classes, gradient);
-  return found.log_sum_exp() - static_cast<double>(logits[target]);
-}
-
 class CrossEntropy final : public LossOf<CrossEntropy> {
  public:
   const char* name() const override { return "cross_entropy"; }
@@ -40,8 +32,9 @@ class CrossEntropy final : public LossOf<CrossEntropy> {
     for (std::int64_t i = 0; i < rows.rows; ++i) {
       const double weight = rows.weights == nullptr ? 1.0 : rows.weights[i];
       S* gradient = rows.gradient == nullptr ? nullptr : rows.gradient + i * classes;
-      sum += weight * row(rows.logits + i * classes, classes, static_cast<std::int64_t>(rows.targets[i]),
-                          weight / rows.denominator, gradient);
+      sum += weight * fastgru::cross_entropy(rows.logits + i * classes, classes,
+                                             static_cast<std::int64_t>(rows.targets[i]),
+                                             weight / rows.denominator, gradient);
     }
   }
 
@@ -50,7 +43,7 @@ class CrossEntropy final : public LossOf<CrossEntropy> {
                     S* out) const {
     const std::int64_t classes = config.output_size;
     for (std::int64_t i = 0; i < rows; ++i, logits += classes, out += classes) {
-      probabilities(logits, classes, out);
+      softmax(logits, classes, out);
     }
   }
 };

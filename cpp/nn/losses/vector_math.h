@@ -6,57 +6,54 @@
 #include <cstdint>
 
 #include "kernels/dispatch.h"
+#include "kernels/softmax.h"
 #include "nn/losses/scalar_math.h"
 
 namespace fastgru {
 
-struct Softmax {
-  double largest, sum;
-  double log_sum_exp() const { return largest + std::log(sum); }
-};
-
-// shares[k] = exp(logits[k] - largest), and their sum, in a fixed order. shares null: not wanted.
-inline Softmax softmax(const float* logits, std::int64_t count, float* shares) {
-  SoftmaxArgs args{};
-  args.count = count;
-  args.x = logits;
-  args.shares = shares;
-  active_kernels().softmax(args);
-  return {static_cast<double>(args.largest), args.sum};
-}
-
-inline Softmax softmax(const double* logits, std::int64_t count, double* shares) {
-  Softmax result{*std::max_element(logits, logits + count), 0};
-  for (std::int64_t k = 0; k < count; ++k) {
-    const double share = std::exp(logits[k] - result.largest);
-    if (shares != nullptr) shares[k] = share;
-    result.sum += share;
-  }
-  return result;
-}
-
-// From the shares of a row, in place, to factor * (softmax - 1 at the target).
-inline void cross_entropy_gradient(const Softmax& found, std::int64_t target, double factor,
-                                   std::int64_t count, float* shares) {
-  const double share = static_cast<double>(shares[target]) / found.sum;
-  active_kernels().scale(shares, static_cast<float>(factor / found.sum), shares, count);
-  shares[target] = static_cast<float>(factor * (share - 1.0));
-}
-inline void cross_entropy_gradient(const Softmax& found, std::int64_t target, double factor,
-                                   std::int64_t count, double* shares) {
-  for (std::int64_t k = 0; k < count; ++k) {
-    shares[k] = factor * (shares[k] / found.sum - (k == target ? 1.0 : 0.0));
-  }
+// log(sum(exp(logits)))
+inline double log_sum_exp(const double* logits, std::int64_t count) {
+  const double largest = *std::max_element(logits, logits + count);
+  double sum = 0;
+  for (std::int64_t k = 0; k < count; ++k) sum += std::exp(logits[k] - largest);
+  return largest + std::log(sum);
 }
 
 // out = softmax(logits); they may be one array.
-inline void probabilities(const float* logits, std::int64_t count, float* out) {
-  const Softmax found = softmax(logits, count, out);
-  active_kernels().scale(out, static_cast<float>(1.0 / found.sum), out, count);
+inline void softmax(const float* logits, std::int64_t count, float* out) {
+  softmax(active_kernels(), logits, count, out);
 }
-inline void probabilities(const double* logits, std::int64_t count, double* out) {
-  const double total = softmax(logits, count, nullptr).log_sum_exp();
+inline void softmax(const double* logits, std::int64_t count, double* out) {
+  const double total = log_sum_exp(logits, count);
   for (std::int64_t k = 0; k < count; ++k) out[k] = std::exp(logits[k] - total);
+}
+
+// The loss of one row; `gradient`, if not null, becomes factor * (softmax - 1 at the target).
+inline double cross_entropy(const float* logits, std::int64_t classes, std::int64_t target, double factor,
+                            float* gradient) {
+  CrossEntropyArgs args;
+  args.logits = logits;
+  args.classes = classes;
+  args.target = target;
+  args.factor = factor;
+  args.gradient = gradient;
+  return cross_entropy(active_kernels(), args);
+}
+
+inline double cross_entropy(const double* logits, std::int64_t classes, std::int64_t target, double factor,
+                            double* gradient) {
+  const double loss = log_sum_exp(logits, classes) - logits[target];
+  if (gradient == nullptr) return loss;
+  const double largest = *std::max_element(logits, logits + classes);
+  double sum = 0;
+  for (std::int64_t k = 0; k < classes; ++k) {
+    gradient[k] = std::exp(logits[k] - largest);
+    sum += gradient[k];
+  }
+  for (std::int64_t k = 0; k < classes; ++k) {
+    gradient[k] = factor * (gradient[k] / sum - (k == target ? 1.0 : 0.0));
+  }
+  return loss;
 }
 
 inline void softplus(const float* in, std::int64_t count, float* out) {

@@ -8,7 +8,7 @@
 #include "kernels/dense.h"
 #include "kernels/dispatch.h"
 #include "nn/network_config.h"
-#include "runtime/denormals.h"
+#include "runtime/threads.h"
 
 namespace fastgru {
 namespace {
@@ -17,61 +17,75 @@ namespace {
 template <class S>
 class PackedDense final : public PackedParameters<S> {
  public:
-  PackedDense(const DenseShape& shape, std::int64_t offset) : shape_(shape), offset_(offset) {}
+  PackedDense(std::int64_t inputs, std::int64_t outputs, std::int64_t offset)
+      : inputs_(inputs), outputs_(outputs), offset_(offset) {}
   Status assign(const S* flat) override;
 
-  // scratch: scratch_size() values.
   void forward(const S* flat, const S* x, std::int64_t rows, int threads, S* y) const noexcept;
-  std::int64_t scratch_size(int threads) const;
+  // scratch: scratch_size() values.
+  static std::int64_t scratch_size(int threads);
   void backward(const S* flat, const S* x, const S* dy, std::int64_t rows, int threads, S* scratch, S* dx,
                 S* gradient) const noexcept;
 
  private:
-  DenseShape shape_;
-  std::int64_t offset_;
+  std::int64_t inputs_, outputs_, offset_;
   const KernelTable* kernels_ = &active_kernels();
   AlignedBuffer<S> packed_;
 };
 
 template <>
 Status PackedDense<float>::assign(const float* flat) {
-  if (!packed_.reserve(dense_packed_size(*kernels_, shape_))) return out_of_memory();
-  dense_pack(*kernels_, shape_, flat + offset_, packed_.data());
+  if (!packed_.reserve(dense_packed_size(*kernels_, inputs_, outputs_))) return out_of_memory();
+  DensePackArgs p;
+  p.inputs = inputs_;
+  p.outputs = outputs_;
+  p.weight = flat + offset_;
+  p.weights = packed_.data();
+  dense_pack(*kernels_, p, usable_threads(0));
   return {};
 }
 
 template <>
 void PackedDense<float>::forward(const float* flat, const float* x, std::int64_t rows, int threads,
                                  float* y) const noexcept {
-  DenseForward d;
-  d.x = x;
+  DenseForwardArgs d;
   d.rows = rows;
-  d.packed = packed_.data();
-  d.bias = flat + offset_ + shape_.outputs * shape_.inputs;
+  d.inputs = d.x_stride = inputs_;
+  d.outputs = d.y_stride = outputs_;
+  d.x = x;
+  d.weights = packed_.data();
+  d.bias = flat + offset_ + outputs_ * inputs_;
   d.y = y;
-  d.threads = threads;
-  dense_forward(*kernels_, shape_, d);
+  dense_forward(*kernels_, d, threads);
 }
 
 template <>
-std::int64_t PackedDense<float>::scratch_size(int threads) const {
-  return dense_scratch_size(*kernels_, shape_, threads);
+std::int64_t PackedDense<float>::scratch_size(int threads) {
+  return dense_scratch_size(threads);
 }
 
 template <>
 void PackedDense<float>::backward(const float* flat, const float* x, const float* dy, std::int64_t rows,
                                   int threads, float* scratch, float* dx, float* gradient) const noexcept {
-  DenseBackward d;
-  d.x = x;
-  d.dy = dy;
+  DenseInputArgs d;
   d.rows = rows;
+  d.inputs = d.weight_stride = d.dx_stride = inputs_;
+  d.outputs = d.dy_stride = outputs_;
+  d.dy = dy;
   d.weight = flat + offset_;
   d.dx = dx;
-  d.dweight = gradient + offset_;
-  d.dbias = d.dweight + shape_.outputs * shape_.inputs;
-  d.scratch = scratch;
-  d.threads = threads;
-  dense_backward(*kernels_, shape_, d);
+  d.pack = scratch;
+  dense_backward_input(*kernels_, d, threads);
+  DenseWeightArgs w;
+  w.rows = rows;
+  w.inputs = w.x_stride = w.dw_stride = inputs_;
+  w.outputs = w.dy_stride = outputs_;
+  w.x = x;
+  w.dy = dy;
+  w.dw = gradient + offset_;
+  w.dbias = w.dw + outputs_ * inputs_;
+  w.pack = scratch;
+  dense_backward_weights(*kernels_, w, threads);
 }
 
 template <>
@@ -84,20 +98,20 @@ template <>
 void PackedDense<double>::forward(const double* flat, const double* x, std::int64_t rows, int /*threads*/,
                                   double* y) const noexcept {
   const double* weight = flat + offset_;
-  const double* bias = weight + shape_.outputs * shape_.inputs;
+  const double* bias = weight + outputs_ * inputs_;
   for (std::int64_t b = 0; b < rows; ++b) {
-    for (std::int64_t o = 0; o < shape_.outputs; ++o) {
+    for (std::int64_t o = 0; o < outputs_; ++o) {
       double sum = bias[o];
-      for (std::int64_t k = 0; k < shape_.inputs; ++k) {
-        sum += x[b * shape_.inputs + k] * weight[o * shape_.inputs + k];
+      for (std::int64_t k = 0; k < inputs_; ++k) {
+        sum += x[b * inputs_ + k] * weight[o * inputs_ + k];
       }
-      y[b * shape_.outputs + o] = sum;
+      y[b * outputs_ + o] = sum;
     }
   }
 }
 
 template <>
-std::int64_t PackedDense<double>::scratch_size(int) const {
+std::int64_t PackedDense<double>::scratch_size(int) {
   return 0;
 }
 
@@ -106,19 +120,18 @@ template <>
 void PackedDense<double>::backward(const double* flat, const double* x, const double* dy, std::int64_t rows,
                                    int /*threads*/, double* /*scratch*/, double* dx,
                                    double* gradient) const noexcept {
-  const std::int64_t inputs = shape_.inputs, outputs = shape_.outputs;
   const double* weight = flat + offset_;
   double* d_weight = gradient + offset_;
-  double* d_bias = d_weight + outputs * inputs;
-  std::fill_n(d_weight, outputs * (inputs + 1), 0.0);
-  std::fill_n(dx, rows * inputs, 0.0);
+  double* d_bias = d_weight + outputs_ * inputs_;
+  std::fill_n(d_weight, outputs_ * (inputs_ + 1), 0.0);
+  std::fill_n(dx, rows * inputs_, 0.0);
   for (std::int64_t b = 0; b < rows; ++b) {
-    for (std::int64_t o = 0; o < outputs; ++o) {
-      const double d = dy[b * outputs + o];
+    for (std::int64_t o = 0; o < outputs_; ++o) {
+      const double d = dy[b * outputs_ + o];
       d_bias[o] += d;
-      for (std::int64_t k = 0; k < inputs; ++k) {
-        dx[b * inputs + k] += d * weight[o * inputs + k];
-        d_weight[o * inputs + k] += d * x[b * inputs + k];
+      for (std::int64_t k = 0; k < inputs_; ++k) {
+        dx[b * inputs_ + k] += d * weight[o * inputs_ + k];
+        d_weight[o * inputs_ + k] += d * x[b * inputs_ + k];
       }
     }
   }
@@ -147,7 +160,7 @@ void Dense<S>::describe(bool /*standardized*/, std::vector<SummaryLine>& lines) 
 
 template <class S>
 std::unique_ptr<PackedParameters<S>> Dense<S>::make_packed() const {
-  return std::make_unique<PackedDense<S>>(DenseShape{inputs_, outputs_}, this->offset());
+  return std::make_unique<PackedDense<S>>(inputs_, outputs_, this->offset());
 }
 
 template <class S>
@@ -166,22 +179,19 @@ void Dense<S>::compute(const ModuleCall<S>& call, const S* x, std::int64_t rows,
 
 template <class S>
 Status Dense<S>::forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) {
-  const FlushDenormals flush;
   x_ = in;
   out = in;
   out.width = outputs_;
   out.values = logits_.data();
-  compute(call, in.values, in.count(),
-          dense_threads({inputs_, outputs_}, in.count(), call.options.num_threads));
+  compute(call, in.values, in.count(), usable_threads(call.options.num_threads));
   return {};
 }
 
 template <class S>
 Status Dense<S>::backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,
                           S* gradient) {
-  const FlushDenormals flush;
   const PackedDense<S>& packed = this->template packed<PackedDense<S>>(call.params);
-  const int threads = dense_threads({inputs_, outputs_}, x_.count(), call.options.num_threads);
+  const int threads = usable_threads(call.options.num_threads);
   if (!scratch_.reserve(packed.scratch_size(threads))) return out_of_memory();
   packed.backward(call.params.flat, x_.values, out.values.data, x_.count(), threads, scratch_.data(),
                   d_x_.data(), gradient);

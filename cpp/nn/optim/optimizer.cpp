@@ -9,7 +9,6 @@
 
 #include "engine/checks.h"
 #include "kernels/dispatch.h"
-#include "runtime/denormals.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -129,7 +128,6 @@ struct Optimizer<S>::Update {
   Sgd<S> sgd;
 
   void run(std::int64_t item) const {
-    const FlushDenormals flush;
     const Chunk& chunk = optimizer.chunks_[static_cast<std::size_t>(item)];
     const std::int64_t at = chunk.offset;
     if (optimizer.stays(static_cast<std::size_t>(item))) {

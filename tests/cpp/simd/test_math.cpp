@@ -1,6 +1,8 @@
-// exp, sigmoid and tanh of every instruction set, over the bit patterns of float, against double.
+// exp, sigmoid, tanh and the logarithms of every instruction set, over the bit patterns of float, against
+// double.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -25,11 +27,17 @@ struct MathFunction {
 double exact_exp(double x) { return std::exp(x); }
 double exact_sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 double exact_tanh(double x) { return std::tanh(x); }
+double exact_log(double x) { return std::log(x); }
+double exact_log1p(double x) { return std::log1p(x); }
+double exact_softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
 
 const MathFunction kFunctions[] = {
     {"exp", &fastgru::KernelTable::map_exp, exact_exp, -87.0f, 87.0f, 1.1, 1.1},
     {"sigmoid", &fastgru::KernelTable::map_sigmoid, exact_sigmoid, -86.0f, 100.0f, 2.2, 2.5},
     {"tanh", &fastgru::KernelTable::map_tanh, exact_tanh, -100.0f, 100.0f, 2.5, 2.5},
+    {"log", &fastgru::KernelTable::map_log, exact_log, 1.2e-38f, 3.4e38f, 2.0, 2.0},
+    {"log1p", &fastgru::KernelTable::map_log1p, exact_log1p, 0.0f, 1.0f, 2.0, 2.0},
+    {"softplus", &fastgru::KernelTable::map_softplus, exact_softplus, -86.0f, 100.0f, 2.8, 2.8},
 };
 
 double ulp_error(float got, double exact) {
@@ -103,6 +111,18 @@ TEST_CASE("elementary functions at the ends and for what is not a number") {
     CHECK(y[1] >= 0.0f);
     CHECK(y[1] < 1e-37f);
     CHECK(y[4] == 0.5f);
+    CHECK(std::isnan(y[5]));
+    kernels.map_log(x.data(), y.data(), n);
+    CHECK(y[0] == doctest::Approx(88.7228f));
+    CHECK(y[1] == doctest::Approx(-87.3365f));
+    CHECK(y[4] == doctest::Approx(-87.3365f));
+    CHECK(std::isnan(y[5]));
+    CHECK(y[6] == 0.0f);
+    kernels.map_softplus(x.data(), y.data(), n);
+    CHECK(y[0] == inf);
+    CHECK(y[1] >= 0.0f);
+    CHECK(y[1] < 1e-37f);
+    CHECK(y[2] == 3e38f);
     CHECK(std::isnan(y[5]));
   }
   REQUIRE(fastgru::set_active_isa(before));
