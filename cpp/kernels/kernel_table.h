@@ -200,8 +200,8 @@ struct DenseInputArgs {
   float* pack;  // scratch: kDensePack floats
 };
 
-// dw[o][k] = sum over the rows of dy[row][o] * x[row][k], and dbias[o] = sum of dy[row][o], over blocks of
-// kBlockRows rows, each from zero; the block sums are added in order.
+// At least one row: dw[o][k] = sum over the rows of dy[row][o] * x[row][k], and dbias[o] = sum of dy[row][o],
+// over blocks of kBlockRows rows, each from zero; the block sums are added in order.
 struct DenseWeightArgs {
   int64_t rows, inputs, outputs;
   const float* x;

@@ -3,8 +3,8 @@
 // All three start from expm1: x = k ln2 + r with |r| <= ln2/2, and expm1(r) = r + r^2 q(r), q of degree 4
 // fitted for the least largest error of expm1 relative to itself (1.3e-8). tanh made from expm1, not from
 // exp, keeps its relative accuracy near zero without a second branch; sigmoid and tanh cost one true division
-// each. ULP bounds are stated and swept in tests/cpp/test_simd.cpp. The operations and their order are the
-// same on every ISA with FMA, so the results have the same bits there.
+// each. ULP bounds are stated and swept in tests/cpp/simd/test_math.cpp. The operations and their order are
+// the same on every ISA with FMA, so the results have the same bits there.
 //
 // They work on N vectors at once, in place, operation by operation. One vector is a chain of some 25
 // operations that wait for each other; one vector after the other fills the reorder buffer with waiting
