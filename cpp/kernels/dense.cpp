@@ -122,19 +122,28 @@ void dense_backward_input(const KernelTable& kernels, const DenseInputArgs& args
   });
 }
 
-// By outputs, in whole vectors; few outputs leave it to one thread.
+// By outputs, two vectors of them at least; where they are too few, by inputs.
 void dense_backward_weights(const KernelTable& kernels, const DenseWeightArgs& args, int threads) {
-  const std::int64_t unit = 2 * kernels.lanes, count = units_of(args.outputs, unit);
+  const bool by_inputs = args.outputs < 2 * kernels.lanes * threads;
+  const std::int64_t unit = by_inputs ? kernels.lanes : 2 * kernels.lanes;
+  const std::int64_t count = units_of(by_inputs ? args.inputs : args.outputs, unit);
   const double all = products(args.rows, args.inputs, args.outputs);
   const Split s = split(count, all / static_cast<double>(count), kLeastProducts, threads);
   for_parts(s, [&](std::int64_t first, std::int64_t last, int thread) {
     DenseWeightArgs part = args;
     const std::int64_t begin = first * unit;
-    part.outputs = std::min(last * unit, args.outputs) - begin;
     part.pack += thread * kDensePack;
-    part.dy += begin;
-    part.dw += begin * args.dw_stride;
-    if (part.dbias != nullptr) part.dbias += begin;
+    if (by_inputs) {
+      part.inputs = std::min(last * unit, args.inputs) - begin;
+      part.x += begin;
+      part.dw += begin;
+      if (begin > 0) part.dbias = nullptr;  // the first part's
+    } else {
+      part.outputs = std::min(last * unit, args.outputs) - begin;
+      part.dy += begin;
+      part.dw += begin * args.dw_stride;
+      if (part.dbias != nullptr) part.dbias += begin;
+    }
     kernels.dense_weight_gradient(part);
   });
 }

@@ -201,8 +201,8 @@ struct DenseInputArgs {
   float* pack = nullptr;  // scratch: kDensePack floats
 };
 
-// dw[o][k] = sum over the rows of dy[row][o] * x[row][k], and dbias[o] = sum of dy[row][o], over blocks of
-// kBlockRows rows, each from zero; the block sums are added in order.
+// At least one row: dw[o][k] = sum over the rows of dy[row][o] * x[row][k], and dbias[o] = sum of dy[row][o],
+// over blocks of kBlockRows rows, each from zero; the block sums are added in order.
 struct DenseWeightArgs {
   int64_t rows = 0, inputs = 0, outputs = 0;
   const float* x = nullptr;

@@ -90,12 +90,13 @@ inline Vec shift_to_exponent(Vec x) {
 // x, a normal number above zero, becomes m with sqrt(1/2) <= m < sqrt(2): x = m * 2^(what is returned).
 inline Vec take_exponent(Vec& x) {
   return each([&](int i) {
-    int32_t bits;
+    uint32_t bits;
     memcpy(&bits, &x.v[i], sizeof bits);
-    const int32_t exponent = (bits - 0x3f3504f3 + (128 << 23)) / (1 << 23) - 128;  // rounds down
-    bits -= exponent * (1 << 23);
+    // 128 more, so that it is not below zero
+    const uint32_t exponent = (bits - 0x3f3504f3u + (128u << 23)) >> 23;
+    bits -= (exponent - 128u) << 23;
     memcpy(&x.v[i], &bits, sizeof bits);
-    return static_cast<float>(exponent);
+    return static_cast<float>(static_cast<int32_t>(exponent) - 128);
   });
 }
 // Four rows of four become four columns: to[j][i] = from[i][j].

@@ -46,7 +46,8 @@ Status read_estimator(const ModelFile& file, ModelSpec* spec) {
   return {};
 }
 
-// No tensor is there but those that belong to the model, and each of those is, in its shape.
+// No tensor is there but those that belong to the model, and each of those is, in its shape. An app's file
+// may do without the history of its training.
 Status check_tensors(const ModelFile& file, const ModelSpec& spec) {
   const std::vector<TensorSpec> wanted = tensors(spec);
   std::vector<std::string_view> names;
@@ -60,6 +61,7 @@ Status check_tensors(const ModelFile& file, const ModelSpec& spec) {
   }
   TensorInfo found;
   for (const TensorSpec& tensor : wanted) {
+    if (tensor.role == TensorRole::history && !file.has(tensor.name)) continue;
     FASTGRU_RETURN_IF_ERROR(file.find(tensor.name, tensor.dtype, tensor.shape, &found));
   }
   return {};

@@ -307,7 +307,7 @@ TEST_CASE("a row of the dense head has the same bits alone, in part of a batch a
 }
 
 TEST_CASE("the dense head gives the same bits on any number of threads") {
-  const Shape shapes[] = {{600, 260, 270}, {20, 300, 5000}, {1200, 130, 290}};
+  const Shape shapes[] = {{600, 260, 270}, {20, 300, 5000}, {1200, 130, 290}, {2000, 300, 20}};
   on_every_isa([&](const KernelTable& kernels, const std::string&) {
     for (const Shape& shape : shapes) {
       const Case c(shape);
