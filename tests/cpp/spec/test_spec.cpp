@@ -246,7 +246,11 @@ TEST_CASE("spec: every tensor must be there, in its shape and type") {
       CAPTURE(name);
       File file = good;
       file.tensors.erase(file.tensors.begin() + static_cast<std::ptrdiff_t>(i));
-      CHECK(says(verdict(file), "tensor '" + name + "' is missing"));
+      if (name.rfind("history.", 0) == 0) {  // an app's file may do without
+        CHECK(verdict(file).ok());
+      } else {
+        CHECK(says(verdict(file), "tensor '" + name + "' is missing"));
+      }
       file = good;
       file.tensors[i].shape.push_back(1);
       CHECK(says(verdict(file), "tensor '" + name + "' has shape "));
