@@ -23,7 +23,7 @@
 
 namespace fastgru::file {
 
-// What an errno means here: EINVAL is what what_stands_at() says of pipes and devices.
+// What an errno means here: EINVAL is what special_file_errno() says of pipes and devices.
 inline std::string meaning(int code) {
   return code == EINVAL ? std::string("Not a regular file") : std::generic_category().message(code);
 }
@@ -95,7 +95,7 @@ constexpr std::size_t kPiece = std::size_t{1} << 30;  // one call's most: Linux 
 }  // namespace sys
 
 // 0 for a regular file or none, else the errno that says what stands there instead.
-inline int what_stands_at(const std::filesystem::path& path) {
+inline int special_file_errno(const std::filesystem::path& path) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) return 0;
@@ -123,7 +123,7 @@ class InputFile {
 
   Status open(const std::filesystem::path& path, int* os_error) {
     path_ = path;
-    if (const int code = what_stands_at(path)) return failure("read", path, code, os_error);
+    if (const int code = special_file_errno(path)) return failure("read", path, code, os_error);
     fd_ = sys::open_to_read(path);
     if (fd_ < 0) return failure("read", path, errno, os_error);
     const std::int64_t size = sys::size_of(fd_);
@@ -172,7 +172,7 @@ class ReplacingFile {
 
   Status open(const std::filesystem::path& path, int* os_error) {
     target_ = follow_links(path);
-    if (const int code = what_stands_at(target_)) return failure("write", path, code, os_error);
+    if (const int code = special_file_errno(target_)) return failure("write", path, code, os_error);
     std::error_code error;
     const bool exists = std::filesystem::exists(target_, error);
     if (exists && !sys::may_write(target_)) return failure("write", path, errno, os_error);

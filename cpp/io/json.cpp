@@ -1,3 +1,4 @@
+// The strict JSON reader, UTF-8 checks and JSON strings.
 #include "io/json.h"
 
 #include <cmath>

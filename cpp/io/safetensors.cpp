@@ -1,3 +1,4 @@
+// Reading and writing safetensors files.
 #include "io/safetensors.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Loading a model file: from the disk or from memory to a layer or an estimator's network.
 #include <utility>
 
 #include "model/parts.h"

@@ -1,3 +1,4 @@
+// The values of a JSON object's fields, read and written by their rules.
 #include "spec/config_fields.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Opening a model file, and its metadata and tensors checked.
 #include "spec/model_file.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The metadata of a model file: format version, kind and configuration.
 #include "spec/model_metadata.h"
 
 #include <algorithm>

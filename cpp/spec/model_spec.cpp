@@ -1,3 +1,4 @@
+// The kinds of saved models, their configuration and their tensors.
 #include "spec/model_spec.h"
 
 #include <algorithm>

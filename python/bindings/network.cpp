@@ -1,3 +1,4 @@
+// Binds networks, their trainers and their streams, for float32 and float64.
 #include <pybind11/stl.h>
 
 #include <atomic>

@@ -80,9 +80,9 @@ def stub_functions() -> Iterator[tuple[str, ast.FunctionDef]]:
 def test_stub_has_the_parameters_of_the_extension(name: str, stub: ast.FunctionDef) -> None:
     compiled = functools.reduce(getattr, name.split("."), _core)
     line = (compiled.__doc__ or "").splitlines()[0]
-    told = ast.parse(f"def {line}: ...").body[0]
-    assert isinstance(told, ast.FunctionDef), line
-    assert parameters(stub) == parameters(told)
+    declared = ast.parse(f"def {line}: ...").body[0]
+    assert isinstance(declared, ast.FunctionDef), line
+    assert parameters(stub) == parameters(declared)
 
 
 def test_package_passes_mypy_strict(tmp_path: Path) -> None:

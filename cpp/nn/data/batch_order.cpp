@@ -1,3 +1,4 @@
+// Shuffled samples, sorted by length within stretches of mini-batches.
 #include "nn/data/batch_order.h"
 
 #include <algorithm>

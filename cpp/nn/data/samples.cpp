@@ -1,3 +1,4 @@
+// Checks of samples and scaling, and mini-batches gathered from them.
 #include "nn/data/samples.h"
 
 #include <algorithm>

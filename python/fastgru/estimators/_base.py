@@ -168,18 +168,18 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        going_on = hasattr(self, "_network") and (self.warm_start or incremental)
-        if going_on:
+        continuing = hasattr(self, "_network") and (self.warm_start or incremental)
+        if continuing:
             self._check_same_network()
-        samples = self._check_samples(X, y, sample_weight, reset=not going_on)
+        samples = self._check_samples(X, y, sample_weight, reset=not continuing)
 
-        if going_on:
+        if continuing:
             network, seed, history = self._network, self._seed, self._history
         else:
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int64).max, dtype=np.int64))
             network, history = self._new_network(samples, seed), History()
         trainer = self._new_trainer(network, len(samples), seed)
-        if going_on and self._trainer_state["solver"] == self.solver:
+        if continuing and self._trainer_state["solver"] == self.solver:
             trainer.set_state(self._trainer_state["state"])
         history.continue_with(early_stopping=self.early_stopping)
         interrupted: KeyboardInterrupt | None = None

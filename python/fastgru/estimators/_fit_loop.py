@@ -1,4 +1,4 @@
-"""Epoch after epoch: when training stops, what is best so far, what the user sees."""
+"""The loop over epochs: stopping rules, the best weights, progress and callbacks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastgru.estimators._network import Network, Trainer
 from fastgru.estimators._progress import Progress
 from fastgru.estimators._samples import Samples
 
-Callback = Callable[[dict[str, Any]], Any]  # is told of an epoch; a true answer stops training
+Callback = Callable[[dict[str, Any]], Any]  # called after each epoch; a true result stops training
 Validate = Callable[[], float]  # the validation score of the present weights
 
 
@@ -130,16 +130,16 @@ class FitLoop:
         """
         history.idle = 0
         best: NDArray[Any] | None = self.network.parameters.copy() if history.loss_curve else None
-        interrupted = converged = told = False
+        interrupted = converged = stop_requested = False
         try:
-            while history.n_iter < self.max_iter and not converged and not told:
+            while history.n_iter < self.max_iter and not converged and not stop_requested:
                 self.schedule.before_epoch(self.trainer, history.n_iter)
                 loss = self._epoch(samples)
                 score = None if self.validate is None else self.validate()
                 if history.add(loss, score, self.tol) or best is None:
                     best = self.network.parameters.copy()
                 self.progress.epoch(history.n_iter, loss, score)
-                told = self._call_back(history.n_iter, loss, score)
+                stop_requested = self._call_back(history.n_iter, loss, score)
                 if history.idle > self.n_iter_no_change:
                     converged = not self.schedule.goes_on(self.trainer)
                     history.idle = 0
@@ -151,7 +151,7 @@ class FitLoop:
             self.progress.close()
         if best is not None and (interrupted or self.validate is not None):
             self.network.set_parameters(best)
-        if interrupted or not (converged or told):
+        if interrupted or not (converged or stop_requested):
             self._warn_of_the_end(history, interrupted=interrupted)
 
     def run_one(self, samples: Samples, history: History) -> None:
@@ -168,13 +168,13 @@ class FitLoop:
 
     def _call_back(self, epoch: int, loss: float, score: float | None) -> bool:
         """Tell the callbacks of an epoch; whether one of them wants to stop."""
-        news = {
+        event = {
             "epoch": epoch,
             "loss": loss,
             "validation_score": score,
             "learning_rate": self.trainer.learning_rate,
         }
-        answers = [callback(dict(news)) for callback in self.callbacks]  # all of them are called
+        answers = [callback(dict(event)) for callback in self.callbacks]  # all of them are called
         return any(answers)
 
     def _epoch(self, samples: Samples) -> float:

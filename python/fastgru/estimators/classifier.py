@@ -369,8 +369,8 @@ class GRUClassifier(Classification):
                 "pass the weights as a dict"
             )
         self._first_classes = None if classes is None else np.unique(np.asarray(classes))
-        told = self._first_classes
-        if told is not None and hasattr(self, "_network") and not np.array_equal(told, self.classes_):
+        declared = self._first_classes
+        if declared is not None and hasattr(self, "_network") and not np.array_equal(declared, self.classes_):
             raise ValueError(f"classes={classes!r} differ from those of the first call: {self.classes_}")
         self._fit(X, y, sample_weight, incremental=True)
         return self

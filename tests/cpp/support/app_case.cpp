@@ -1,3 +1,4 @@
+// Models and inputs shared by the tests of the app interface.
 #include "app_case.h"
 
 #include <filesystem>
