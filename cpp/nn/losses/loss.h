@@ -59,7 +59,7 @@ class Loss {
   virtual std::int64_t terms(const NetworkConfig& config) const { return logits(config); }
   // Above 0: the number of classes; a target is a class number below it. 0: any number is a target.
   virtual std::int64_t classes(const NetworkConfig& /*config*/) const { return 0; }
-  // The name of the map from logits to predictions in the summary; empty for the identity.
+  // Appends the summary of the map from logits to predictions; nothing for the identity.
   virtual void describe(const NetworkConfig& /*config*/, std::vector<SummaryLine>& /*lines*/) const {}
   // Checks the loss's own options, whichever loss is chosen, and the sizes if it is the chosen one.
   virtual Status check(const NetworkConfig& /*config*/) const { return {}; }
