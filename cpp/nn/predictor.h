@@ -17,7 +17,7 @@ class Predictor {
   explicit Predictor(const NetworkConfig& config) : config_(config), chain_(config) {}
 
   // out (samples, logits), or, with a prediction for every step, (steps of all samples one after the other,
-  // logits). `raw`: logits instead of predictions. The bits of a row depend on that row alone.
+  // logits). `raw`: logits instead of probabilities. The bits of a row depend on that row alone.
   Status predict(const NetworkVersion<S>& version, const SampleArray& x, const std::int64_t* lengths,
                  bool raw, S* out, const RunOptions& options);
 

@@ -1,4 +1,4 @@
-// Opening a model file, and its metadata and tensors checked.
+// Opens a model file, checks its metadata, and finds its tensors.
 #include "spec/model_file.h"
 
 #include <algorithm>

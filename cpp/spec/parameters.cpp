@@ -1,4 +1,4 @@
-// Reading a network's scaling from a model file.
+// Reads a network's scaling from a model file.
 #include "spec/parameters.h"
 
 #include <array>

@@ -1,4 +1,4 @@
-// Running the self-test of a model file.
+// Runs the self-test of a model file.
 #include "spec/self_test.h"
 
 #include <array>

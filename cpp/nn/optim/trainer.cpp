@@ -64,7 +64,7 @@ Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOption
   return {};
 }
 
-// Prepares an epoch: checks, memory, parameters and the order of the samples.
+// Prepares an epoch: memory, parameters and the order of the samples.
 template <class S>
 Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt) {
   const std::int64_t samples = data.x.samples;
