@@ -1,4 +1,4 @@
-"""Lists of sequences of unlike length: recognising them, checking them, reading them where they lie."""
+"""Lists of sequences of different lengths: recognising, checking and reading them without a copy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastgru.estimators._finite import check_finite
 SequenceList: TypeAlias = list[NDArray[Any]]
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-_BLOCK_VALUES = 1 << 16  # values looked at together: within the caches
+_BLOCK_VALUES = 1 << 16  # values checked together: they fit the caches
 
 
 def is_sequence_list(X: Any) -> bool:
@@ -63,7 +63,7 @@ def check_sequence_list(
     if dtypes != {kept_in}:
         with np.errstate(
             over="ignore"
-        ):  # what leaves the range becomes infinite and is refused by name below
+        ):  # values out of range become infinite and are refused below
             parts = [part.astype(kept_in, copy=False) for part in parts]
     sequences = [part if part.ndim == 2 and part.flags.c_contiguous else _columns(part) for part in parts]
     _check_all_finite(sequences, dtype, allow_nan=allow_nan)
@@ -94,7 +94,7 @@ def _is_array(part: Any) -> bool:
 
 
 def _as_numbers(part: Any, i: int, estimator: BaseEstimator) -> NDArray[Any]:
-    # Arrays of floats, nearly all there are, need none of scikit-learn's conversions.
+    # Arrays of floats, the usual case, need none of scikit-learn's conversions.
     if type(part) is np.ndarray and (part.dtype is _FLOAT32 or part.dtype is _FLOAT64):
         return part
     name = f"X[{i}]"
@@ -130,7 +130,7 @@ def _check_all_finite(sequences: SequenceList, computed_in: str, *, allow_nan: b
     most, least = (np.fmax.reduce, np.fmin.reduce) if allow_nan else (np.max, np.min)
     first = 0
     for block, lengths in blocks_of_steps(sequences):
-        if not (most(block, axis=None) <= limit and least(block, axis=None) >= -limit):  # NaN compares false
+        if not (most(block, axis=None) <= limit and least(block, axis=None) >= -limit):  # a comparison with NaN is false
             for i in range(first, first + len(lengths)):
                 check_finite(sequences[i], computed_in, f"X[{i}]", allow_nan=allow_nan)
         first += len(lengths)

@@ -19,8 +19,8 @@ _Self = TypeVar("_Self", bound="GRURegressor")
 class GRURegressor(Regression):
     """Regression on sequences with a gated recurrent unit (GRU), trained on the CPU.
 
-    The GRU reads a sample's time steps in order; a dense layer turns its last state (or every state, see
-    `output`) into the targets. Trained with mini-batches, as :class:`sklearn.neural_network.MLPRegressor` is,
+    The GRU reads a sample's time steps in order; a dense layer turns its last state (or the mean or
+    maximum of its states, or every state, see `pooling` and `output`) into the targets. Trained with mini-batches, as :class:`sklearn.neural_network.MLPRegressor` is,
     whose parameters and attributes carry the same names here.
 
     Parameters
