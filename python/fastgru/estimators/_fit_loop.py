@@ -174,7 +174,7 @@ class FitLoop:
             "validation_score": score,
             "learning_rate": self.trainer.learning_rate,
         }
-        answers = [callback(dict(event)) for callback in self.callbacks]  # call all of them, whatever they return
+        answers = [callback(dict(event)) for callback in self.callbacks]  # every one, no short cut
         return any(answers)
 
     def _epoch(self, samples: Samples) -> float:

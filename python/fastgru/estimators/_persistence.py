@@ -116,7 +116,7 @@ class ModelFileMixin:
 
     @classmethod
     def _from_model_file(cls: type[_Self], content: _model_file.Content) -> _Self:
-        """Build the saved estimator. Its parameters and fitted state are checked here; the core checked the rest."""
+        """Build the saved estimator; check its parameters and fitted state (the core checked the rest)."""
         estimator: Any = cls(**_parsed(content.config["params"]))
         estimator._validate_params()
         estimator._restore(content)

@@ -130,7 +130,7 @@ def _check_all_finite(sequences: SequenceList, computed_in: str, *, allow_nan: b
     most, least = (np.fmax.reduce, np.fmin.reduce) if allow_nan else (np.max, np.min)
     first = 0
     for block, lengths in blocks_of_steps(sequences):
-        if not (most(block, axis=None) <= limit and least(block, axis=None) >= -limit):  # a comparison with NaN is false
+        if not (most(block, axis=None) <= limit and least(block, axis=None) >= -limit):  # false for NaN
             for i in range(first, first + len(lengths)):
                 check_finite(sequences[i], computed_in, f"X[{i}]", allow_nan=allow_nan)
         first += len(lengths)

@@ -79,7 +79,7 @@ def _integers(X: Any, name: str) -> NDArray[np.int64]:
             f"{name}: its parts differ in length ({error}): pass a list of NumPy arrays"
         ) from error
     if array.dtype.kind == "f":
-        if not np.all(array == np.floor(array)) or not np.all(np.abs(array) < 2**53):  # NaN fails the first test
+        if not np.all(array == np.floor(array)) or not np.all(np.abs(array) < 2**53):  # NaN fails, too
             raise TypeError(f"{name} must hold integer tokens where embedding_dim is set, got other numbers")
     elif array.dtype.kind not in "biu":
         raise TypeError(
