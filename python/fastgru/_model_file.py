@@ -92,7 +92,7 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
     metadata, tensors = _core.read_safetensors(path)
     try:
         _core.check_model_metadata(metadata)
-        config = json.loads(metadata["config"])  # checked before: no key twice, no deep nesting, no number out of range
+        config = json.loads(metadata["config"])  # checked: keys, nesting and numbers
     except ValueError as error:
         raise _core.ModelFormatError(f"{path!r}: {error}") from None
     return ModelFile(int(metadata["format_version"]), metadata["kind"], config, tensors)

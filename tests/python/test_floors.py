@@ -166,7 +166,7 @@ def python_floor(module: str) -> int | None:
 
 
 def imported_modules(path: Path, tree: ast.AST) -> list[tuple[ast.AST, str]]:
-    """Absolute dotted names of all imports in `tree`, wherever they stand."""
+    """Absolute dotted names of all imports in `tree`, at any depth."""
     package = ["fastgru", *path.relative_to(REPO / "python" / "fastgru").parts[:-1]]
     found: list[tuple[ast.AST, str]] = []
     for node in ast.walk(tree):

@@ -164,7 +164,7 @@ def test_ctrl_c_stops_fit_soon_and_keeps_the_best_weights(estimator: Any) -> Non
     took = time.perf_counter() - pressed[0]
     timer.join()
     assert estimator.n_iter_ >= 1
-    assert took < 5  # 0.2 s where nobody else works; no test asserts that
+    assert took < 5  # 0.2 s on an idle machine, which no test asserts
     count = int(np.argmin(estimator.loss_curve_)) + 1
     same = clone(estimator).set_params(max_iter=count).fit(X_long, y)
     np.testing.assert_array_equal(estimator.predict(X_long), same.predict(X_long))
@@ -183,7 +183,7 @@ def test_metadata_is_routed_and_tags_are_true() -> None:
 
 
 def reference_states(gates: Any, bidirectional: bool) -> np.ndarray:
-    """h = (1 - z) n + z h of the step before, from the gates alone."""
+    """h = (1 - z) n + z h_prev, computed from the gates alone."""
     size = gates.state.shape[-1] // (2 if bidirectional else 1)
     z, n, h = gates.update, gates.candidate, gates.state
     before = np.zeros_like(h)

@@ -23,7 +23,7 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 double wide(const Floats& values, std::int64_t i) { return static_cast<double>(values[index(i)]); }
 
-// The difference (got - wanted); NaN counts as infinite.
+// |got - wanted|; NaN counts as infinite.
 double distance(float got, double wanted) {
   const double off = std::fabs(static_cast<double>(got) - wanted);
   return off <= 1e30 ? off : 1e30;

@@ -1,4 +1,4 @@
-// Subnormal numbers are zero while a FlushDenormals lives, and the caller's register comes back.
+// Subnormal numbers are zero while a FlushDenormals lives; then the caller's control register is restored.
 #include "runtime/denormals.h"
 
 #include <doctest/doctest.h>
@@ -11,7 +11,7 @@ namespace float_state = fastgru::float_state;
 
 constexpr float kSmallest = 1.17549435e-38f;  // the smallest normal float
 
-// Computed at run time: the compiler may not do it with its own rounding.
+// Computed at run time, not by the compiler with its own rounding.
 bool results_are_flushed() {
   volatile float small = kSmallest, half = 0.5f;
   volatile float product = small * half;

@@ -1,4 +1,4 @@
-// One thread at a time: the second one is refused, and the first one's place becomes free again.
+// Exclusive: one thread at a time. A second thread is refused, until the first one leaves.
 #include <doctest/doctest.h>
 
 #include <atomic>
