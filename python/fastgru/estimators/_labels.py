@@ -54,7 +54,7 @@ def encode_labels(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int
     Raises
     ------
     ValueError
-        A label that is none of them.
+        A label is not one of them.
     """
     try:
         places = np.searchsorted(classes, labels)

@@ -61,11 +61,11 @@ def _thread_pools() -> ThreadpoolController:
 def initial_parameters(network: Network, architecture: Architecture, seed: int) -> NDArray[np.float64]:
     """Draw the initial weights from a Philox generator keyed by `seed`: the same for both precisions.
 
-    Input weights are Glorot uniform per gate, as in Keras: of inputs of spread 1 each gate sees a sum of
+    Input weights are Glorot uniform per gate, as in Keras: inputs of spread 1 give each gate a sum of
     spread about 1, whether there is one feature or a thousand. Recurrent weights are a random orthogonal
     matrix per gate: they keep the length of the state over many steps, so that gradients neither die nor
-    grow. Biases are zero: standardized data is centred, and a gate at one half lets through a state and a
-    gradient alike. The head is Glorot uniform, too, with a zero bias: the first answer is near the targets'
+    grow. Biases are zero: standardized data is centred, and a gate at one half passes states and gradients
+    alike. The head is Glorot uniform, too, with a zero bias: the first answer is near the targets'
     mean. An embedding is of spread 1, like standardized data; padding and the unknown token start at zero, so
     that a token that was never met says nothing.
     """

@@ -13,10 +13,10 @@ from fastgru.estimators._sequence_list import SequenceList
 
 @dataclass(frozen=True)
 class Samples:
-    """Checked sequences with their targets and weights, and which of them count (`rows`; None: all).
+    """Checked sequences with their targets and weights, and the chosen samples (`rows`; None: all).
 
     `X` is (n_samples, n_timesteps, n_features) or a list of (n_timesteps_i, n_features); `y` is (n_samples,
-    n_targets), or the like of X where every step has its targets. Choosing rows copies
+    n_targets), or of the form of X if every step has targets. Choosing rows copies
     nothing: the core reads them from the whole `X` and `y`.
     """
 
@@ -56,7 +56,7 @@ class Samples:
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
     def without_zero_weights(self) -> Samples:
-        """Return the chosen samples alone; the same object if all are chosen."""
+        """Return the samples of nonzero weight; the same object if these are all."""
         if self.weight is None or self.weight.all():
             return self
         return self.take(np.flatnonzero(self.weight > 0))

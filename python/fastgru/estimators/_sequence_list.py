@@ -22,7 +22,7 @@ _BLOCK_VALUES = 1 << 16  # values checked together: they fit the caches
 def is_sequence_list(X: Any) -> bool:
     """Tell whether `X` is a list, a tuple or an object array of arrays.
 
-    A nested list of numbers is none: it is a table, as everywhere in scikit-learn.
+    A nested list of numbers is a table, as everywhere in scikit-learn.
     """
     if isinstance(X, np.ndarray) and (X.dtype != object or X.ndim != 1):
         return False
@@ -75,7 +75,7 @@ def blocks_of_steps(
 ) -> Iterator[tuple[NDArray[Any], list[int]]]:
     """Yield the time steps of the `rows` (None: all), one after the other: blocks (n_steps, n_features).
 
-    Beside each block: how many steps each of its sequences has, in the order of `rows`.
+    Each block comes with the lengths of its sequences, in the order of `rows`.
     """
     chosen = sequences if rows is None else [sequences[row] for row in rows]
     lengths = [len(part) for part in chosen]

@@ -16,7 +16,7 @@ PADDING, UNKNOWN = 0, 1
 def check_tokens(estimator: BaseEstimator, X: Any, *, every_step: bool) -> NDArray[np.int64] | SequenceList:
     """Return tokens as int64: (n_samples, n_timesteps, 1), or, without their padding, a list of (n_i, 1).
 
-    `every_step`: each step has an answer, so that padding is refused.
+    `every_step`: each step has a prediction, so padding is refused.
 
     Raises
     ------

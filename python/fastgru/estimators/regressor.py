@@ -77,8 +77,7 @@ class GRURegressor(Regression):
     max_iter : int, default=200
         The largest number of epochs; an epoch uses each sample once.
     shuffle : bool, default=True
-        Put the samples in a new order each epoch. Sequences of unlike length then share a mini-batch with
-        their like.
+        Put the samples in a new order each epoch. A mini-batch then holds sequences of about the same length.
     random_state : int, RandomState instance or None, default=None
         Decides the initial weights, the order of samples, dropout and the validation split. An int gives the
         same bits at every fit, at any number of threads.
@@ -293,17 +292,17 @@ class GRURegressor(Regression):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
-            The sequences, of one variable or several. Finite real numbers; arrays of float32 and float64,
-            memory-mapped ones too, are read where they lie, whatever their strides. Sequences of unlike
-            length are a list (or a tuple, or an array of objects) of arrays (n_timesteps_i, n_features) or
-            (n_timesteps_i,); nothing is padded, and mini-batches are put together from sequences of about
-            the same length. A nested list of numbers is a table. With `embedding_dim`: tokens, (n_samples,
+            The sequences, of one variable or several. Finite real numbers. Arrays of float32 and float64 are
+            read without a copy, at any strides, memory-mapped ones too. Sequences of different lengths are a
+            list (or a tuple, or an array of objects) of arrays (n_timesteps_i, n_features) or
+            (n_timesteps_i,); nothing is padded, and a mini-batch holds sequences of about the same
+            length. A nested list of numbers is a table. With `embedding_dim`: tokens, (n_samples,
             n_tokens) or a list of (n_tokens_i,).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The targets, finite real numbers. With ``output="sequence"`` one for each time step.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each sample counts in the standardization and the loss, not negative; samples of weight
-            zero are left out. Only ratios matter.
+            The weight of each sample in the standardization and the loss, not negative; samples of weight zero
+            are left out. Only ratios matter.
 
         Returns
         -------

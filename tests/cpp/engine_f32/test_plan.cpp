@@ -214,7 +214,7 @@ TEST_CASE("plan: threads share hidden units for few rows of one direction, with 
   });
 }
 
-TEST_CASE("plan: hints are followed as far as can be") {
+TEST_CASE("plan: hints are followed as far as possible") {
   for_each_isa([](const std::string&) {
     PlanHints hints;
     hints.hoist = 0;

@@ -79,7 +79,7 @@ TEST_CASE("denormals: one of the two bits alone is no flushing yet, and comes ba
   }
 }
 
-TEST_CASE("denormals: rounding mode and the flags of exceptions come back whole from KeepFloatState") {
+TEST_CASE("denormals: KeepFloatState restores rounding mode and exception flags") {
   const RestoreRegister restore;
   const float_state::Word before =
       (restore.word & ~float_state::Word{float_state::kFlush | 0x3f | 0x6000}) | 0x2000 | 0x10;

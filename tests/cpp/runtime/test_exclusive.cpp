@@ -5,7 +5,7 @@
 
 #include "runtime/exclusive.h"
 
-TEST_CASE("whoever comes second is refused, and does not free the place of the first") {
+TEST_CASE("exclusive: a second thread is refused, and does not free the place of the first") {
   std::atomic<bool> busy{false};
   {
     const fastgru::Exclusive first(busy, "stream");

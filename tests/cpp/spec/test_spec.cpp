@@ -159,7 +159,7 @@ bool says(const std::string& message, const std::string& what) {
 
 }  // namespace
 
-TEST_CASE("spec: every field of a network and of a layer goes there and back") {
+TEST_CASE("spec: every field of a network and of a layer is written and read back") {
   check_round_trips<NetworkSpec>("network");
   check_round_trips<LayerSpec>("config");
 }
