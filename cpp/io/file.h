@@ -28,8 +28,8 @@ inline std::string meaning(int code) {
   return code == EINVAL ? std::string("Not a regular file") : std::generic_category().message(code);
 }
 
-// An io_error that names the path. The errno goes to *os_error (if not null), from which bindings choose their
-// exception.
+// An io_error that names the path. The errno goes to *os_error (if not null), from which bindings choose
+// their exception.
 inline Status failure(const char* doing, const std::filesystem::path& path, int code, int* os_error) {
   if (os_error != nullptr) *os_error = code;
   return {ErrorCode::io_error,
@@ -91,7 +91,8 @@ inline void sync_directory(const std::filesystem::path& directory) {
   ::close(fd);
 }
 #endif
-constexpr std::size_t kPiece = std::size_t{1} << 30;  // bytes per call: Linux and Windows limit a call to about 2 GiB
+// Bytes per call: Linux and Windows limit a call to about 2 GiB.
+constexpr std::size_t kPiece = std::size_t{1} << 30;
 }  // namespace sys
 
 // 0 if the path is a regular file or does not exist, else the errno for what it is: EISDIR, EINVAL, ….
@@ -157,8 +158,8 @@ class InputFile {
   std::filesystem::path path_;
 };
 
-// Writes a temporary file beside the target. commit() replaces the target with it in one step. Without a commit,
-// and after any error, the target is unchanged and the temporary file is removed.
+// Writes a temporary file beside the target. commit() replaces the target with it in one step. Without a
+// commit, and after any error, the target is unchanged and the temporary file is removed.
 class ReplacingFile {
  public:
   ReplacingFile() = default;

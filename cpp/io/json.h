@@ -1,6 +1,6 @@
-// A pull parser for untrusted JSON. It is as strict as the parser of the safetensors package (serde_json), so that
-// both accept the same headers. It builds no tree and does not recurse: a hostile header costs no more memory
-// than its text.
+// A pull parser for untrusted JSON. It is as strict as the parser of the safetensors package (serde_json), so
+// that both accept the same headers. It builds no tree and does not recurse: a hostile header costs no more
+// memory than its text.
 #pragma once
 
 #include <bitset>
@@ -26,16 +26,16 @@ struct JsonNumber {
   std::uint64_t value = 0;   // only if is_unsigned
 };
 
-// Use: peek() gives the kind of the next value; read_…, begin_… or skip_value() consume it. Inside an object call
-// next_key() until `more` is false, inside an array next_element(), and consume one value after each call. Every
-// error is a model_format Status that begins with "InvalidHeaderJson: ".
+// Use: peek() gives the kind of the next value; read_…, begin_… or skip_value() consume it. Inside an object
+// call next_key() until `more` is false, inside an array next_element(), and consume one value after each
+// call. Every error is a model_format Status that begins with "InvalidHeaderJson: ".
 class JsonReader {
  public:
   static constexpr std::size_t kMaxDepth = 127;  // serde_json's
 
-  // `text` must be valid UTF-8, below 4 GiB, and outlive the reader. Strings are decoded in place, so the text
-  // between their quotes changes when they are read. `surrogates`: whether a \u escape may be a lone surrogate, as
-  // in Python's json; it is then encoded in three bytes.
+  // `text` must be valid UTF-8, below 4 GiB, and outlive the reader. Strings are decoded in place, so the
+  // text between their quotes changes when they are read. `surrogates`: whether a \u escape may be a lone
+  // surrogate, as in Python's json; it is then encoded in three bytes.
   JsonReader(char* text, std::size_t size, bool surrogates = false)
       : text_(text), size_(size), surrogates_(surrogates) {}
 

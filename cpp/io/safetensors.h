@@ -1,7 +1,7 @@
 // The safetensors format: eight bytes of header length (little-endian), a JSON header that names each
 // tensor's dtype, shape and offsets, then the tensors' bytes without a gap. The writer gives the bytes of the
-// safetensors package. The reader accepts what safetensors.numpy accepts, except for duplicate names, which the
-// format forbids.
+// safetensors package. The reader accepts what safetensors.numpy accepts, except for duplicate names, which
+// the format forbids.
 //
 // Errors of a file are model_format Statuses whose message begins with one of these names:
 //   HeaderTooSmall HeaderTooLarge InvalidHeaderLength InvalidHeaderUtf8 InvalidHeaderJson InvalidMetadata
@@ -48,7 +48,7 @@ class SafetensorsHeader {
   // Checks the first 8 bytes of a file of `file_size` bytes, and gives the size of the JSON after them.
   static Status parse_prefix(const void* prefix, std::uint64_t file_size, std::uint64_t* header_size);
 
-  // Checks everything but the values of the tensors. Takes over the JSON, and needs at most twice its size more.
+  // Checks everything but the values of the tensors. Takes over the JSON, and needs at most twice its size.
   static Status parse(std::vector<char> json, std::uint64_t file_size, SafetensorsHeader* header);
 
   // Tensors in the order of their bytes in the file.
@@ -107,8 +107,9 @@ struct TensorSource {
   const void* data = nullptr;  // C-contiguous, little-endian
 };
 
-// Writes a file. The bytes do not depend on the order of the tensors. The file at `path` is replaced in one step, or
-// unchanged. invalid_argument if the result could not be read back (duplicate names, invalid UTF-8, …).
+// Writes a file. The bytes do not depend on the order of the tensors. The file at `path` is replaced in one
+// step, or unchanged. invalid_argument if the result could not be read back (duplicate names, invalid UTF-8,
+// …).
 Status write_safetensors(const std::filesystem::path& path, const std::vector<TensorSource>& tensors,
                          std::vector<std::pair<std::string, std::string>> metadata, int* os_error = nullptr);
 

@@ -1,5 +1,5 @@
-// Parses and checks a safetensors header: the implementation of SafetensorsHeader::parse. Only safetensors.cpp
-// includes this file.
+// Parses and checks a safetensors header: the implementation of SafetensorsHeader::parse. Only
+// safetensors.cpp includes this file.
 #pragma once
 
 #include <algorithm>
@@ -33,8 +33,8 @@ inline bool multiply(std::uint64_t a, std::uint64_t b, std::uint64_t limit, std:
   return true;
 }
 
-// Bytes of a tensor; false on overflow. The limits: the package counts bits in 64 bits, and NumPy refuses an empty
-// array whose other dimensions exceed 2^63 bytes.
+// Bytes of a tensor; false on overflow. The limits: the package counts bits in 64 bits, and NumPy refuses an
+// empty array whose other dimensions exceed 2^63 bytes.
 inline bool byte_size(const std::vector<std::uint64_t>& shape, TensorDtype dtype, std::uint64_t* size) {
   const bool empty = std::find(shape.begin(), shape.end(), 0U) != shape.end();
   const std::uint64_t limit = empty ? std::uint64_t{std::numeric_limits<std::int64_t>::max()}

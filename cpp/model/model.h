@@ -22,8 +22,8 @@ struct ModelInfo {
   bool can_stream() const { return directions == 1; }
 };
 
-// The state of several sequences that advance together. After make() and copy(), nothing here allocates, locks,
-// throws or calls the system.
+// The state of several sequences that advance together. After make() and copy(), nothing here allocates,
+// locks, throws or calls the system.
 class ModelStream {
  public:
   virtual ~ModelStream() = default;
@@ -40,8 +40,8 @@ class ModelStream {
   virtual Status copy(std::unique_ptr<ModelStream>& result) const = 0;
 };
 
-// Dense sequences of the same length: x (rows, steps, input_size). y: (rows, steps, output_size) if the model has
-// a prediction for every step, else (rows, output_size).
+// Dense sequences of the same length: x (rows, steps, input_size). y: (rows, steps, output_size) if the model
+// has a prediction for every step, else (rows, output_size).
 template <class X>
 struct SequenceCall {
   const X* x = nullptr;
@@ -69,7 +69,7 @@ class LoadedModel {
 
 using LoadedModelPtr = std::shared_ptr<const LoadedModel>;
 
-// Loads a model. Sizes are checked before memory is taken for them. Errors of the file are model_format Statuses.
+// Loads a model. Sizes are checked before memory is taken for them. A bad file gives a model_format Status.
 Status load_model(const std::filesystem::path& path, LoadedModelPtr& result);
 Status load_model(const void* bytes, std::size_t size, LoadedModelPtr& result);
 

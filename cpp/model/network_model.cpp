@@ -1,5 +1,5 @@
-// A saved estimator as a model: raw features in, the estimator's predictions out. nn/ computes them; this file
-// converts arguments and results.
+// A saved estimator as a model: raw features in, the estimator's predictions out. nn/ computes them; this
+// file converts arguments and results.
 #include <algorithm>
 #include <type_traits>
 #include <utility>
@@ -126,7 +126,7 @@ class NetworkModel final : public LoadedModel {
 
   template <class X>
   Status predict(const SequenceCall<X>& call, const SampleArray& x) const {
-    const bool packed = info().every_step && call.lengths != nullptr;  // predictions without gaps between rows
+    const bool packed = info().every_step && call.lengths != nullptr;  // no gaps between rows
     const std::int64_t count = call.rows * (info().every_step ? call.steps : 1) * info().output_size;
     Converted<S> outputs;
     AlignedBuffer<S> dense;

@@ -1,5 +1,5 @@
-// The parts of a loaded model: a layer's weights or an estimator's network. Apps use them through one interface
-// (model.h), the Python package uses them directly.
+// The parts of a loaded model: a layer's weights or an estimator's network. Apps use them through one
+// interface (model.h), the Python package uses them directly.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
-// A network: a chain of modules (input encoder, embedding, GRU stack, pooling, dense head) and a loss, from X in
-// raw units to predictions in units of y, probabilities or logits.
+// A network: a chain of modules (input encoder, embedding, GRU stack, pooling, dense head) and a loss, from X
+// in raw units to predictions in units of y, probabilities or logits.
 #pragma once
 
 #include <cstdint>

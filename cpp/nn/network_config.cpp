@@ -9,8 +9,8 @@
 namespace fastgru {
 namespace {
 
-// validate(GruConfig) keeps the GRU's parameters below this bound as well, so that the size of all parameters in
-// bytes does not overflow.
+// validate(GruConfig) keeps the GRU's parameters below this bound as well, so that the size of all parameters
+// in bytes does not overflow.
 Status check_count(const NetworkConfig& config) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 1024 / kMaxQuantiles;
   if (config.output_size <= kMost / (config.head_inputs() + 1)) return {};

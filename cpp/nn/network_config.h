@@ -1,5 +1,5 @@
-// NetworkConfig: the options of all modules and of the loss. NetworkLayout: the offsets of the parameters in one
-// flat vector.
+// NetworkConfig: the options of all modules and of the loss. NetworkLayout: the offsets of the parameters in
+// one flat vector.
 #pragma once
 
 #include <cstdint>

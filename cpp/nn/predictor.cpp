@@ -109,7 +109,8 @@ Status Predictor<S>::for_blocks(const NetworkVersion<S>& version, const SampleAr
   return {};
 }
 
-// places_[i]: where the first prediction of sample i goes, if ragged samples have a prediction for every step.
+// places_[i]: where the first prediction of sample i goes, if ragged samples have a prediction for every
+// step.
 template <class S>
 void Predictor<S>::set_places(const std::int64_t* lengths, std::int64_t samples) {
   places_.resize(static_cast<std::size_t>(samples));

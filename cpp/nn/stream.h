@@ -33,8 +33,8 @@ class NetworkStream {
   void set_state(const S* state) noexcept;
   bool state_is_more() const noexcept;
 
-  // The state on which the next predictions depend, as bytes: the number of the step, then the modules' states.
-  // A GRU's state is (L, rows, H).
+  // The state on which the next predictions depend, as bytes: the number of the step, then the modules'
+  // states. A GRU's state is (L, rows, H).
   std::size_t state_bytes() const noexcept;
   void save(void* to) const noexcept;
   void restore(const void* from) noexcept;

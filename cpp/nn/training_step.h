@@ -15,9 +15,9 @@ namespace fastgru {
 template <class S>
 class TrainingStep {
  public:
-  // Keeps a reference to `layout`. bptt > 0 truncates backpropagation to so many steps; the forward state still
-  // crosses, so the loss is unchanged. A prediction at the end has the gradient of the row's last bptt steps.
-  // With a prediction at every step, each stretch of bptt steps has its own gradient.
+  // Keeps a reference to `layout`. bptt > 0 truncates backpropagation to so many steps; the forward state
+  // still crosses, so the loss is unchanged. A prediction at the end has the gradient of the row's last bptt
+  // steps. With a prediction at every step, each stretch of bptt steps has its own gradient.
   explicit TrainingStep(const NetworkLayout& layout, std::int64_t bptt = 0,
                         const std::vector<ModuleFactory<S>>& factories = module_factories<S>())
       : layout_(layout), bptt_(bptt), chain_(layout.config(), factories) {}
@@ -25,20 +25,21 @@ class TrainingStep {
   // Reserves memory for mini-batches of `steps` steps and up to `rows` rows.
   Status reserve(std::int64_t steps, std::int64_t rows);
 
-  // Chooses the samples order[first] ... order[first + rows - 1] for the next loss_and_gradient(). All arguments
-  // must stay valid until then.
+  // Chooses the samples order[first] ... order[first + rows - 1] for the next loss_and_gradient(). All
+  // arguments must stay valid until then.
   void choose(const TrainingData& data, const Scaling& scaling, const std::int64_t* order, std::int64_t first,
               std::int64_t rows);
 
   // The number of predictions in the loss: the rows, or, with a prediction for every step, their steps.
   std::int64_t count() const { return count_; }
 
-  // loss = sum_i w_i * (mean loss of prediction i) / (count() * mean_weight) of the chosen samples; gradient()
-  // becomes its gradient. `seed` keys the dropout masks. If the loss is not finite, the gradient is unchanged.
+  // loss = sum_i w_i * (mean loss of prediction i) / (count() * mean_weight) of the chosen samples;
+  // gradient() becomes its gradient. `seed` keys the dropout masks. If the loss is not finite, the gradient
+  // is unchanged.
   Status loss_and_gradient(const Parameters<S>& params, double mean_weight, std::uint64_t seed,
                            const RunOptions& options, double& loss);
-  // chain().total() values. A caller may change them, but must leave zeros zero: a module clears only the values
-  // that it wrote (see Embedding).
+  // chain().total() values. A caller may change them, but must leave zeros zero: a module clears only the
+  // values that it wrote (see Embedding).
   S* gradient() { return gradient_.data(); }
 
   const Chain<S>& chain() const { return chain_; }

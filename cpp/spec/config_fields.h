@@ -1,5 +1,5 @@
-// The fields of a JSON configuration. The text must have passed check_model_metadata(): it is JSON, and no key
-// comes twice.
+// The fields of a JSON configuration. The text must have passed check_model_metadata(): it is JSON, and no
+// key comes twice.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@
 
 namespace fastgru {
 
-// An expected field of an object: its name and, after read_fields(), its value as a part of the object's text.
+// An expected field of an object: its name and, after read_fields(), its value as a part of the object's
+// text.
 struct ConfigField {
   std::string_view name;
   bool required = true;

@@ -13,7 +13,7 @@
 
 namespace fastgru {
 
-// choice_name(): the name of a choice's value. choose(): sets the value to entry `which` of the list of names.
+// choice_name(): the name of a choice's value. choose(): sets the value to name number `which`.
 template <class T>
 std::string_view choice_name(const T& value, const field::Choice& rule) {
   if constexpr (std::is_enum_v<T>) {
@@ -60,8 +60,8 @@ class FieldReader {
   Status status_;
 };
 
-// Sets `options` from the object `text`, which must have passed check_model_metadata(). Optional fields that are
-// missing keep their defaults. `what` names the object in messages.
+// Sets `options` from the object `text`, which must have passed check_model_metadata(). Optional fields that
+// are missing keep their defaults. `what` names the object in messages.
 template <class Options>
 Status read_options(const char* what, std::string_view text, Options* options) {
   std::vector<ConfigField> fields;

@@ -42,7 +42,8 @@ class ModelFile {
   const char* bytes_ = nullptr;
   std::string_view kind_, config_;
   int version_ = 0;
-  std::vector<std::pair<std::string_view, std::uint32_t>> by_name_;  // sorted by name; with the tensor's index in the header
+  // Sorted by name; the number is the tensor's index in the header.
+  std::vector<std::pair<std::string_view, std::uint32_t>> by_name_;
 };
 
 }  // namespace fastgru

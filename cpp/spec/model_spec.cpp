@@ -17,7 +17,8 @@ struct Kind {
 
 constexpr std::array<Kind, 3> kKinds = {{{"GRU", true}, {"GRUClassifier", false}, {"GRURegressor", false}}};
 
-// Every layer has tensors, so a number of layers above that of tensors is refused before memory is taken for it.
+// Every layer has tensors, so a number of layers above that of tensors is refused before memory is taken for
+// it.
 Status check_layers(const ModelFile& file, std::int64_t num_layers) {
   const auto tensors = static_cast<std::int64_t>(file.tensor_count());
   if (num_layers <= tensors) return {};
@@ -47,8 +48,8 @@ Status read_estimator(const ModelFile& file, ModelSpec* spec) {
   return {};
 }
 
-// Checks that the file has every tensor of the model, in its shape, and no other tensor. The history of training
-// is optional here; the estimators require it.
+// Checks that the file has every tensor of the model, in its shape, and no other tensor. The history of
+// training is optional here; the estimators require it.
 Status check_tensors(const ModelFile& file, const ModelSpec& spec) {
   const std::vector<TensorSpec> wanted = tensors(spec);
   std::vector<std::string_view> names;

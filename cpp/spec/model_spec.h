@@ -17,7 +17,8 @@
 namespace fastgru {
 
 enum class Dtype { float32, float64 };
-enum class Products { highest, high, medium };  // the required accuracy of products; all three compute the same today
+// The required accuracy of products; all three compute the same today.
+enum class Products { highest, high, medium };
 
 struct LayerSpec {
   GruConfig gru;
@@ -47,8 +48,8 @@ struct ModelSpec {
   std::string kind;
   int version = kModelFormatVersion;
   std::variant<LayerSpec, NetworkSpec> options;
-  // JSON objects: the estimator's constructor parameters, and its fitted state besides tensors. C++ does not read
-  // them.
+  // JSON objects: the estimator's constructor parameters, and its fitted state besides tensors. C++ does not
+  // read them.
   std::string params, fitted;
 
   const LayerSpec* layer() const { return std::get_if<LayerSpec>(&options); }

@@ -12,7 +12,8 @@
 
 namespace fastgru {
 
-// The object "network" of an estimator's file, without its dtype. Fields added after format version 1 are kLater.
+// The object "network" of an estimator's file, without its dtype. Fields added after format version 1 are
+// kLater.
 template <class Config, class Visit>
 void visit_network_fields(Config& config, Visit&& visit) {
   NetworkConfig::visit(config, visit);

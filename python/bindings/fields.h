@@ -17,8 +17,8 @@
 
 namespace fastgru::bindings {
 
-// Sets the fields that were given. A TypeError or ValueError names a field of the wrong kind; validate() checks
-// ranges.
+// Sets the fields that were given. A TypeError or ValueError names a field of the wrong kind; validate()
+// checks ranges.
 class FieldsFromPython {
  public:
   explicit FieldsFromPython(const pybind11::dict& given) : given_(given) {}

@@ -25,7 +25,8 @@ inline std::filesystem::path to_path(pybind11::handle value) {
 #endif
 }
 
-// Like raise_if_error(), but an io_error becomes the OSError of its errno (FileNotFoundError, …) with the path.
+// Like raise_if_error(), but an io_error becomes the OSError of its errno (FileNotFoundError, …) with the
+// path.
 inline void raise_if_error(const Status& status, int os_error, pybind11::handle path) {
   if (status.code() == ErrorCode::io_error && os_error != 0) {
     const auto type = pybind11::reinterpret_borrow<pybind11::object>(PyExc_OSError);

@@ -129,7 +129,8 @@ void bind_model(py::module_& module) {
              "JSON, the layer or network itself, and the tensors that are neither weights nor scaling.");
   module.def("model_kinds", &kinds, "The kinds of models that can be saved.");
   module.def("network_defaults", &network_defaults, "The fields of a network and their defaults.");
-  module.def("network_choices", &network_choices, "The fields of a network that take one of several names, and these names.");
+  module.def("network_choices", &network_choices,
+             "The fields of a network that take one of several names, and these names.");
   module.def("layer_choices", &layer_choices, "The same for the fields of a layer.");
   module.def("training_fields", &training_fields, "The fields that change training, but not predictions.");
   module.def("losses", &losses, "The losses, and the kind of predictions that each gives.");

@@ -36,8 +36,8 @@ struct SampleArray {
   }
 };
 
-// The samples of a block. Row b holds sample order[first + b] (first + b if `order` is null): lengths[b] steps
-// (all if null) beginning at step skip[b] (0 if null), then zeros.
+// The samples of a block. Row b holds sample order[first + b] (first + b if `order` is null): lengths[b]
+// steps (all if null) beginning at step skip[b] (0 if null), then zeros.
 struct BlockRows {
   const std::int64_t* order = nullptr;
   std::int64_t first = 0, rows = 0, steps = 0;

@@ -1,6 +1,6 @@
 // Random numbers of training: the order of the samples in an epoch, and the key of a step's dropout masks.
-// Both are pure functions of the seed and a counter. Training that is stopped and continued, or runs on another
-// number of threads, therefore takes the same course.
+// Both are pure functions of the seed and a counter. Training that is stopped and continued, or runs on
+// another number of threads, therefore takes the same course.
 #pragma once
 
 #include <cstdint>

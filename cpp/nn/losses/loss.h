@@ -64,8 +64,8 @@ class Loss {
   // Checks the loss's own options, whichever loss is chosen, and the sizes if it is the chosen one.
   virtual Status check(const NetworkConfig& /*config*/) const { return {}; }
 
-  // sum += w_i * (the terms of row i), in double and in the order of the rows. Cutting the rows into blocks does
-  // not change the sum.
+  // sum += w_i * (the terms of row i), in double and in the order of the rows. Cutting the rows into blocks
+  // does not change the sum.
   virtual void add(const NetworkConfig& config, const LossRows<float>& rows, double& sum) const = 0;
   virtual void add(const NetworkConfig& config, const LossRows<double>& rows, double& sum) const = 0;
   // Maps logits (rows, logits) to predictions of the same shape. Both may be the same array.

@@ -1,5 +1,5 @@
-// The pinball loss of each quantile q: max(-q e, (1 - q) e). Each output has rising quantiles that cannot cross:
-// the middle one is free, and each next one is further out by a softplus.
+// The pinball loss of each quantile q: max(-q e, (1 - q) e). Each output has rising quantiles that cannot
+// cross: the middle one is free, and each next one is further out by a softplus.
 #include <cstdint>
 #include <string>
 #include <utility>

@@ -11,7 +11,8 @@
 namespace fastgru {
 namespace {
 
-constexpr std::int64_t kPadding = 0;  // found only beyond a row's end: the input encoder never gives it within a row
+// Stands only beyond a row's end: the input encoder never gives it within a row.
+constexpr std::int64_t kPadding = 0;
 
 }  // namespace
 

@@ -1,8 +1,8 @@
 // Encodes raw time steps for the network: standardisation, missing-value mask, token ids.
 //
-// - numbers: (value - mean) / scale, in double, so that an offset far larger than the signal costs no accuracy
-// - missing_mask: the same where a value is present, 0 where it is NaN; then, for each feature, 1 if the value
-//   was present, else 0
+// - numbers: (value - mean) / scale, in double, so that a large offset costs no accuracy
+// - missing_mask: the same where a value is present, 0 where it is NaN; then, for each feature, 1 if its
+//   value was present, else 0
 // - tokens: ids of the vocabulary. Any value that is not an id, NaN included, becomes kUnknownToken. Id 0 is
 //   padding, which callers leave out; a padding token in a step counts as unknown
 #pragma once

@@ -1,8 +1,8 @@
-// A module: one stage of a network. It owns the place of its parameters in the flat vector and its scratch, and
-// computes forward, backward and, where it can stream, single steps.
+// A module: one stage of a network. It owns the place of its parameters in the flat vector and its scratch,
+// and computes forward, backward and, where it can stream, single steps.
 //
-// A chain and its modules belong to one caller at a time (a trainer, a prediction, a stream). Every call passes
-// the parameters. An indirect call happens once per module and call, never per row.
+// A chain and its modules belong to one caller at a time (a trainer, a prediction, a stream). Every call
+// passes the parameters. An indirect call happens once per module and call, never per row.
 #pragma once
 
 #include <cstddef>
@@ -132,8 +132,8 @@ class Module {
   virtual void save(char* /*to*/) const noexcept {}
   virtual void restore(const char* /*from*/) noexcept {}
 
-  // Called by the chain: the module's number, the offset of its parameters, and whether a module before it has
-  // parameters, so that backward() must compute the gradient of its input.
+  // Called by the chain: the module's number, the offset of its parameters, and whether a module before it
+  // has parameters, so that backward() must compute the gradient of its input.
   void place(std::size_t index, std::int64_t offset, bool input_gradient) {
     index_ = index;
     offset_ = offset;

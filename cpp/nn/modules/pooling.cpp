@@ -94,7 +94,7 @@ Status PoolingModule<S>::forward(const ModuleCall<S>& call, const Signal<S>& in,
     pool(call, in.values);
     return {};
   }
-  // The engine stores last states as (layer, direction, row). The head reads the top layer as (row, direction).
+  // The engine stores last states as (layer, direction, row); the head reads the top one as (row, direction).
   const S* top = in.last + (layers_ - 1) * call.rows * width_;
   for (std::int64_t d = 0; d < directions_; ++d) {
     for (std::int64_t b = 0; b < call.rows; ++b) {
@@ -105,8 +105,8 @@ Status PoolingModule<S>::forward(const ModuleCall<S>& call, const Signal<S>& in,
   return {};
 }
 
-// The gradient of a mean is the same at every step, so it is materialised for one step. Written for every step,
-// it took 8 % of an epoch of 150 steps.
+// The gradient of a mean is the same at every step, so it is materialised for one step. Written for every
+// step, it took 8 % of an epoch of 150 steps.
 template <class S>
 void PoolingModule<S>::mean_gradient(const ModuleCall<S>& call, const S* d_pooled, SequenceView<S>& dy) {
   for (std::int64_t b = 0; b < call.rows; ++b) {

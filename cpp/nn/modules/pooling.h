@@ -28,8 +28,8 @@ struct PoolingOptions {
   Status check_steps() const;
 };
 
-// Pools the T steps of each row. Mean: the sum in the order of time, divided once. Max: the gradient goes to the
-// first step that has the maximum. A row of no steps gives zeros.
+// Pools the T steps of each row. Mean: the sum in the order of time, divided once. Max: the gradient goes to
+// the first step that has the maximum. A row of no steps gives zeros.
 template <class S>
 class PoolingModule final : public Module<S> {
  public:

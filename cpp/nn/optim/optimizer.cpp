@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kChunk = 1 << 13;
 constexpr std::int64_t kWorthAThread = 1 << 17;
-constexpr int kLanes = 8;  // independent sums, which can be vectorised; their number is part of the order of summation
+constexpr int kLanes = 8;  // independent sums, for vectorisation; part of the order of summation
 
 int threads_for(std::int64_t size, int threads) { return size < kWorthAThread ? 1 : threads; }
 
@@ -176,9 +176,9 @@ void Optimizer<S>::clear() {
   step_count_ = 0;
 }
 
-// A chunk whose gradient has always been zero has moments of zero. Without decay, an update leaves its bits as
-// they are, so it is copied. In an embedding these are tokens that no mini-batch has held yet. (A row once met
-// moves at every step, as its first moment fades. Sparse Adam leaves that out: it is another optimiser.)
+// A chunk whose gradient has always been zero has moments of zero. Without decay, an update leaves its bits
+// as they are, so it is copied. In an embedding these are tokens that no mini-batch has held yet. (A row once
+// met moves at every step, as its first moment fades. Sparse Adam leaves that out: it is another optimiser.)
 template <class S>
 bool Optimizer<S>::stays(std::size_t chunk) const {
   return moved_[chunk] == 0 && !(chunks_[chunk].decays && options_.alpha > 0);

@@ -1,5 +1,5 @@
-// The update rules: Adam, and gradient descent with (Nesterov) momentum; both with L2 decay and clipping by the
-// global norm. The formulae are those of torch.optim.Adam, torch.optim.SGD and
+// The update rules: Adam, and gradient descent with (Nesterov) momentum; both with L2 decay and clipping by
+// the global norm. The formulae are those of torch.optim.Adam, torch.optim.SGD and
 // torch.nn.utils.clip_grad_norm_.
 #pragma once
 

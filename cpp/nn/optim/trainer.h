@@ -1,4 +1,4 @@
-// The training loop: epochs of forward, loss, backward, clipping and update. Nothing is allocated between steps.
+// The training loop: epochs of forward, loss, backward, clipping and update. Steps allocate nothing.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct TrainerOptions {
   std::int64_t batch_size = 32;
   bool shuffle = true;  // see BatchOrder
   std::uint64_t seed =
-      0;  // seeds the order of the samples (with the epoch) and the dropout masks (with the step)
+      0;  // keys the order of the samples (with the epoch) and the dropout masks (with the step)
   std::int64_t bptt = 0;           // see TrainingStep; 0: no limit
   double recurrent_dropout = 0.0;  // share of the recurrent weights set to 0 in a step (DropConnect)
   int num_threads = 0;             // 0: the process-wide setting. The bits do not depend on it.
@@ -25,8 +25,8 @@ struct TrainerOptions {
 
 Status validate(const TrainerOptions& options);
 
-// Trains one network. A trainer serves one caller at a time. Others may use the network meanwhile; it gets its
-// new parameters at the end of an epoch.
+// Trains one network. A trainer serves one caller at a time. Others may use the network meanwhile; it gets
+// its new parameters at the end of an epoch.
 template <class S>
 class Trainer {
  public:
@@ -77,7 +77,7 @@ class Trainer {
   TrainingStep<S> step_;
   std::vector<std::unique_ptr<PackedParameters<S>>> packed_;  // params_, packed
   AlignedBuffer<S> params_, updated_, dropped_;               // layout().total() values each
-  std::shared_ptr<const NetworkParams<S>> params_source_;     // the version that holds the same values as params_
+  std::shared_ptr<const NetworkParams<S>> params_source_;     // a version with the values of params_
   BatchOrder order_;
   std::vector<double> batch_losses_;
   double loss_sum_ = 0, loss_count_ = 0;  // of this epoch: the weighted sum of losses, and the sum of count()

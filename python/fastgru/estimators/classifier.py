@@ -294,8 +294,8 @@ class GRUClassifier(Classification):
             One label per sample, numbers or texts; or a table of 0 and 1, a column per label. With
             ``output="sequence"`` one label per time step.
         sample_weight : array-like of shape (n_samples,), default=None
-            The weight of each sample in the standardization and the loss, not negative; samples of weight zero
-            are left out. Only ratios matter.
+            The weight of each sample in the standardization and the loss, not negative; samples of weight
+            zero are left out. Only ratios matter.
 
         Returns
         -------

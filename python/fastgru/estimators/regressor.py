@@ -301,8 +301,8 @@ class GRURegressor(Regression):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The targets, finite real numbers. With ``output="sequence"`` one for each time step.
         sample_weight : array-like of shape (n_samples,), default=None
-            The weight of each sample in the standardization and the loss, not negative; samples of weight zero
-            are left out. Only ratios matter.
+            The weight of each sample in the standardization and the loss, not negative; samples of weight
+            zero are left out. Only ratios matter.
 
         Returns
         -------

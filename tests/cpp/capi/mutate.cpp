@@ -1,6 +1,6 @@
-// mutate COUNT SEED FILE...: loads randomly mutated model files, and steps those that load. Every mutant must give
-// a working model or a model-format error with a message, within memory proportional to the file. Also meant to
-// run under AddressSanitizer and UndefinedBehaviorSanitizer; without them it counts memory.
+// mutate COUNT SEED FILE...: loads randomly mutated model files, and steps those that load. Every mutant must
+// give a working model or a model-format error with a message, within memory proportional to the file. Also
+// meant to run under AddressSanitizer and UndefinedBehaviorSanitizer; without them it counts memory.
 #include <algorithm>
 #include <array>
 #include <cstdint>

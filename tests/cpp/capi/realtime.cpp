@@ -1,6 +1,6 @@
-// Tests the real-time promise of step(): a million steps in a process that the kernel kills on any system call.
-// Allocations and locks are counted, and the floating-point control register is compared. Prints the time of the
-// steps; asserts no time. Linux.
+// Tests the real-time promise of step(): a million steps in a process that the kernel kills on any system
+// call. Allocations and locks are counted, and the floating-point control register is compared. Prints the
+// time of the steps; asserts no time. Linux.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -118,8 +118,8 @@ bool forbid_system_calls() {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
   };
   const sock_fprog filter = {static_cast<unsigned short>(std::size(program)), program};
-  // SPEC_ALLOW: without it some kernels slow down loads after stores in a filtered process, which would distort
-  // the times.
+  // SPEC_ALLOW: without it some kernels slow down loads after stores in a filtered process, which would
+  // distort the times.
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &filter) == 0;
 }
@@ -144,8 +144,8 @@ int in_a_child(Report* report, const std::function<void()>& work) {
   return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-// One period of input that begins at 1 and falls by `decay` a step. Made beforehand, so that the caller's own slow
-// arithmetic does not enter the times.
+// One period of input that begins at 1 and falls by `decay` a step. Made beforehand, so that the caller's own
+// slow arithmetic does not enter the times.
 std::vector<float> make_input(float decay, std::int64_t period) {
   std::vector<float> x;
   float level = 1;

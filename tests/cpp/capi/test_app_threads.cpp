@@ -1,5 +1,5 @@
-// One model, many threads: each stream and each call gives the bits it gives alone. ThreadSanitizer runs this as
-// well.
+// One model, many threads: each stream and each call gives the bits it gives alone. ThreadSanitizer runs this
+// as well.
 #include <doctest/doctest.h>
 
 #include <thread>

@@ -122,8 +122,8 @@ TEST_CASE("threads, hoisting, chunks and row blocks do not change a bit") {
   });
 }
 
-// Weight gradients are cut into pieces of columns. dW_ih and dW_hh are computed together, or, if their results do
-// not fit the cache (wide layers), one after the other.
+// Weight gradients are cut into pieces of columns. dW_ih and dW_hh are computed together, or, if their
+// results do not fit the cache (wide layers), one after the other.
 TEST_CASE("pieces of the weight gradients agree with float64, and threads do not change a bit of them") {
   for_each_isa([](const std::string&) {
     for (const bool reset_after : {true, false}) {
@@ -208,8 +208,8 @@ void check_batches(std::int64_t hidden) {
 
 }  // namespace
 
-// 33, 34 and 37 units: for vectors of 4, 8 and 16 lanes, one of them has a last panel whose gates share a vector,
-// and one has a last panel whose gates do not.
+// 33, 34 and 37 units: for vectors of 4, 8 and 16 lanes, one of them has a last panel whose gates share a
+// vector, and one has a last panel whose gates do not.
 TEST_CASE("a row has the same bits in batches of 2 to 257 rows") {
   for_each_isa([](const std::string&) {
     for (const std::int64_t hidden : {33, 34, 37}) check_batches(hidden);

@@ -1,5 +1,5 @@
-// One step of the cell, forward and backward, on every instruction set: against the formulae in double, and bit by
-// bit between the code paths.
+// One step of the cell, forward and backward, on every instruction set: against the formulae in double, and
+// bit by bit between the code paths.
 #include <doctest/doctest.h>
 
 #include <algorithm>

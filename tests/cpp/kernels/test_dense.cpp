@@ -29,8 +29,8 @@ const Shape kShapes[] = {{1, 1, 1},     {1, 50, 1},    {3, 7, 3},      {16, 17, 
                          {7, 65, 300},  {300, 15, 7},  {2, 300, 17},   {300, 65, 16}, {65, 300, 3},
                          {40, 3, 1000}, {530, 17, 33}, {600, 260, 270}};
 
-// `rows` of `width` values, kGap apart, in a buffer that ends with the last value, so that AddressSanitizer finds
-// reads beyond it.
+// `rows` of `width` values, kGap apart, in a buffer that ends with the last value, so that AddressSanitizer
+// finds reads beyond it.
 struct Matrix {
   std::int64_t rows, width, stride;
   std::vector<float> values;
@@ -157,8 +157,8 @@ Result run(const KernelTable& kernels, const Case& c, int threads) {
   return result;
 }
 
-// The results with the sums of their absolute terms, which bound the error: a float sum of n terms is off by at
-// most about n/2 roundings of that sum.
+// The results with the sums of their absolute terms, which bound the error: a float sum of n terms is off by
+// at most about n/2 roundings of that sum.
 struct Exact {
   double value = 0, size = 0;
   void add(float a, float b) {

@@ -1,5 +1,5 @@
-// The plain product and the input product W x on every instruction set: against double, and bit by bit against one
-// chain of sums.
+// The plain product and the input product W x on every instruction set: against double, and bit by bit
+// against one chain of sums.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Softmax and cross entropy on every instruction set: against double, the order of summation, infinities and NaN.
+// Softmax and cross entropy on every instruction set: against double, the order of summation, infinities and
+// NaN.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// The training loop and a stream's step allocate nothing after the first mini-batch or step. This file replaces
-// the global operator new of the test program with one that counts.
+// The training loop and a stream's step allocate nothing after the first mini-batch or step. This file
+// replaces the global operator new of the test program with one that counts.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -18,7 +18,8 @@ void* allocate(std::size_t size) noexcept {
 }
 }  // namespace
 
-// Replaces all forms except those for over-aligned types, because a sanitizer's forms would not pair with them.
+// Replaces all forms except those for over-aligned types, because a sanitizer's forms would not pair with
+// them.
 void* operator new(std::size_t size) {
   if (void* memory = allocate(size)) return memory;
   throw std::bad_alloc();

@@ -1,5 +1,5 @@
-// The gradient of the whole network against central differences of its loss, in float64; the loss against plain
-// loops.
+// The gradient of the whole network against central differences of its loss, in float64; the loss against
+// plain loops.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// The reference: gradients against central differences, states against a plain scalar GRU, other scalar types.
+// The reference: gradients against central differences, states against a plain scalar GRU, other scalar
+// types.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// The promises of the float64 engine: bits of single rows, any thread count, steps, NaN, errors, interruption.
+// The promises of the float64 engine: bits of single rows, any thread count, steps, NaN, errors,
+// interruption.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -9,8 +9,8 @@
 
 namespace {
 
-// `team` threads write their round and read those of the others between two meetings. Returns how often a thread
-// saw another round.
+// `team` threads write their round and read those of the others between two meetings. Returns how often a
+// thread saw another round.
 int rounds_out_of_step(int team, int spins, int rounds) {
   fastgru::SpinBarrier barrier(spins);
   std::vector<std::atomic<int>> at(static_cast<std::size_t>(team));

@@ -1,5 +1,5 @@
-// The description in a model file: every field written and read back, defaults, and a named error for each way in
-// which a file can be wrong.
+// The description in a model file: every field written and read back, defaults, and a named error for each
+// way in which a file can be wrong.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -214,7 +214,7 @@ TEST_CASE("spec: fields that are missing, unknown or of another kind are named")
     for (const char* hostile : {"null", "{}", "[1]", "\"x\"", "-1.5", "[\"x\"]"}) {
       CAPTURE(hostile);
       const Status status = read_options("network", with_field(json, field, hostile), &spec);
-      if (std::string(hostile) == "-1.5" && field == "huber_delta") continue;  // a range, which validate() checks
+      if (std::string(hostile) == "-1.5" && field == "huber_delta") continue;  // left to validate()
       CHECK_FALSE(status.ok());
       CHECK(says(status.message(), field + " must be "));
       CHECK(says(status.message(), "got '" + std::string(hostile)));

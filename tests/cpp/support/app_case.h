@@ -1,5 +1,5 @@
-// Model files for the tests of the public headers, with the engine's results to compare with. Includes no header of
-// the engine, whose names would clash with those of apps.
+// Model files for the tests of the public headers, with the engine's results to compare with. Includes no
+// header of the engine, like an app.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// A loss defined in this file: shows what a new loss needs. It trains, predicts and evaluates like those of the
-// list, and its gradient is that of its values.
+// A loss defined in this file: shows what a new loss needs. It trains, predicts and evaluates like those of
+// the list, and its gradient is that of its values.
 #include <doctest/doctest.h>
 
 #include <cmath>

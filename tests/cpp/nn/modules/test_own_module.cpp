@@ -1,5 +1,5 @@
-// A module defined in this file, in the chain of a network: shows what a new module needs. Its parameters have a
-// place in the flat vector, and the gradients of the other modules pass through it.
+// A module defined in this file, in the chain of a network: shows what a new module needs. Its parameters
+// have a place in the flat vector, and the gradients of the other modules pass through it.
 #include <doctest/doctest.h>
 
 #include <algorithm>
