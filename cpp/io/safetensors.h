@@ -64,8 +64,7 @@ class SafetensorsHeader {
   struct Tensor {
     std::uint64_t begin = 0, end = 0;  // data_offsets
     JsonSpan name;
-    std::uint32_t shape =
-        0;  // the position of the shape's '[': the shape stays text, so a hostile one costs no more
+    std::uint32_t shape = 0;  // the position of its '[': kept as text, so that a hostile one costs no more
     TensorDtype dtype = TensorDtype::f32;
   };
 

@@ -61,9 +61,7 @@ def check_sequence_list(
     narrow = all(np.can_cast(each, np.float32) for each in dtypes)
     kept_in = np.dtype(np.float32 if narrow else np.float64)
     if dtypes != {kept_in}:
-        with np.errstate(
-            over="ignore"
-        ):  # values out of range become infinite and are refused below
+        with np.errstate(over="ignore"):  # values out of range become infinite and are refused below
             parts = [part.astype(kept_in, copy=False) for part in parts]
     sequences = [part if part.ndim == 2 and part.flags.c_contiguous else _columns(part) for part in parts]
     _check_all_finite(sequences, dtype, allow_nan=allow_nan)
