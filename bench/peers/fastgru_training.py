@@ -76,7 +76,7 @@ def prepare_epoch(case: Case, data: Arrays, threads: int) -> Prepared:
         return {"losses": np.array(learning.loss_curve_), **_first_weights(learning)}
 
     # The first call tells of all classes, of which the samples need not have one each.
-    timed = estimator(warm_start=True, callbacks=lambda news: marks.append(time.perf_counter()))
+    timed = estimator(warm_start=True, callbacks=lambda event: marks.append(time.perf_counter()))
     timed.partial_fit(x[: case.B], y[: case.B], **classes)
 
     def epoch_seconds(epochs: int) -> float:

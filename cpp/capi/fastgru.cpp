@@ -1,4 +1,4 @@
-// The C functions of fastgru.h over model/: arguments are checked here, and no exception gets past this file.
+// The C functions of fastgru.h over model/. Arguments are checked here, and no exception leaves this file.
 #include "fastgru/fastgru.h"
 
 #include <algorithm>
@@ -42,7 +42,7 @@ fastgru_status status_of(ErrorCode code) {
   return FASTGRU_INTERNAL;
 }
 
-// As much of the message as there is room for, never half a character.
+// Copies the message, cut to the room there is at a whole UTF-8 character.
 void write_message(const char* message, fastgru_error* error) noexcept {
   if (error == nullptr) return;
   std::size_t size = std::strlen(message);
@@ -54,7 +54,7 @@ void write_message(const char* message, fastgru_error* error) noexcept {
   error->message[size] = '\0';
 }
 
-// Runs `function`, which returns a Status; what it throws becomes one.
+// Runs `function`, which returns a Status, and turns exceptions into one.
 template <class Function>
 fastgru_status guarded(fastgru_error* error, Function function) noexcept {
   try {
@@ -84,7 +84,7 @@ fastgru_status forward(const fastgru_model* model, const fastgru::SequenceCall<X
   });
 }
 
-// What stands before a state's numbers, so that the bytes of another stream are refused.
+// The header of a saved state, by which the bytes of another stream are refused.
 struct StateHeader {
   char magic[8];
   std::int64_t rows;

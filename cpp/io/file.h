@@ -1,4 +1,4 @@
-// Files as io needs them: read at an offset, and written whole or not at all.
+// Files: reading at an offset, and atomic writing (the whole file or nothing).
 #pragma once
 
 #include <cerrno>
@@ -23,20 +23,20 @@
 
 namespace fastgru::file {
 
-// What an errno means here: EINVAL is what what_stands_at() says of pipes and devices.
+// The text of an errno. EINVAL comes from special_file_errno(): a pipe or device.
 inline std::string meaning(int code) {
   return code == EINVAL ? std::string("Not a regular file") : std::generic_category().message(code);
 }
 
-// An io_error naming the path; the errno goes to *os_error (if asked for) so that bindings can raise their
-// own kind.
+// An io_error that names the path. The errno goes to *os_error (if not null), from which bindings choose
+// their exception.
 inline Status failure(const char* doing, const std::filesystem::path& path, int code, int* os_error) {
   if (os_error != nullptr) *os_error = code;
   return {ErrorCode::io_error,
           std::string("cannot ") + doing + " " + in_quotes(path.u8string()) + ": " + meaning(code)};
 }
 
-// The few system calls, one name on every system. They return what POSIX returns.
+// The system calls, under one name on every system. They return what POSIX returns.
 namespace sys {
 #ifdef _WIN32
 inline int open_to_read(const std::filesystem::path& path) {
@@ -78,12 +78,12 @@ inline int close(int fd) { return ::close(fd); }
 inline bool may_write(const std::filesystem::path& path) {
   return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
 }
-// A file that is replaced keeps its permissions, as if it had been overwritten.
+// Gives the new file the permissions of the file that it replaces.
 inline void keep_mode(int fd, const std::filesystem::path& old) {
   struct stat info {};
   if (::stat(old.c_str(), &info) == 0 && ::fchmod(fd, info.st_mode & 0777U) != 0) errno = 0;
 }
-// Makes a rename last through a power failure, where the file system can.
+// Makes a rename durable across a power failure, if the file system supports it.
 inline void sync_directory(const std::filesystem::path& directory) {
   const int fd = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
@@ -91,11 +91,12 @@ inline void sync_directory(const std::filesystem::path& directory) {
   ::close(fd);
 }
 #endif
-constexpr std::size_t kPiece = std::size_t{1} << 30;  // one call's most: Linux and Windows cap it near 2 GiB
+// Bytes per call: Linux and Windows limit a call to about 2 GiB.
+constexpr std::size_t kPiece = std::size_t{1} << 30;
 }  // namespace sys
 
-// 0 for a regular file or none, else the errno that says what stands there instead.
-inline int what_stands_at(const std::filesystem::path& path) {
+// 0 if the path is a regular file or does not exist, else the errno for what it is: EISDIR, EINVAL, ….
+inline int special_file_errno(const std::filesystem::path& path) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) return 0;
@@ -123,7 +124,7 @@ class InputFile {
 
   Status open(const std::filesystem::path& path, int* os_error) {
     path_ = path;
-    if (const int code = what_stands_at(path)) return failure("read", path, code, os_error);
+    if (const int code = special_file_errno(path)) return failure("read", path, code, os_error);
     fd_ = sys::open_to_read(path);
     if (fd_ < 0) return failure("read", path, errno, os_error);
     const std::int64_t size = sys::size_of(fd_);
@@ -135,7 +136,7 @@ class InputFile {
   std::uint64_t size() const { return size_; }
   const std::filesystem::path& path() const { return path_; }
 
-  // All of [offset, offset + size), or an error: also if the file has become shorter since open().
+  // Reads all of [offset, offset + size). It is an error if the file has become shorter since open().
   Status read_at(std::uint64_t offset, void* to, std::uint64_t size, int* os_error) const {
     auto* bytes = static_cast<char*>(to);
     while (size > 0) {
@@ -157,8 +158,8 @@ class InputFile {
   std::filesystem::path path_;
 };
 
-// Writes beside the target under a temporary name; commit() puts it in the target's place in one step.
-// Without a commit, after any error, the target is as it was and the temporary file is gone.
+// Writes a temporary file beside the target. commit() replaces the target with it in one step. Without a
+// commit, and after any error, the target is unchanged and the temporary file is removed.
 class ReplacingFile {
  public:
   ReplacingFile() = default;
@@ -172,7 +173,7 @@ class ReplacingFile {
 
   Status open(const std::filesystem::path& path, int* os_error) {
     target_ = follow_links(path);
-    if (const int code = what_stands_at(target_)) return failure("write", path, code, os_error);
+    if (const int code = special_file_errno(target_)) return failure("write", path, code, os_error);
     std::error_code error;
     const bool exists = std::filesystem::exists(target_, error);
     if (exists && !sys::may_write(target_)) return failure("write", path, errno, os_error);
@@ -208,7 +209,7 @@ class ReplacingFile {
 
   Status commit(int* os_error) {
     const bool synced =
-        sys::sync(fd_) == 0 || errno == EINVAL || errno == ENOTSUP;  // the latter: it cannot be asked
+        sys::sync(fd_) == 0 || errno == EINVAL || errno == ENOTSUP;  // EINVAL, ENOTSUP: not supported here
     if (!synced) return failure("write", target_, errno, os_error);
     const int closed = sys::close(std::exchange(fd_, -1));
     if (closed != 0) return failure("write", target_, errno, os_error);
@@ -221,7 +222,7 @@ class ReplacingFile {
   }
 
  private:
-  // A link stays a link: what it points at is replaced.
+  // A symbolic link stays; the file that it points to is replaced.
   static std::filesystem::path follow_links(std::filesystem::path path) {
     std::error_code error;
     for (int links = 0; links < 40 && std::filesystem::is_symlink(path, error); ++links) {

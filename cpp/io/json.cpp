@@ -1,3 +1,4 @@
+// The strict JSON reader, UTF-8 checks and JSON strings.
 #include "io/json.h"
 
 #include <cmath>
@@ -5,7 +6,7 @@
 namespace fastgru {
 namespace {
 
-// Whether serde_json's double of significand * 10^exponent is finite: it refuses a number that is not.
+// Whether significand * 10^exponent is finite as a double. serde_json refuses a number that is not.
 bool is_finite_number(std::uint64_t significand, std::int64_t exponent) {
   double value = static_cast<double>(significand);
   while (exponent < -308 && value != 0.0) {
@@ -16,7 +17,7 @@ bool is_finite_number(std::uint64_t significand, std::int64_t exponent) {
   return exponent <= 308 && std::isfinite(value * std::pow(10.0, static_cast<double>(exponent)));
 }
 
-// significand * 10 + digit, unless that is 2^64 or more.
+// Appends a digit to the significand, unless it would reach 2^64.
 bool append_digit(char digit, std::uint64_t* significand) {
   const auto value = static_cast<std::uint64_t>(digit - '0');
   if (*significand > (UINT64_MAX - value) / 10) return false;
@@ -44,7 +45,7 @@ void encode_utf8(std::uint32_t code, char* text, std::size_t* write) {
   }
 }
 
-// The length of the UTF-8 sequence at the start of `text`, 0 if there is none.
+// The length of the UTF-8 sequence at the start of `text`; 0 if it is not valid.
 std::size_t utf8_length(std::string_view text) {
   auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
   auto continues = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
@@ -116,7 +117,7 @@ Status JsonReader::begin(char bracket, bool is_object) {
 Status JsonReader::begin_object() { return begin('{', true); }
 Status JsonReader::begin_array() { return begin('[', false); }
 
-// Goes to the next entry of the innermost container, or closes it.
+// Moves to the next entry of the innermost container, or closes it.
 Status JsonReader::next(char closing, bool* more) {
   skip_whitespace();
   *more = current() != closing;
@@ -218,7 +219,7 @@ Status JsonReader::read_unicode_escape(std::size_t* write) {
     if (pair) {
       code = ((code - 0xD800) << 10) + (low - 0xDC00) + 0x10000;
     } else {
-      position_ = before;  // an escape of its own
+      position_ = before;  // the second escape is not part of a pair
     }
   } else if (code >= 0xD800 && code <= 0xDBFF && !surrogates_) {
     return fail("high surrogate without its low one");
@@ -227,7 +228,7 @@ Status JsonReader::read_unicode_escape(std::size_t* write) {
   return {};
 }
 
-// 0, or digits that do not begin with 0; then perhaps a fraction, perhaps an exponent.
+// 0, or digits without a leading 0; then an optional fraction and an optional exponent.
 Status JsonReader::read_number(JsonNumber* number) {
   skip_whitespace();
   const bool negative = current() == '-';
@@ -314,7 +315,7 @@ Status JsonReader::skip_value() {
     JsonKind kind = JsonKind::null;
     FASTGRU_RETURN_IF_ERROR(peek(&kind));
     FASTGRU_RETURN_IF_ERROR(skip_scalar(kind));
-    // On to the next value; containers that end here are left on the way.
+    // Moves to the next value, and closes containers that end here.
     for (bool more = false; depth_ > base && !more;) {
       JsonSpan key;
       FASTGRU_RETURN_IF_ERROR(in_object_[depth_] ? next_key(&more, &key) : next_element(&more));

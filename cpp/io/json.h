@@ -1,4 +1,4 @@
-// A pull parser for JSON from strangers, as strict as the one of the safetensors package (serde_json), so
+// A pull parser for untrusted JSON. It is as strict as the parser of the safetensors package (serde_json), so
 // that both accept the same headers. It builds no tree and does not recurse: a hostile header costs no more
 // memory than its text.
 #pragma once
@@ -15,7 +15,7 @@ namespace fastgru {
 
 enum class JsonKind : std::uint8_t { null, boolean, number, string, array, object };
 
-// Where a decoded string lies in the reader's text.
+// The place of a decoded string in the reader's text.
 struct JsonSpan {
   std::uint32_t begin = 0;
   std::uint32_t size = 0;
@@ -26,17 +26,16 @@ struct JsonNumber {
   std::uint64_t value = 0;   // only if is_unsigned
 };
 
-// Use: peek() tells the kind of the value that comes next; read_…, begin_… or skip_value() consume it. Inside
-// an object call next_key() until `more` is false, inside an array next_element(), consuming one value after
-// each. Every error is a model_format Status that begins with "InvalidHeaderJson: ".
+// Use: peek() gives the kind of the next value; read_…, begin_… or skip_value() consume it. Inside an object
+// call next_key() until `more` is false, inside an array next_element(), and consume one value after each
+// call. Every error is a model_format Status that begins with "InvalidHeaderJson: ".
 class JsonReader {
  public:
   static constexpr std::size_t kMaxDepth = 127;  // serde_json's
 
-  // `text` must be valid UTF-8, below 4 GiB, and outlive the reader. Strings are decoded in place: between
-  // its quotes the text is no longer JSON once its value has been consumed.
-  // `surrogates`: whether a \u escape may be half of a pair, as in Python's json; it becomes three bytes
-  // then.
+  // `text` must be valid UTF-8, below 4 GiB, and outlive the reader. Strings are decoded in place, so the
+  // text between their quotes changes when they are read. `surrogates`: whether a \u escape may be a lone
+  // surrogate, as in Python's json; it is then encoded in three bytes.
   JsonReader(char* text, std::size_t size, bool surrogates = false)
       : text_(text), size_(size), surrogates_(surrogates) {}
 
@@ -48,8 +47,8 @@ class JsonReader {
   Status read_string(JsonSpan* span);
   Status read_number(JsonNumber* number);
   Status read_null();
-  Status skip_value();  // whatever it is; checked as strictly as a value that is used
-  Status finish();      // nothing but white space follows
+  Status skip_value();  // of any kind; checked as strictly as a value that is read
+  Status finish();      // an error unless only white space follows
 
   std::size_t position() const { return position_; }  // in bytes from the start of the text
 
@@ -60,7 +59,7 @@ class JsonReader {
   void skip_whitespace();
   Status begin(char bracket, bool is_object);
   Status next(char closing, bool* more);
-  Status skip_scalar(JsonKind kind);  // or the opening bracket of a container
+  Status skip_scalar(JsonKind kind);  // a scalar, or the opening bracket of a container
   Status read_literal(std::string_view word);
   Status read_escape(std::size_t* write);
   Status read_unicode_escape(std::size_t* write);
@@ -74,16 +73,16 @@ class JsonReader {
   std::size_t position_ = 0;
   std::size_t depth_ = 0;
   std::bitset<kMaxDepth + 1> in_object_;  // per depth: object or array
-  bool first_ = false;                    // the container at depth_ has had no entry yet
+  bool first_ = false;                    // no entry of the container at depth_ has been read yet
 };
 
-// Whether all of it is UTF-8 (no surrogates, nothing overlong); if not, *bad is the first byte that is not.
+// Whether the text is valid UTF-8 (no surrogates, no overlong forms). If not, *bad is the first invalid byte.
 bool is_utf8(std::string_view text, std::size_t* bad = nullptr);
 
-// Appends `text`, which must be UTF-8, as a JSON string, escaped as serde_json does.
+// Appends `text`, which must be UTF-8, as a JSON string with the escapes of serde_json.
 void append_json_string(std::string_view text, std::string* out);
 
-// For messages: in quotes, shortened, and free of control characters and broken UTF-8, whatever came in.
+// Quotes a text for messages: shortened, without control characters and invalid UTF-8.
 std::string in_quotes(std::string_view text);
 
 }  // namespace fastgru

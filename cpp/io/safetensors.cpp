@@ -1,3 +1,4 @@
+// Reads and writes safetensors files.
 #include "io/safetensors.h"
 
 #include <algorithm>
@@ -36,7 +37,7 @@ constexpr std::array<DtypeEntry, kTensorDtypes> kDtypes = {{{"BOOL", 1},
                                                             {"I64", 8},
                                                             {"U64", 8}}};
 
-// Runs `function`; what the standard library throws inside becomes a Status.
+// Runs `function`, and turns exceptions of the standard library into a Status.
 template <typename Function>
 Status guarded(Function function) {
   try {
@@ -82,7 +83,7 @@ Status check_source(const TensorSource& source, std::uint64_t* size) {
   return {};
 }
 
-// As the package sorts them: wide dtypes first, so that every tensor is aligned, then by name.
+// The package's order: wide dtypes first, so that every tensor is aligned, then by name.
 Status place(const std::vector<TensorSource>& sources, std::vector<PlacedTensor>* placed) {
   for (const TensorSource& source : sources) {
     PlacedTensor tensor;
@@ -138,7 +139,7 @@ void append_tensor(const PlacedTensor& tensor, std::uint64_t offset, std::string
       "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(offset + tensor.size) + "]},";
 }
 
-// The eight bytes of length and the JSON, padded with blanks so that the tensors begin at a multiple of 8.
+// The header: eight bytes of length, then the JSON, padded with blanks to a multiple of 8.
 std::string encode_header(const std::vector<PlacedTensor>& tensors, const Metadata& metadata) {
   std::string json = "{";
   if (!metadata.empty()) append_metadata(metadata, &json);
@@ -219,7 +220,7 @@ TensorInfo SafetensorsHeader::tensor(std::size_t index) const {
   TensorInfo info;
   info.name = text(tensor.name);
   info.dtype = tensor.dtype;
-  info.shape.assign(shape.begin(), shape.end());  // parse() has seen that each fits
+  info.shape.assign(shape.begin(), shape.end());  // parse() has checked that each length fits
   info.offset = data_begin_ + tensor.begin;
   info.size = tensor.end - tensor.begin;
   return info;
@@ -229,7 +230,7 @@ std::pair<std::string_view, std::string_view> SafetensorsHeader::metadata(std::s
   return {text(metadata_[index].first), text(metadata_[index].second)};
 }
 
-// parse() has read the same text before: nothing here can fail.
+// parse() has read the same text before, so nothing here can fail.
 std::vector<std::uint64_t> SafetensorsHeader::shape_of(const Tensor& tensor) const {
   std::vector<std::uint64_t> shape;
   for (std::size_t i = tensor.shape + 1U; json_[i] != ']'; ++i) {

@@ -1,9 +1,9 @@
 // The safetensors format: eight bytes of header length (little-endian), a JSON header that names each
-// tensor's dtype, shape and place, then the tensors' bytes without a gap. What is written is what the
-// safetensors package writes; what is read is what safetensors.numpy reads, except that duplicate names,
-// which the format forbids, are refused.
+// tensor's dtype, shape and offsets, then the tensors' bytes without a gap. The writer gives the bytes of the
+// safetensors package. The reader accepts what safetensors.numpy accepts, except for duplicate names, which
+// the format forbids.
 //
-// Errors of a file are model_format Statuses whose message has one of these names:
+// Errors of a file are model_format Statuses whose message begins with one of these names:
 //   HeaderTooSmall HeaderTooLarge InvalidHeaderLength InvalidHeaderUtf8 InvalidHeaderJson InvalidMetadata
 //   InvalidTensorEntry DuplicateKey UnknownDtype UnsupportedDtype TooManyDimensions ValidationOverflow
 //   InvalidOffset TensorInvalidInfo MetadataIncompleteBuffer
@@ -24,8 +24,7 @@
 
 namespace fastgru {
 
-// What NumPy can hold, in safetensors' order, which is the order of tensors in a file (from the last to the
-// first).
+// The dtypes of NumPy, in the order of safetensors. A file has its tensors in the reverse order of dtypes.
 enum class TensorDtype : std::uint8_t { boolean, u8, i8, i16, u16, f16, i32, u32, f32, c64, f64, i64, u64 };
 constexpr std::size_t kTensorDtypes = 13;
 
@@ -46,18 +45,18 @@ class SafetensorsHeader {
   static constexpr std::size_t kMaxDimensions = 64;             // NumPy's
   static constexpr std::uint64_t kPrefixSize = 8;
 
-  // Checks the first 8 bytes of a file of `file_size` bytes and gives the size of the JSON that follows.
+  // Checks the first 8 bytes of a file of `file_size` bytes, and gives the size of the JSON after them.
   static Status parse_prefix(const void* prefix, std::uint64_t file_size, std::uint64_t* header_size);
 
-  // Checks everything but the values of the tensors. Takes the JSON; beside it, needs at most twice its size.
+  // Checks everything but the values of the tensors. Takes over the JSON, and needs at most twice its size.
   static Status parse(std::vector<char> json, std::uint64_t file_size, SafetensorsHeader* header);
 
-  // In the order of their bytes in the file.
+  // Tensors in the order of their bytes in the file.
   std::size_t tensor_count() const { return tensors_.size(); }
   TensorInfo tensor(std::size_t index) const;
   std::string_view tensor_name(std::size_t index) const { return text(tensors_[index].name); }
 
-  // By key, in byte order.
+  // Metadata sorted by key, in byte order.
   std::size_t metadata_count() const { return metadata_.size(); }
   std::pair<std::string_view, std::string_view> metadata(std::size_t index) const;
 
@@ -65,8 +64,7 @@ class SafetensorsHeader {
   struct Tensor {
     std::uint64_t begin = 0, end = 0;  // data_offsets
     JsonSpan name;
-    std::uint32_t shape =
-        0;  // where the shape's '[' stands: kept as text, so that a hostile one costs nothing more
+    std::uint32_t shape = 0;  // the position of its '[': kept as text, so that a hostile one costs no more
     TensorDtype dtype = TensorDtype::f32;
   };
 
@@ -76,19 +74,19 @@ class SafetensorsHeader {
   std::string_view text(const JsonSpan& span) const { return {json_.data() + span.begin, span.size}; }
 
   std::vector<char> json_;        // strings decoded in place
-  std::uint64_t data_begin_ = 0;  // where the tensors' bytes begin in the file
+  std::uint64_t data_begin_ = 0;  // the offset of the tensors' bytes in the file
   std::deque<Tensor> tensors_;
   std::deque<std::pair<JsonSpan, JsonSpan>> metadata_;
 };
 
-// An open file whose header has been found right, and whose tensors are read where the caller wants them.
+// An open file whose header is valid. Tensors are read into the caller's memory.
 class SafetensorsFile {
  public:
   // On an io_error, *os_error (if given) becomes the system's errno.
   static Status open(const std::filesystem::path& path, SafetensorsFile* file, int* os_error = nullptr);
 
   const SafetensorsHeader& header() const { return header_; }
-  // Copies the tensor's bytes to `to`, which has room for tensor.size.
+  // Copies the tensor's bytes to `to`, which must have room for tensor.size bytes.
   Status read(const TensorInfo& tensor, void* to, int* os_error = nullptr) const {
     return input_.read_at(tensor.offset, to, tensor.size, os_error);
   }
@@ -98,7 +96,7 @@ class SafetensorsFile {
   SafetensorsHeader header_;
 };
 
-// The same for a file that lies in memory: a tensor's bytes begin at bytes + tensor.offset, aligned or not.
+// The same for a file in memory. A tensor's bytes begin at bytes + tensor.offset, which need not be aligned.
 Status parse_safetensors(const void* bytes, std::size_t size, SafetensorsHeader* header);
 
 struct TensorSource {
@@ -108,9 +106,9 @@ struct TensorSource {
   const void* data = nullptr;  // C-contiguous, little-endian
 };
 
-// The same input gives the same bytes, in whatever order it comes. The file at `path` is replaced in one
-// step, or stays as it was. invalid_argument if the result could not be read back (duplicate names, not
-// UTF-8, …).
+// Writes a file. The bytes do not depend on the order of the tensors. The file at `path` is replaced in one
+// step, or unchanged. invalid_argument if the result could not be read back (duplicate names, invalid UTF-8,
+// …).
 Status write_safetensors(const std::filesystem::path& path, const std::vector<TensorSource>& tensors,
                          std::vector<std::pair<std::string, std::string>> metadata, int* os_error = nullptr);
 

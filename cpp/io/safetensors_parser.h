@@ -1,5 +1,5 @@
-// How a safetensors header is read and checked: the inside of SafetensorsHeader::parse, for safetensors.cpp
-// alone.
+// Parses and checks a safetensors header: the implementation of SafetensorsHeader::parse. Only
+// safetensors.cpp includes this file.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace fastgru {
 
 inline constexpr std::string_view kMetadataKey = "__metadata__";
 
-// The format has these too, but NumPy does not.
+// Dtypes of the format that NumPy lacks.
 inline constexpr std::array<std::string_view, 9> kOtherDtypes = {
     "F4", "F6_E2M3", "F6_E3M2", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "BF16"};
 
@@ -33,8 +33,8 @@ inline bool multiply(std::uint64_t a, std::uint64_t b, std::uint64_t limit, std:
   return true;
 }
 
-// Bytes of a tensor; false if they overflow: the package counts bits in 64 bits, and NumPy refuses the shape
-// of an empty array whose other dimensions alone pass 2^63 bytes.
+// Bytes of a tensor; false on overflow. The limits: the package counts bits in 64 bits, and NumPy refuses an
+// empty array whose other dimensions exceed 2^63 bytes.
 inline bool byte_size(const std::vector<std::uint64_t>& shape, TensorDtype dtype, std::uint64_t* size) {
   const bool empty = std::find(shape.begin(), shape.end(), 0U) != shape.end();
   const std::uint64_t limit = empty ? std::uint64_t{std::numeric_limits<std::int64_t>::max()}
@@ -47,7 +47,7 @@ inline bool byte_size(const std::vector<std::uint64_t>& shape, TensorDtype dtype
   return true;
 }
 
-// Reads the JSON into the header, then checks what it says. Messages come with the name of the error first.
+// Reads the JSON into the header, then checks it. Messages begin with the name of the error.
 class SafetensorsHeader::Parser {
  public:
   explicit Parser(SafetensorsHeader* header)
@@ -82,7 +82,7 @@ class SafetensorsHeader::Parser {
     }
   }
 
-  // null, or an object of strings.
+  // The metadata: null, or an object of strings.
   Status read_metadata() {
     JsonKind kind = JsonKind::null;
     FASTGRU_RETURN_IF_ERROR(json_.peek(&kind));
@@ -104,8 +104,8 @@ class SafetensorsHeader::Parser {
     }
   }
 
-  // {"dtype": …, "shape": …, "data_offsets": …} in any order, other keys ignored; or, as the package has it
-  // too, the three values in an array.
+  // {"dtype": …, "shape": …, "data_offsets": …} in any order; other keys are ignored. Like the package, also
+  // accepts the three values in an array.
   Status read_tensor(const JsonSpan& name) {
     tensor_ = Tensor();
     tensor_.name = name;
@@ -166,7 +166,7 @@ class SafetensorsHeader::Parser {
     return index == 1 ? read_shape() : read_offsets();
   }
 
-  // "F32", or {"F32": null}, which the package takes as well.
+  // "F32", or {"F32": null}, which the package accepts as well.
   Status read_dtype(JsonKind kind) {
     JsonSpan name;
     if (kind == JsonKind::string) {
@@ -234,7 +234,7 @@ class SafetensorsHeader::Parser {
     return more ? wrong("InvalidTensorEntry", "'data_offsets' has more than two numbers") : Status();
   }
 
-  // Sorts the metadata for good, the tensors for check_layout() to sort again.
+  // Sorts the metadata, and the tensors by name; check_layout() sorts the tensors again.
   Status check_duplicates() {
     auto text = [this](const JsonSpan& span) { return header_.text(span); };
     auto& metadata = header_.metadata_;
@@ -253,7 +253,7 @@ class SafetensorsHeader::Parser {
     return model_error("DuplicateKey", "the header has two tensors " + in_quotes(text(tensor->name)));
   }
 
-  // Each tensor begins where the one before it ends, and the last one ends with the file.
+  // Checks that each tensor begins where the one before it ends, and that the last one ends with the file.
   Status check_layout(std::uint64_t data_size) {
     auto& tensors = header_.tensors_;
     std::sort(tensors.begin(), tensors.end(), [this](auto& a, auto& b) {
@@ -297,7 +297,7 @@ class SafetensorsHeader::Parser {
 
   SafetensorsHeader& header_;
   JsonReader json_;
-  Tensor tensor_;  // the one being read or checked
+  Tensor tensor_;  // the tensor that is being read or checked
 };
 
 }  // namespace fastgru

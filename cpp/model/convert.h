@@ -1,4 +1,4 @@
-// Between an app's precision and a model's.
+// Conversions between an app's precision and a model's.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ void convert(const From* from, std::int64_t count, To* to) noexcept {
   for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<To>(from[i]);
 }
 
-// Values of an app's type X as the model's type S: in place, or through a buffer of its own.
+// Values of an app's type X as the model's type S: the same memory if the types are equal, else a buffer.
 template <class S>
 class Converted {
  public:
@@ -52,7 +52,7 @@ class Converted {
   AlignedBuffer<S> buffer_;
 };
 
-// What forward() of every model asks of its arguments.
+// Checks the arguments of forward(), for every kind of model.
 template <class X>
 Status check_call(const ModelInfo& info, const SequenceCall<X>& call) {
   if (call.rows < 1) return Status::invalid("rows must be at least 1, got " + std::to_string(call.rows));

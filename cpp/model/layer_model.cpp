@@ -1,4 +1,4 @@
-// A layer, fastgru.GRU, as a model: its output is the top layer's state after every step.
+// A saved layer (fastgru.GRU) as a model. Its output is the top layer's state after every step.
 #include <utility>
 
 #include "engine/engine.h"

@@ -1,3 +1,4 @@
+// Loads a model file, from the disk or from memory, as a layer or an estimator's network.
 #include <utility>
 
 #include "model/parts.h"
@@ -38,7 +39,7 @@ Status make_parts(const ModelFile& file, const ModelSpec& spec, ModelParts* part
                                  : make_network<S>(file, *spec.network(), parts);
 }
 
-// As apps call it.
+// Wraps a layer or a network in the interface for apps.
 template <class S>
 LoadedModelPtr model_of(const std::string& kind, const std::shared_ptr<const Weights<S>>& weights) {
   return as_model<S>(kind, weights);

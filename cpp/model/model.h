@@ -1,5 +1,4 @@
-// What a model file holds, ready to run: a layer or a whole estimator, of either precision, behind one
-// interface.
+// A loaded model, ready to run: a layer or an estimator, of either precision, behind one interface.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +16,13 @@ struct ModelInfo {
   std::string kind;
   std::int64_t input_size = 0, output_size = 0;
   std::int64_t hidden_size = 0, num_layers = 0, directions = 0, parameters = 0;
-  bool every_step = false;  // a sequence has an answer per step, not one
+  bool every_step = false;  // a sequence has one prediction per step instead of one in all
   bool is_double = false;   // computes in float64
 
   bool can_stream() const { return directions == 1; }
 };
 
-// The state of some sequences that advance side by side. After make() and copy() nothing here allocates,
+// The state of several sequences that advance together. After make() and copy(), nothing here allocates,
 // locks, throws or calls the system.
 class ModelStream {
  public:
@@ -34,15 +33,15 @@ class ModelStream {
   virtual void step(const float* x, float* y) noexcept = 0;
   virtual void step(const double* x, double* y) noexcept = 0;
   virtual void reset() noexcept = 0;
-  // The state as bytes of this machine's order, which restore() of a stream of the same shape takes back.
+  // The state as bytes, in this machine's byte order. restore() of a stream of the same shape accepts them.
   virtual std::size_t state_bytes() const noexcept = 0;
   virtual void save(void* to) const noexcept = 0;
   virtual void restore(const void* from) noexcept = 0;
   virtual Status copy(std::unique_ptr<ModelStream>& result) const = 0;
 };
 
-// Dense sequences of the same length: x (rows, steps, input_size), y (rows, steps, output_size) when the
-// model answers every step, else (rows, output_size).
+// Dense sequences of the same length: x (rows, steps, input_size). y: (rows, steps, output_size) if the model
+// has a prediction for every step, else (rows, output_size).
 template <class X>
 struct SequenceCall {
   const X* x = nullptr;
@@ -52,7 +51,7 @@ struct SequenceCall {
   int num_threads = 1;  // 0: the process-wide setting
 };
 
-// Immutable: any number of threads may use one at once.
+// Immutable, so any number of threads may use a model at once.
 class LoadedModel {
  public:
   virtual ~LoadedModel() = default;
@@ -61,7 +60,7 @@ class LoadedModel {
   virtual Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const = 0;
   virtual Status forward(const SequenceCall<float>& call) const = 0;
   virtual Status forward(const SequenceCall<double>& call) const = 0;
-  // Copies `count` values of the tensor `name` (as in the model file), all of them.
+  // Copies all values of the tensor `name` (as in the model file); `count` must be their number.
   virtual Status parameter(std::string_view name, double* values, std::int64_t count) const = 0;
 
  protected:
@@ -70,7 +69,7 @@ class LoadedModel {
 
 using LoadedModelPtr = std::shared_ptr<const LoadedModel>;
 
-// Everything is checked before memory is taken for it; errors of the file are model_format Statuses.
+// Loads a model. Sizes are checked before memory is taken for them. A bad file gives a model_format Status.
 Status load_model(const std::filesystem::path& path, LoadedModelPtr& result);
 Status load_model(const void* bytes, std::size_t size, LoadedModelPtr& result);
 

@@ -1,5 +1,5 @@
-// An estimator as a model: raw features in, the estimator's answer out. What a network computes is decided
-// in nn/; here stands how one is called.
+// A saved estimator as a model: raw features in, the estimator's predictions out. nn/ computes them; this
+// file converts arguments and results.
 #include <algorithm>
 #include <type_traits>
 #include <utility>
@@ -20,7 +20,7 @@ constexpr SampleType sample_type() {
   return std::is_same_v<X, double> ? SampleType::float64 : SampleType::float32;
 }
 
-// Apps hand tokens over as numbers; what is no id becomes 0, which is unknown.
+// Apps pass tokens as numbers. A number that is not an id becomes 0, which counts as unknown.
 template <class X>
 void tokens_of(const X* x, std::int64_t count, std::int64_t* tokens) noexcept {
   constexpr X kMost = X(1) * (std::int64_t{1} << 40);
@@ -126,7 +126,7 @@ class NetworkModel final : public LoadedModel {
 
   template <class X>
   Status predict(const SequenceCall<X>& call, const SampleArray& x) const {
-    const bool packed = info().every_step && call.lengths != nullptr;  // answers without gaps between rows
+    const bool packed = info().every_step && call.lengths != nullptr;  // no gaps between rows
     const std::int64_t count = call.rows * (info().every_step ? call.steps : 1) * info().output_size;
     Converted<S> outputs;
     AlignedBuffer<S> dense;
@@ -141,7 +141,7 @@ class NetworkModel final : public LoadedModel {
     return {};
   }
 
-  // Each row's answers to their place, zeros beyond its end.
+  // Moves each row's predictions to their place, and fills zeros beyond its end.
   template <class X>
   void unpack(const SequenceCall<X>& call, const S* from, S* to) const {
     const std::int64_t width = info().output_size;

@@ -1,5 +1,5 @@
-// What a model file is made into: the layer's weights or the estimator's network, for apps behind one
-// interface (model.h), for the Python package as they are.
+// The parts of a loaded model: a layer's weights or an estimator's network. Apps use them through one
+// interface (model.h), the Python package uses them directly.
 #pragma once
 
 #include <filesystem>
@@ -22,10 +22,10 @@ LoadedModelPtr as_model(std::string kind, std::shared_ptr<const Network<S>> netw
 using ModelParts = std::variant<std::shared_ptr<const Weights<float>>, std::shared_ptr<const Weights<double>>,
                                 std::shared_ptr<Network<float>>, std::shared_ptr<Network<double>>>;
 
-// Checks all there is to check, with the self-test at last.
+// Reads a model with all checks; the self-test comes last.
 Status read_model(const ModelFile& file, ModelSpec* spec, ModelParts* parts, LoadedModelPtr* model);
 
-// A model_format Status with the path in front, unless it is there already.
+// Puts the path in front of the message of a model_format Status, unless it is there already.
 Status with_path(const Status& status, const std::filesystem::path& path);
 
 }  // namespace fastgru

@@ -11,7 +11,7 @@
 
 namespace fastgru {
 
-// Its values in double.
+// Copies the parameter's values as double.
 template <class S>
 Status copy_parameter(const std::vector<ParamSlot>& slots, const S* flat, std::string_view name,
                       double* values, std::int64_t count) {

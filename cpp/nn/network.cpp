@@ -1,4 +1,4 @@
-// A network: its versions, and predictors for its callers.
+// A network: its current version, and a pool of predictors for its callers.
 #include "nn/network.h"
 
 #include <algorithm>
@@ -37,7 +37,7 @@ class Network<S>::Borrowed {
 
 template <class S>
 Network<S>::Network(const NetworkConfig& config) : layout_(std::make_shared<const NetworkLayout>(config)) {
-  constexpr std::size_t kIdlePredictors = 4;  // more callers at once than this allocate anew
+  constexpr std::size_t kIdlePredictors = 4;  // callers beyond this number at once allocate anew
   idle_.reserve(kIdlePredictors);
   version_.scaling = std::make_shared<const Scaling>(Scaling::identity(config));
 }

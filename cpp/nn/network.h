@@ -1,4 +1,5 @@
-// A network: a chain of modules around a GRU, between raw units on both sides.
+// A network: a chain of modules (input encoder, embedding, GRU stack, pooling, dense head) and a loss, from X
+// in raw units to predictions in units of y, probabilities or logits.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +12,14 @@
 
 namespace fastgru {
 
-// Any number of threads may use one network at once: a call keeps the version it started with, a change makes
-// a new one.
+// Any number of threads may use one network at once. A call keeps the version that it started with; a change
+// makes a new version.
 template <class S>
 class Network {
  public:
-  // All parameters 0, the scaling the identity.
+  // Makes a network whose parameters are 0 and whose scaling is the identity.
   static Status make(const NetworkConfig& config, std::shared_ptr<Network>& result);
-  // With these layout().total() parameters and this scaling.
+  // Makes a network with these layout().total() parameters and this scaling.
   static Status make(const NetworkConfig& config, const S* flat, Scaling scaling,
                      std::shared_ptr<Network>& result);
 
@@ -31,7 +32,7 @@ class Network {
   void set_parameters(std::shared_ptr<const NetworkParams<S>> fresh);
   Status set_scaling(Scaling scaling);
 
-  // What a sequence goes through, for people to read. `standardized`: whether x is scaled to a common spread.
+  // The stages that a sequence passes, as text. `standardized`: whether x is scaled to a common spread.
   std::vector<SummaryLine> summary(bool standardized) const;
 
   // See Predictor::predict.
@@ -45,11 +46,11 @@ class Network {
  private:
   explicit Network(const NetworkConfig& config);
 
-  // A predictor that nobody else uses, given back when it goes out of scope.
+  // Exclusive use of a predictor, which returns to the pool at the end of the scope.
   class Borrowed;
 
   std::shared_ptr<const NetworkLayout> layout_;
-  mutable std::mutex mutex_;  // of everything below
+  mutable std::mutex mutex_;  // guards everything below
   NetworkVersion<S> version_;
   mutable std::vector<std::unique_ptr<Predictor<S>>> idle_;
 };

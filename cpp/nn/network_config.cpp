@@ -1,4 +1,4 @@
-// The checks of a network's options, and the places of its parameters.
+// Checks of a network's options, and the offsets of its parameters.
 #include "nn/network_config.h"
 
 #include <limits>
@@ -9,8 +9,8 @@
 namespace fastgru {
 namespace {
 
-// validate(GruConfig) leaves the GRU's count below this bound as well, so that the sum can be counted in
-// bytes.
+// validate(GruConfig) keeps the GRU's parameters below this bound as well, so that the size of all parameters
+// in bytes does not overflow.
 Status check_count(const NetworkConfig& config) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 1024 / kMaxQuantiles;
   if (config.output_size <= kMost / (config.head_inputs() + 1)) return {};
@@ -35,7 +35,7 @@ Status validate(const NetworkConfig& config) {
 }
 
 NetworkLayout::NetworkLayout(const NetworkConfig& config) : config_(config) {
-  const Chain<float> chain(config_);  // places are the same in every precision
+  const Chain<float> chain(config_);  // offsets are the same in both precisions
   slots_ = chain.slots();
   total_ = chain.total();
 }

@@ -1,5 +1,5 @@
-// What a network is (NetworkConfig: the options of its modules and of its loss) and where each of its
-// parameters lies in one flat vector (NetworkLayout).
+// NetworkConfig: the options of all modules and of the loss. NetworkLayout: the offsets of the parameters in
+// one flat vector.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct NetworkConfig : InputOptions,
                        DropoutOptions,
                        HeadOptions,
                        LossOptions {
-  // Each option as a field, for files, Python and defaults: see runtime/fields.h.
+  // Visits each option as a field, for files, Python and defaults (runtime/fields.h).
   template <class Self, class Visit>
   static void visit(Self& self, Visit&& visit) {
     GruOptions::visit(self, visit);
@@ -36,21 +36,21 @@ struct NetworkConfig : InputOptions,
 
   // Raw values of x per step; see InputEncoder.
   std::int64_t features() const;
-  // What the head reads of a row (or of a row and step), and the logits it gives.
+  // The width of the head's input, and the number of logits, of a row (or of each of its steps).
   std::int64_t head_inputs() const { return gru.directions() * gru.hidden_size; }
   std::int64_t logits() const { return loss->logits(*this); }
-  // y's columns: of a loss over classes, the number of the class.
+  // The columns of y; for a loss over classes, one column with the class number.
   std::int64_t targets() const { return loss->targets(*this); }
 };
 
-// Refuses what validate(GruConfig) refuses, and the like for the other modules and the loss.
+// Checks the options of all modules and of the loss.
 Status validate(const NetworkConfig& config);
 
 // Order: the GRU's tensors as "gru.…", then "head.weight" (logits, head_inputs) and "head.bias" (logits),
 // and, for tokens, "embedding.weight" (vocabulary_size, input_size).
 class NetworkLayout {
  public:
-  explicit NetworkLayout(const NetworkConfig& config);  // config must have passed validate()
+  explicit NetworkLayout(const NetworkConfig& config);  // `config` must have passed validate()
 
   const NetworkConfig& config() const { return config_; }
   const std::vector<ParamSlot>& slots() const { return slots_; }

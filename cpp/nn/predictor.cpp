@@ -13,8 +13,8 @@
 namespace fastgru {
 namespace {
 
-// Rows of a block: enough for every thread, as few as keep the block near the caches, and never so many that
-// long sequences take all memory. Only speed depends on it.
+// Rows of a block: enough for every thread, few enough that the block stays near the caches and that long
+// sequences do not take all memory. Results do not depend on it.
 std::int64_t block_rows(const NetworkConfig& config, std::int64_t steps, std::int64_t item_size,
                         int threads) {
   constexpr std::int64_t kNearCache = std::int64_t{8} << 20, kMost = std::int64_t{256} << 20;
@@ -33,7 +33,7 @@ Status Predictor<S>::reserve(std::int64_t steps, std::int64_t rows) {
   return fits ? Status() : out_of_memory();
 }
 
-// Longer sequences first, so that the rows of a block end nearly together.
+// Longer sequences come first, so that the rows of a block have similar lengths.
 template <class S>
 const std::int64_t* Predictor<S>::order_of(const std::int64_t* lengths, std::int64_t samples) {
   if (lengths == nullptr || std::is_sorted(lengths, lengths + samples, std::greater<>())) return nullptr;
@@ -109,7 +109,8 @@ Status Predictor<S>::for_blocks(const NetworkVersion<S>& version, const SampleAr
   return {};
 }
 
-// places_[i]: where the first answer of sample i goes, for answers at every step of samples of unlike length.
+// places_[i]: where the first prediction of sample i goes, if ragged samples have a prediction for every
+// step.
 template <class S>
 void Predictor<S>::set_places(const std::int64_t* lengths, std::int64_t samples) {
   places_.resize(static_cast<std::size_t>(samples));
@@ -144,7 +145,7 @@ Status Predictor<S>::predict(const NetworkVersion<S>& version, const SampleArray
   });
 }
 
-// The loss of one block, added to `sum`.
+// Adds the loss of one block to `sum`.
 template <class S>
 void Predictor<S>::add_block_loss(const Scaling& scaling, const TrainingData& data, const BlockRows& block,
                                   double& sum) {

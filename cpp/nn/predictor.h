@@ -1,4 +1,4 @@
-// A network version over any number of samples, block of rows by block of rows.
+// Runs a network version over any number of samples, one block of rows after the other.
 #pragma once
 
 #include <cstdint>
@@ -9,19 +9,19 @@
 
 namespace fastgru {
 
-// Scratch memory that serves one call at a time and is kept for the next.
+// Serves one call at a time, and keeps its scratch memory for the next.
 template <class S>
 class Predictor {
  public:
-  // Keeps a reference: to the configuration of all the versions it will run.
+  // Keeps a reference to the configuration, which must be that of every version it runs.
   explicit Predictor(const NetworkConfig& config) : config_(config), chain_(config) {}
 
-  // out (samples, logits), or, with an answer for every step, (all steps of all samples one after the other,
-  // logits); see Network::predict for `raw`. The bits of a row depend on that row alone.
+  // out (samples, logits), or, with a prediction for every step, (steps of all samples one after the other,
+  // logits). `raw`: logits instead of probabilities. The bits of a row depend on that row alone.
   Status predict(const NetworkVersion<S>& version, const SampleArray& x, const std::int64_t* lengths,
                  bool raw, S* out, const RunOptions& options);
 
-  // What the GRU reads of x: out (steps, samples, input_size), zeros beyond a row's length.
+  // The GRU's input for x: out (steps, samples, input_size), zeros beyond a row's length.
   Status inputs(const NetworkVersion<S>& version, const SampleArray& x, const std::int64_t* lengths, S* out,
                 const RunOptions& options);
 
@@ -33,17 +33,17 @@ class Predictor {
   ModuleCall<S> call_of(const NetworkVersion<S>& version, const BlockRows& block,
                         const RunOptions& options) const;
   Status reserve(std::int64_t steps, std::int64_t rows);
-  // The order in which samples are taken; null: their own.
+  // The order in which samples are processed; null: their own order.
   const std::int64_t* order_of(const std::int64_t* lengths, std::int64_t samples);
-  // How many rows and steps the block from block.first on has, and their lengths.
+  // Sets rows, steps and lengths of the block that begins at block.first.
   Status plan_block(const SampleArray& x, const std::int64_t* lengths, BlockRows& block,
                     const RunOptions& options);
-  // The block's logits, in logits_.
+  // Computes the block's logits into logits_.
   Status run_block(const NetworkVersion<S>& version, const SampleArray& x, const BlockRows& block,
                    const RunOptions& options);
   void set_places(const std::int64_t* lengths, std::int64_t samples);
   void add_block_loss(const Scaling& scaling, const TrainingData& data, const BlockRows& block, double& sum);
-  // use(block) after each block was run.
+  // Runs all blocks, and calls use(block) after each.
   template <class Use>
   Status for_blocks(const NetworkVersion<S>& version, const SampleArray& x, const std::int64_t* lengths,
                     const RunOptions& options, Use use);

@@ -1,4 +1,4 @@
-// Streams of a network: a walk over the modules that act in a single step.
+// Streams of a network: each step is a walk over the modules whose step is not the identity.
 #include "nn/stream.h"
 
 #include <cstring>

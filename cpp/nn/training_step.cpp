@@ -1,4 +1,5 @@
-// One mini-batch through a network's chain of modules, there and back, whole or in stretches.
+// Forward and backward of one mini-batch through the chain of modules, whole or in stretches (truncated
+// backpropagation).
 #include "nn/training_step.h"
 
 #include <algorithm>
@@ -48,7 +49,7 @@ void TrainingStep<S>::choose(const TrainingData& data, const Scaling& scaling, c
   for (std::int64_t b = 0; b < rows; ++b) {
     lengths_[static_cast<std::size_t>(b)] = data.lengths[order[first + b]];
   }
-  const auto end = lengths_.begin() + rows;  // no more steps than the longest row of the mini-batch has
+  const auto end = lengths_.begin() + rows;  // as many steps as the longest row of the mini-batch has
   all_steps_ = std::max<std::int64_t>(1, *std::max_element(lengths_.begin(), end));
   if (config().sequence) {
     count_ = std::max<std::int64_t>(1, std::accumulate(lengths_.begin(), end, std::int64_t{0}));
@@ -73,7 +74,7 @@ void TrainingStep<S>::set_stretch(std::int64_t start, Ends ends) {
   set_block(bptt_, stretch_.data(), skip_.data());
 }
 
-// Steps beyond a row's end weigh nothing.
+// Steps beyond a row's end have weight 0.
 template <class S>
 void TrainingStep<S>::load_targets(std::int64_t rows, const std::int64_t* skip) {
   BlockRows block{order_, first_, call_.rows, 1, nullptr, nullptr};
@@ -114,7 +115,7 @@ Status TrainingStep<S>::run(double denominator, double& loss, S* gradient) {
   return chain_.backward(call_, d_logits, gradient);
 }
 
-// The steps before a row's last bptt_ ones are run without a tape.
+// Runs the steps before a row's last bptt_ steps without a tape, then the last ones with it.
 template <class S>
 Status TrainingStep<S>::run_last_steps(double denominator, std::uint64_t seed, double& loss) {
   const auto skipped = [this](std::int64_t b) { return std::max<std::int64_t>(0, row_length(b) - bptt_); };

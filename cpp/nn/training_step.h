@@ -1,4 +1,4 @@
-// One mini-batch: from the caller's data to the loss and the gradient of every parameter.
+// One mini-batch: computes the loss and the gradient of every parameter from the caller's data.
 #pragma once
 
 #include <cstdint>
@@ -11,34 +11,35 @@
 
 namespace fastgru {
 
-// Owns the memory of a mini-batch; a smaller one, such as the last of an epoch, uses the same memory.
+// Owns the memory of a mini-batch. A smaller mini-batch, such as the last of an epoch, uses the same memory.
 template <class S>
 class TrainingStep {
  public:
-  // Keeps a reference. bptt > 0 truncates backpropagation to so many steps; the forward state still crosses,
-  // so the loss is unchanged. An answer at the end then has the gradient of a row's last steps; answers at
-  // every step that of each stretch of bptt steps on its own.
+  // Keeps a reference to `layout`. bptt > 0 truncates backpropagation to so many steps; the forward state
+  // still crosses, so the loss is unchanged. A prediction at the end has the gradient of the row's last bptt
+  // steps. With a prediction at every step, each stretch of bptt steps has its own gradient.
   explicit TrainingStep(const NetworkLayout& layout, std::int64_t bptt = 0,
                         const std::vector<ModuleFactory<S>>& factories = module_factories<S>())
       : layout_(layout), bptt_(bptt), chain_(layout.config(), factories) {}
 
-  // Room for mini-batches of `steps` steps and up to `rows` rows.
+  // Reserves memory for mini-batches of `steps` steps and up to `rows` rows.
   Status reserve(std::int64_t steps, std::int64_t rows);
 
-  // Chooses the samples order[first] ... order[first + rows - 1]. Serves one loss_and_gradient(), until which
-  // everything passed here must stay.
+  // Chooses the samples order[first] ... order[first + rows - 1] for the next loss_and_gradient(). All
+  // arguments must stay valid until then.
   void choose(const TrainingData& data, const Scaling& scaling, const std::int64_t* order, std::int64_t first,
               std::int64_t rows);
 
-  // How many answers the loss is taken of: the rows, or, with an answer for every step, their steps.
+  // The number of predictions in the loss: the rows, or, with a prediction for every step, their steps.
   std::int64_t count() const { return count_; }
 
-  // loss = sum_i w_i * (mean loss of answer i) / (count() * mean_weight) of what was chosen, and, in
-  // gradient(), its gradient. `seed` keys the dropout masks. A loss that is not finite leaves the gradient as
-  // it was.
+  // loss = sum_i w_i * (mean loss of prediction i) / (count() * mean_weight) of the chosen samples;
+  // gradient() becomes its gradient. `seed` keys the dropout masks. If the loss is not finite, the gradient
+  // is unchanged.
   Status loss_and_gradient(const Parameters<S>& params, double mean_weight, std::uint64_t seed,
                            const RunOptions& options, double& loss);
-  // chain().total() values. A caller may change those that are not zero.
+  // chain().total() values. A caller may change them, but must leave zeros zero: a module clears only the
+  // values that it wrote (see Embedding).
   S* gradient() { return gradient_.data(); }
 
   const Chain<S>& chain() const { return chain_; }
@@ -50,16 +51,16 @@ class TrainingStep {
     return has_lengths_ ? lengths_[static_cast<std::size_t>(b)] : all_steps_;
   }
 
-  // The block is from here on each row's `steps` steps (fewer where its length says so) from its step in
-  // `skip` on; null: from the first.
+  // Sets the block to `steps` steps of each row (fewer if the row is shorter) beginning at step skip[b] (0 if
+  // null).
   void set_block(std::int64_t steps, const std::int64_t* lengths, const std::int64_t* skip);
-  // The stretch of bptt_ steps from `start` on of what `ends(b)` leaves of row b.
+  // Sets the block to the bptt_ steps from `start` on, where row b ends at step ends(b).
   template <class Ends>
   void set_stretch(std::int64_t start, Ends ends);
-  // Targets and weights of `rows` rows of logits: those of the block's steps, from `skip` on.
+  // Loads targets and weights for `rows` rows of logits: those of the block's steps, beginning at `skip`.
   void load_targets(std::int64_t rows, const std::int64_t* skip);
 
-  // The block's loss over `denominator`, and its gradient.
+  // Computes the block's loss divided by `denominator`, and its gradient.
   Status run(double denominator, double& loss, S* gradient);
   Status run_last_steps(double denominator, std::uint64_t seed, double& loss);
   Status run_stretches(double denominator, std::uint64_t seed, double& loss);

@@ -1,5 +1,4 @@
-// One version of a network's parameters and one of its scaling: immutable, shared by every call that runs on
-// them.
+// One version of a network's parameters and of its scaling: immutable, shared by all calls that use it.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +15,7 @@ namespace fastgru {
 template <class S>
 class NetworkParams {
  public:
-  // Copies layout->total() values and packs them.
+  // Copies and packs layout->total() values.
   static Status make(std::shared_ptr<const NetworkLayout> layout, const S* flat,
                      std::shared_ptr<const NetworkParams>& result);
 
@@ -40,7 +39,7 @@ struct NetworkVersion {
   const NetworkConfig& config() const { return params->layout().config(); }
 };
 
-// Packs what the modules want packed.
+// Packs the parameters of the modules that need it.
 template <class S>
 Status assign_packed(const std::vector<std::unique_ptr<PackedParameters<S>>>& packed, const S* flat) {
   for (const auto& each : packed) {

@@ -1,3 +1,4 @@
+// Reads and writes the fields of a JSON object by their rules.
 #include "spec/config_fields.h"
 
 #include <algorithm>
@@ -20,7 +21,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kBlanks) + 1);
 }
 
-// Too small for a double is the only number that is out of range here: it counts as zero.
+// Numbers too large for a double were refused before. One too small for a double counts as zero.
 bool parse_number(std::string_view text, double* value) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, *value);
@@ -123,7 +124,7 @@ Status read_value(const ConfigField& field, const field::Choice& rule, std::size
   return wrong(field, "one of " + list);
 }
 
-// The shortest text that reads back as this double, always with a point or an exponent.
+// The shortest text that parses to this double, always with a point or an exponent.
 std::string json_of(double value) {
   std::array<char, 32> text{};
   const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);

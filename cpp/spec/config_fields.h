@@ -1,4 +1,4 @@
-// The configuration of a model file, field by field. It has passed check_model_metadata(): it is JSON, and no
+// The fields of a JSON configuration. The text must have passed check_model_metadata(): it is JSON, and no
 // key comes twice.
 #pragma once
 
@@ -13,7 +13,8 @@
 
 namespace fastgru {
 
-// One wanted field of an object: its name, and after read_fields() its value, a piece of the object's text.
+// An expected field of an object: its name and, after read_fields(), its value as a part of the object's
+// text.
 struct ConfigField {
   std::string_view name;
   bool required = true;
@@ -23,22 +24,22 @@ struct ConfigField {
   bool found() const { return !text.empty(); }
 };
 
-// Finds the wanted fields of the object `text`; those required must be there, others are refused. `what`
-// names the object in messages.
+// Finds the expected fields of the object `text`. A missing required field and an unknown field are errors.
+// `what` names the object in messages.
 Status read_fields(const char* what, std::string_view text, std::vector<ConfigField>& wanted);
 
-Status read_object(const ConfigField& field);  // that it is one
+Status read_object(const ConfigField& field);  // an error if the value is not an object
 
-// A field's value by its rule.
+// Parses and checks a field's value by its rule.
 Status read_value(const ConfigField& field, const field::Whole& rule, std::int64_t* value);
 Status read_value(const ConfigField& field, const field::Flag& rule, bool* value);
 Status read_value(const ConfigField& field, const field::Share& rule, double* value);
 Status read_value(const ConfigField& field, const field::Number& rule, double* value);
 Status read_value(const ConfigField& field, const field::Numbers& rule,
-                  std::vector<double>* values);  // with a point
+                  std::vector<double>* values);  // each with a point or exponent
 Status read_value(const ConfigField& field, const field::Choice& rule, std::size_t* which);
 
-// The same as JSON.
+// A value as JSON.
 std::string json_of(double value);
 inline std::string json_of(std::int64_t value) { return std::to_string(value); }
 inline std::string json_of(bool value) { return value ? "true" : "false"; }

@@ -1,4 +1,4 @@
-// Visitors of anything that has visit_fields(): from and to a JSON object.
+// Visitors that read and write a type with visit_fields() as a JSON object.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace fastgru {
 
-// What a choice's value is called, and the value of the name at a place in the list.
+// choice_name(): the name of a choice's value. choose(): sets the value to name number `which`.
 template <class T>
 std::string_view choice_name(const T& value, const field::Choice& rule) {
   if constexpr (std::is_enum_v<T>) {
@@ -35,7 +35,7 @@ void choose(T& value, const field::Choice& rule, std::size_t which) {
   }
 }
 
-// Reads each field that was found, in the order in which they were asked for; keeps the first error.
+// Reads the fields that were found, in the order of the visit. Keeps the first error.
 class FieldReader {
  public:
   explicit FieldReader(const std::vector<ConfigField>& fields) : fields_(fields) {}
@@ -60,8 +60,8 @@ class FieldReader {
   Status status_;
 };
 
-// Sets `options` from the object `text`, which has passed check_model_metadata(); fields that may be missing
-// keep their defaults. `what` names the object in messages.
+// Sets `options` from the object `text`, which must have passed check_model_metadata(). Optional fields that
+// are missing keep their defaults. `what` names the object in messages.
 template <class Options>
 Status read_options(const char* what, std::string_view text, Options* options) {
   std::vector<ConfigField> fields;
@@ -75,7 +75,7 @@ Status read_options(const char* what, std::string_view text, Options* options) {
   return reader.status();
 }
 
-// The object that read_options() reads.
+// Writes the JSON object that read_options() reads.
 template <class Options>
 std::string options_to_json(const Options& options) {
   std::string object;

@@ -1,3 +1,4 @@
+// Opens a model file, checks its metadata, and finds its tensors.
 #include "spec/model_file.h"
 
 #include <algorithm>

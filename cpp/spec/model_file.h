@@ -1,4 +1,4 @@
-// A model file, opened and checked as far as its kind does not matter: from the disk or from memory.
+// A model file from the disk or from memory, with the checks that do not depend on its kind.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace fastgru {
 class ModelFile {
  public:
   static Status open(const std::filesystem::path& path, ModelFile* file, int* os_error = nullptr);
-  // The bytes must stay in place as long as the file is used.
+  // The bytes must stay valid as long as the ModelFile is used.
   static Status parse(const void* bytes, std::size_t size, ModelFile* file);
 
   std::string_view kind() const { return kind_; }
@@ -26,8 +26,8 @@ class ModelFile {
   std::size_t tensor_count() const { return by_name_.size(); }
   std::string_view tensor_name(std::size_t index) const { return by_name_[index].first; }
   bool has(std::string_view name) const { return place_of(name) < by_name_.size(); }
-  // A tensor that must be there, of this type. An empty `shape` means: whatever shape; a length below 0:
-  // whatever length.
+  // Finds a tensor of this dtype and shape; an error if it is missing. An empty `shape` allows any shape, a
+  // negative length any length.
   Status find(std::string_view name, TensorDtype dtype, const std::vector<std::int64_t>& shape,
               TensorInfo* tensor) const;
   Status read(const TensorInfo& tensor, void* to) const;
@@ -42,7 +42,8 @@ class ModelFile {
   const char* bytes_ = nullptr;
   std::string_view kind_, config_;
   int version_ = 0;
-  std::vector<std::pair<std::string_view, std::uint32_t>> by_name_;  // sorted; the number is the header's
+  // Sorted by name; the number is the tensor's index in the header.
+  std::vector<std::pair<std::string_view, std::uint32_t>> by_name_;
 };
 
 }  // namespace fastgru

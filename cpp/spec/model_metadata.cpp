@@ -1,3 +1,4 @@
+// The metadata of a model file: format version, kind and configuration.
 #include "spec/model_metadata.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kKeys = {"format", "format_version", "kind", "config",
                                                    "written_by"};
-constexpr std::size_t kRequired = 4;  // of them; the last may be missing
+constexpr std::size_t kRequired = 4;  // the last key is optional
 
 Status wrong(const std::string& what) { return {ErrorCode::model_format, what}; }
 
@@ -21,7 +22,7 @@ bool has(const ModelMetadata& metadata, std::string_view key) {
   return std::any_of(metadata.begin(), metadata.end(), [&](auto& entry) { return entry.first == key; });
 }
 
-// The number that a version is; 0 if it is not written as one.
+// The version as a number; 0 if the text is not a positive whole number.
 int parse_version(std::string_view text) {
   constexpr std::size_t kMostDigits = 9;
   if (text.empty() || text.size() > kMostDigits || text[0] == '0') return 0;
@@ -33,7 +34,7 @@ int parse_version(std::string_view text) {
   return value;
 }
 
-// The version comes before the rest: a newer one may have other keys.
+// The version is checked first, because a newer version may have other keys.
 Status check_version(const ModelMetadata& metadata) {
   const std::string_view text = metadata_value(metadata, "format_version");
   const int version = parse_version(text);
@@ -48,7 +49,7 @@ Status check_version(const ModelMetadata& metadata) {
                std::to_string(kModelFormatVersion) + ": a newer fastgru is needed");
 }
 
-// One value of any kind and all that is in it. As deep as the reader lets it: 127 levels.
+// Checks a value and everything nested in it. The reader limits the depth to 127 levels.
 Status check_value(JsonReader& reader, const char* text) {
   JsonKind kind = JsonKind::null;
   bool more = false;
@@ -85,7 +86,7 @@ const char* name_of(JsonKind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-// The reader speaks of the file's header; what it says of the position is of no use here.
+// Removes the error's name and the position, which refer to the file's header.
 std::string without_name(const std::string& message) {
   constexpr std::string_view kName = "InvalidHeaderJson: ", kEnd = " of the header";
   std::string text = message.substr(message.compare(0, kName.size(), kName) == 0 ? kName.size() : 0);

@@ -1,3 +1,4 @@
+// The kinds of saved models, their configuration and their tensors.
 #include "spec/model_spec.h"
 
 #include <algorithm>
@@ -16,7 +17,8 @@ struct Kind {
 
 constexpr std::array<Kind, 3> kKinds = {{{"GRU", true}, {"GRUClassifier", false}, {"GRURegressor", false}}};
 
-// Every layer needs tensors: a claimed number of layers beyond them is refused before anything is made of it.
+// Every layer has tensors, so a number of layers above that of tensors is refused before memory is taken for
+// it.
 Status check_layers(const ModelFile& file, std::int64_t num_layers) {
   const auto tensors = static_cast<std::int64_t>(file.tensor_count());
   if (num_layers <= tensors) return {};
@@ -46,8 +48,8 @@ Status read_estimator(const ModelFile& file, ModelSpec* spec) {
   return {};
 }
 
-// No tensor is there but those that belong to the model, and each of those is, in its shape. An app's file
-// may do without the history of its training.
+// Checks that the file has every tensor of the model, in its shape, and no other tensor. The history of
+// training is optional here; the estimators require it.
 Status check_tensors(const ModelFile& file, const ModelSpec& spec) {
   const std::vector<TensorSpec> wanted = tensors(spec);
   std::vector<std::string_view> names;

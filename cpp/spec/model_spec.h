@@ -1,5 +1,4 @@
-// What a model file describes: a layer or an estimator's network, as typed options; to and from JSON, and the
-// tensors that belong to it.
+// ModelSpec: the description of a saved layer or network as typed options, its JSON and its tensors.
 #pragma once
 
 #include <array>
@@ -18,11 +17,12 @@
 namespace fastgru {
 
 enum class Dtype { float32, float64 };
-enum class Products { highest, high, medium };  // how exact they must be; all compute the same today
+// The required accuracy of products; all three compute the same today.
+enum class Products { highest, high, medium };
 
 struct LayerSpec {
   GruConfig gru;
-  bool batch_first = false;  // of Python's arrays; rows come first in C++
+  bool batch_first = false;  // the axis order of Python's arrays; in C++ rows come first
   Products precision = Products::highest;
   Dtype dtype = Dtype::float32;
 };
@@ -48,7 +48,8 @@ struct ModelSpec {
   std::string kind;
   int version = kModelFormatVersion;
   std::variant<LayerSpec, NetworkSpec> options;
-  // JSON objects: how an estimator was made, and what it has learnt besides tensors. They mean nothing here.
+  // JSON objects: the estimator's constructor parameters, and its fitted state besides tensors. C++ does not
+  // read them.
   std::string params, fitted;
 
   const LayerSpec* layer() const { return std::get_if<LayerSpec>(&options); }
@@ -56,7 +57,7 @@ struct ModelSpec {
   Dtype dtype() const {
     return std::visit([](const auto& of) { return of.dtype; }, options);
   }
-  // Values per step of what it reads and of what it answers, and whether it answers every step.
+  // Inputs per step, outputs per prediction, and whether there is a prediction for every step.
   std::int64_t features() const;
   std::int64_t answers() const;
   bool every_step() const;
@@ -71,23 +72,23 @@ constexpr std::int64_t kAnyLength = -1;
 struct TensorSpec {
   std::string name;
   TensorDtype dtype = TensorDtype::f32;
-  std::vector<std::int64_t> shape;  // kAnyLength where the file decides
+  std::vector<std::int64_t> shape;  // kAnyLength: decided by the file
   TensorRole role = TensorRole::parameter;
 };
 
-// The tensors of a network's scaling, in the order of Scaling's members.
+// The names of the scaling's tensors, in the order of Scaling's members.
 inline constexpr std::array<const char*, 4> kScaling = {"scaling.x_mean", "scaling.x_scale", "scaling.y_mean",
                                                         "scaling.y_scale"};
 
-// All that a file of this model must have; besides, it may have a self-test (self_test.h).
+// All tensors of this model besides the self-test (self_test.h). Those of role `history` are optional.
 std::vector<TensorSpec> tensors(const ModelSpec& spec);
 std::vector<ParamSlot> parameter_slots(const ModelSpec& spec);
 
-// Reads and checks everything but the tensors' values, and takes no memory for sizes that the file's tensors
-// do not bear out. Errors are model_format Statuses.
+// Reads and checks everything but the tensors' values. Memory is taken only for sizes that the file's tensors
+// confirm. Errors are model_format Statuses.
 Status read_spec(const ModelFile& file, ModelSpec* spec);
 
-// The file's configuration, as read_spec() reads it.
+// Writes the configuration that read_spec() reads.
 std::string to_json(const ModelSpec& spec);
 
 }  // namespace fastgru

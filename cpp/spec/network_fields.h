@@ -1,4 +1,4 @@
-// The fields of a layer and of a network, in order; all else in this folder goes through visit_fields().
+// The fields of a layer and of a network, in order. The rest of this folder sees them through visit_fields().
 #pragma once
 
 #include <string>
@@ -12,14 +12,14 @@
 
 namespace fastgru {
 
-// The object "network" of an estimator's file, but its dtype. Fields that came after format version 1 are
+// The object "network" of an estimator's file, without its dtype. Fields added after format version 1 are
 // kLater.
 template <class Config, class Visit>
 void visit_network_fields(Config& config, Visit&& visit) {
   NetworkConfig::visit(config, visit);
 }
 
-// The configuration of a layer's file, but its dtype.
+// The configuration of a layer's file, without its dtype.
 template <class Layer, class Visit>
 void visit_layer_fields(Layer& layer, Visit&& visit) {
   using namespace field;

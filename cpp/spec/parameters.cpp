@@ -1,3 +1,4 @@
+// Reads a network's scaling from a model file.
 #include "spec/parameters.h"
 
 #include <array>

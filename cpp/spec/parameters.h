@@ -1,4 +1,4 @@
-// From a model file's tensors to one flat vector of parameters, and to a network's scaling.
+// Reads a model file's tensors into one flat vector of parameters, and into a network's scaling.
 #pragma once
 
 #include <cmath>
@@ -20,7 +20,7 @@ constexpr TensorDtype tensor_dtype() {
   return std::is_same_v<S, double> ? TensorDtype::f64 : TensorDtype::f32;
 }
 
-// What the core says of sizes is, for a file, an error of its format.
+// Turns an invalid_argument of the core (about sizes, say) into a model_format Status.
 inline Status as_model_error(const Status& status) {
   if (status.code() != ErrorCode::invalid_argument) return status;
   return {ErrorCode::model_format, status.message()};
@@ -31,7 +31,7 @@ inline std::vector<std::int64_t> slot_shape(const ParamSlot& slot) {
   return {slot.rows, slot.cols};
 }
 
-// All shapes are held against the file before memory is taken for the sum.
+// Checks all shapes before memory is taken for the whole.
 template <class S>
 Status read_parameters(const ModelFile& file, const std::vector<ParamSlot>& slots, std::int64_t total,
                        AlignedBuffer<S>& flat) {
@@ -58,7 +58,7 @@ Status check_finite(const std::vector<ParamSlot>& slots, const S* flat) {
   return {};
 }
 
-// A float64 tensor of one dimension.
+// Reads a float64 tensor of one dimension.
 Status read_column(const ModelFile& file, std::string_view name, std::int64_t size,
                    std::vector<double>& values);
 

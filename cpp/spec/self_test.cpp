@@ -1,3 +1,4 @@
+// Runs the self-test of a model file.
 #include "spec/self_test.h"
 
 #include <array>

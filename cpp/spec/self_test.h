@@ -1,4 +1,4 @@
-// The self-test of a model file: a short input and the answers that the model must give to it.
+// The self-test of a model file: a short input and the predictions that the model must give for it.
 #pragma once
 
 #include <array>
@@ -12,9 +12,9 @@ namespace fastgru {
 
 inline constexpr std::array<std::string_view, 3> kSelfTest = {"selftest.x", "selftest.y",
                                                               "selftest.tolerance"};
-constexpr int kFirstSelfTest = 2;  // the first format version that has it
+constexpr int kFirstSelfTest = 2;  // the first format version with a self-test
 
-// The model: from x (steps, features) to y (steps or 1, answers).
+// Runs the model: maps x (steps, features) to y (steps or 1, outputs).
 using AnswerSequence = std::function<Status(const double* x, std::int64_t steps, double* y)>;
 
 // Runs the file's self-test, if it has one.

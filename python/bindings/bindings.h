@@ -1,4 +1,4 @@
-// What the bound parts offer to module.cpp and to each other.
+// Functions of the bound parts that module.cpp and other parts call.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -15,7 +15,7 @@ void bind_network(pybind11::module_& module);
 void bind_io(pybind11::module_& module);
 void bind_model(pybind11::module_& module);
 
-// What is in a model file, as objects of the extension's classes.
+// A loaded layer or network as an object of the extension's classes.
 template <class S>
 pybind11::object gru_object(std::shared_ptr<const Weights<S>> weights, bool batch_first);
 template <class S>

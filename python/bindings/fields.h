@@ -1,4 +1,4 @@
-// A network's configuration from keyword arguments: a visitor of its fields, so that none is named here.
+// A network's configuration from keyword arguments, by a visitor of its fields: no field is named here.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -17,8 +17,8 @@
 
 namespace fastgru::bindings {
 
-// Sets the fields that were given; TypeError or ValueError names one that is of another kind. Their ranges
-// are validate()'s to check.
+// Sets the fields that were given. A TypeError or ValueError names a field of the wrong kind; validate()
+// checks ranges.
 class FieldsFromPython {
  public:
   explicit FieldsFromPython(const pybind11::dict& given) : given_(given) {}

@@ -1,4 +1,4 @@
-// Paths, texts and dtypes between Python and files, and errors of the system.
+// Converts paths, texts, dtypes and system errors between Python and the core.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -13,7 +13,7 @@
 
 namespace fastgru::bindings {
 
-// str or os.PathLike; Python's own TypeError for the rest.
+// Accepts str or os.PathLike; Python's own TypeError for anything else.
 inline std::filesystem::path to_path(pybind11::handle value) {
   PyObject* bytes = nullptr;
   if (PyUnicode_FSConverter(value.ptr(), &bytes) == 0) throw pybind11::error_already_set();
@@ -25,7 +25,8 @@ inline std::filesystem::path to_path(pybind11::handle value) {
 #endif
 }
 
-// As raise_if_error, but an io_error becomes the OSError of its errno (FileNotFoundError, …) with the path.
+// Like raise_if_error(), but an io_error becomes the OSError of its errno (FileNotFoundError, …) with the
+// path.
 inline void raise_if_error(const Status& status, int os_error, pybind11::handle path) {
   if (status.code() == ErrorCode::io_error && os_error != 0) {
     const auto type = pybind11::reinterpret_borrow<pybind11::object>(PyExc_OSError);

@@ -1,4 +1,4 @@
-// Safetensors files as dictionaries of arrays, and the exception for files that are wrong.
+// Binds safetensors files as dictionaries of arrays, and the exception for malformed files.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
@@ -25,7 +25,7 @@ constexpr const char* kErrorDoc =
     "A file that is not a model file, or not one that this version can read.\n\n"
     "The message says what is wrong, beginning with the name of the error, and where.";
 
-// The UTF-8 of a str; TypeError names what should have been one.
+// The UTF-8 of a str; the TypeError for other types names the argument.
 std::string utf8(py::handle value, const std::string& what) {
   if (!PyUnicode_Check(value.ptr())) {
     raise_type_error(what + " must be a str, got an object of type " + Py_TYPE(value.ptr())->tp_name);
@@ -68,7 +68,7 @@ const char* numpy_name(TensorDtype dtype) {
   return "";
 }
 
-// read(info, destination) -> Status with the bytes of one tensor.
+// read(info, destination) -> Status copies the bytes of one tensor.
 template <class Read>
 py::tuple to_python(const SafetensorsHeader& header, const Read& read) {
   py::dict metadata, tensors;
@@ -83,7 +83,7 @@ py::tuple to_python(const SafetensorsHeader& header, const Read& read) {
                     std::vector<py::ssize_t>(info.shape.begin(), info.shape.end()));
     auto* bytes = static_cast<std::uint8_t*>(array.mutable_data());
     read(info, bytes);
-    if (info.dtype == TensorDtype::boolean) {  // NumPy relies on 0 and 1
+    if (info.dtype == TensorDtype::boolean) {  // NumPy requires 0 or 1
       for (std::uint64_t k = 0; k < info.size; ++k) bytes[k] = bytes[k] != 0 ? 1 : 0;
     }
     tensors[to_str(info.name)] = std::move(array);
@@ -125,7 +125,7 @@ py::tuple read_safetensors(const py::object& source) {
   });
 }
 
-// The dtype as the format has it; `what` names the tensor in the TypeError.
+// The format's dtype of an array; `what` names the tensor in the TypeError.
 TensorDtype to_dtype(const py::dtype& dtype, const std::string& what) {
   for (std::size_t i = 0; i < kTensorDtypes; ++i) {
     const py::dtype candidate(numpy_name(static_cast<TensorDtype>(i)));
@@ -137,7 +137,7 @@ TensorDtype to_dtype(const py::dtype& dtype, const std::string& what) {
                    ", which safetensors cannot hold");
 }
 
-// A tensor to write; `array` becomes the little-endian C-contiguous one whose memory it points to.
+// A tensor to write. `array` becomes the little-endian C-contiguous array that holds its memory.
 TensorSource to_source(py::handle name, py::object* array) {
   TensorSource source;
   source.name = utf8(name, "a tensor's name");
@@ -156,7 +156,7 @@ using Texts = std::vector<std::pair<std::string, std::string>>;
 
 void write_file(const py::object& path, const py::object& tensors, Texts texts) {
   const std::filesystem::path target = to_path(path);
-  std::vector<py::object> arrays;  // keep what the sources point to
+  std::vector<py::object> arrays;  // own the memory of the sources
   std::vector<TensorSource> sources;
   for (const auto& [name, value] : py::dict(tensors)) {
     arrays.push_back(py::reinterpret_borrow<py::object>(value));

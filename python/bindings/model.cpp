@@ -1,4 +1,4 @@
-// Model files as what they are made into, and what can be said of networks without making one.
+// Binds the loading of model files, and facts about networks: fields, defaults, choices, losses.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -127,12 +127,13 @@ void bind_model(py::module_& module) {
   module.def("load_model", &load_model, py::arg("path"),
              "Read a model file, check it and run its self-test: its kind, format version, configuration as "
              "JSON, the layer or network itself, and the tensors that are neither weights nor scaling.");
-  module.def("model_kinds", &kinds, "The kinds of models that there are files of.");
+  module.def("model_kinds", &kinds, "The kinds of models that can be saved.");
   module.def("network_defaults", &network_defaults, "The fields of a network and their defaults.");
-  module.def("network_choices", &network_choices, "The values of those fields that are one of a few texts.");
-  module.def("layer_choices", &layer_choices, "The same of a layer's fields.");
-  module.def("training_fields", &training_fields, "The fields that change training, but no answer.");
-  module.def("losses", &losses, "What a network can be trained for, and what it then answers.");
+  module.def("network_choices", &network_choices,
+             "The fields of a network that take one of several names, and these names.");
+  module.def("layer_choices", &layer_choices, "The same for the fields of a layer.");
+  module.def("training_fields", &training_fields, "The fields that change training, but not predictions.");
+  module.def("losses", &losses, "The losses, and the kind of predictions that each gives.");
 }
 
 }  // namespace fastgru::bindings

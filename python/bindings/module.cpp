@@ -1,3 +1,4 @@
+// The extension module fastgru._core: binds every part.
 #include <pybind11/stl.h>
 
 #include <string>

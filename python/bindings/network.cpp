@@ -1,3 +1,4 @@
+// Binds networks, their trainers and their streams, for float32 and float64.
 #include <pybind11/stl.h>
 
 #include <atomic>
@@ -56,7 +57,7 @@ class PyNetwork {
     auto held = std::make_unique<Held>(network_->version().params);
     const S* flat = (*held)->flat();
     const py::capsule owner(held.get(), [](void* pointer) { delete static_cast<Held*>(pointer); });
-    (void)held.release();  // the capsule's now
+    (void)held.release();  // owned by the capsule now
     py::array_t<S> view({network_->layout().total()}, flat, owner);
     make_read_only(view);
     return std::move(view);
@@ -72,7 +73,7 @@ class PyNetwork {
     run_released([&](const RunOptions&) { return network_->set_parameters(values.data); });
   }
 
-  // What a model file holds of the network: its parameters, read-only views, and its scaling.
+  // The network's tensors in a model file: its parameters (read-only views) and its scaling.
   py::dict tensors() const {
     py::dict named;
     const auto flat = py::array_t<S>(parameters());
@@ -129,7 +130,7 @@ class PyNetwork {
     return out;
   }
 
-  // What the GRU reads of x: (T, N, input_size), zeros beyond the end of a list's sequences.
+  // The GRU's input for x: (T, N, input_size), zeros beyond the end of a list's sequences.
   py::object inputs(py::handle x_in) const {
     const Sequences x(x_in, "x", config().features(), py::none(), config().vocabulary_size > 0);
     raise_if_error(validate_inputs(x.view(), x.lengths(), config()));
@@ -282,7 +283,7 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
 
   using Net = PyNetwork<S>;
   py::class_<Net>(module, ("Network" + suffix).c_str(),
-                  "A GRU with a dense head on its last state, in raw units.")
+                  "A GRU with a dense head, from raw inputs to predictions.")
       .def(py::init(&make_network<S>))
       .def_property_readonly("features", &Net::features)
       .def("summary", &Net::summary, py::arg("standardized"))

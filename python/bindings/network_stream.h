@@ -1,4 +1,4 @@
-// A network's stream as Python sees it.
+// The Python class of a network's stream.
 #pragma once
 
 #include <atomic>
@@ -77,7 +77,7 @@ class PyNetworkStream {
  private:
   const NetworkConfig& config() const { return stream_->config(); }
 
-  // Tokens: any integers.
+  // Reads tokens, of any integer dtype.
   static Operand<std::int64_t> read_integers(py::handle x) {
     const py::object array = as_ndarray(x, "x");
     const char kind = array.attr("dtype").attr("kind").cast<std::string>()[0];
@@ -89,7 +89,7 @@ class PyNetworkStream {
 
   void step_any(const Numbers& x, S* y) noexcept {
     if (x.type == SampleType::int64) return stream_->step(static_cast<const std::int64_t*>(x.data), y);
-    // The inputs are scaled into the stream's own memory before y is written: x and out may be one array.
+    // The inputs are scaled into the stream's memory before y is written, so x and out may be the same array.
     if (x.type == SampleType::float64) {
       stream_->step(static_cast<const double*>(x.data), y);
     } else {
@@ -99,7 +99,7 @@ class PyNetworkStream {
 
   void run(const Numbers& x, S* y) {
     const Exclusive exclusive(busy_, "stream");
-    constexpr std::int64_t kSmallStep = 100000;  // giving up the GIL costs more than this many products
+    constexpr std::int64_t kSmallStep = 100000;  // releasing the GIL costs more than this many products
     const GruConfig& gru = config().gru;
     if (gru.num_layers * gru.hidden_size * (gru.hidden_size + gru.input_size) * rows() < kSmallStep) {
       step_any(x, y);

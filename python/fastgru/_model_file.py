@@ -1,4 +1,4 @@
-"""Model files: safetensors with a few metadata keys that say what is inside (docs/model-file.md)."""
+"""Model files: safetensors with metadata that describe the model (docs/model-file.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Content", "ModelFile", "content", "load", "read", "save"]
 
 
 class ModelFile(NamedTuple):
-    """What a model file holds, before it is known what it means."""
+    """The contents of a model file, before they are interpreted."""
 
     version: int
     kind: str
@@ -26,12 +26,12 @@ class ModelFile(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What a model file that has passed every check of the core is made into."""
+    """The contents of a model file that has passed every check of the core."""
 
     kind: str
     config: dict[str, Any]
     core: Any  # the layer or network of the extension
-    tensors: dict[str, NDArray[np.float64]]  # those that are not in `core`
+    tensors: dict[str, NDArray[np.float64]]  # tensors that are not in `core`
 
 
 def save(
@@ -42,11 +42,11 @@ def save(
     Parameters
     ----------
     path : str or path-like
-        Where to write. A symbolic link stays: what it points at is replaced.
+        Where to write. A symbolic link stays; the file that it points to is replaced.
     kind : str
         What `load` makes of it: one of the core's kinds, the name of a public class.
     config : mapping
-        What JSON can hold, without NaN and infinities; keys are str.
+        Values that JSON can hold, without NaN and infinities; keys are str.
     tensors : mapping of str to ndarray
         Arrays of any shape and of any dtype safetensors and NumPy share.
 
@@ -79,7 +79,7 @@ def save(
 
 
 def read(path: str | os.PathLike[str]) -> ModelFile:
-    """Read a model file and check all that does not depend on its kind.
+    """Read a model file, with the checks that do not depend on its kind.
 
     Raises
     ------
@@ -92,14 +92,14 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
     metadata, tensors = _core.read_safetensors(path)
     try:
         _core.check_model_metadata(metadata)
-        config = json.loads(metadata["config"])  # checked: nothing in it is twice, too deep or out of range
+        config = json.loads(metadata["config"])  # checked: keys, nesting and numbers
     except ValueError as error:
         raise _core.ModelFormatError(f"{path!r}: {error}") from None
     return ModelFile(int(metadata["format_version"]), metadata["kind"], config, tensors)
 
 
 def content(path: str | os.PathLike[str]) -> Content:
-    """Read a model file with all checks of the core, its self-test among them.
+    """Read a model file with all checks of the core, the self-test included.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     path = os.fsdecode(path)
     found = content(path)
     try:
-        # The module of the class is imported only now.
+        # Imports the module of the class.
         return getattr(import_module("fastgru"), found.kind)._from_model_file(found)
     except _core.ModelFormatError as error:
         raise _core.ModelFormatError(f"{path!r}: {error}") from error

@@ -1,7 +1,7 @@
-"""The self-test that a model file carries: a short input and the model's own answer to it.
+"""The self-test of a model file: a short input and the model's own predictions for it.
 
-Loading runs it, in C++. So a file whose weights were damaged in a way that every check of the format passes,
-or a machine or build that computes something else, is found before the first answer is used.
+C++ runs the self-test when it loads a file. It finds damaged weights that pass every check of the format, and
+machines or builds whose results differ, before the first prediction is used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Run = Callable[[NDArray[np.float64]], NDArray[Any]]
 
 
 def sample(mean: NDArray[Any], scale: NDArray[Any]) -> NDArray[np.float64]:
-    """Return a sequence, (steps, features), that looks like data of this mean and spread."""
+    """Return a sequence (steps, features) that resembles data of this mean and spread."""
     t, feature = np.arange(_STEPS)[:, None], np.arange(len(mean))[None, :]
     wave = np.sin(0.7 * t + 1.3 * feature + 0.2 * t * feature)
     return np.asarray(mean + 1.5 * scale * wave.astype(np.float32), dtype=np.float64)
@@ -36,16 +36,16 @@ def make(
     run : callable
         The model: from x (steps, features) to (answers, outputs), in its own precision.
     run_exact : callable
-        The same in float64. How far the two are apart says how far another instruction set may be off.
+        The same in float64. The difference of the two bounds the deviation of other instruction sets.
     x : ndarray of shape (steps, features)
         What `run` reads without rounding.
     unit : ndarray of shape (outputs,)
-        What one step of an output's scale is worth.
+        The unit of each output: the scale of its values.
 
     Returns
     -------
     dict of str to ndarray
-        Empty if the answers are not finite: such a model is saved without a self-test.
+        Empty if the predictions are not finite. Such a model is saved without a self-test.
     """
     answers = run(x)
     y, exact = np.asarray(answers, np.float64), np.asarray(run_exact(x), np.float64)

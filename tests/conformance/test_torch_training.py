@@ -41,7 +41,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 
 
 class TorchNetwork(torch.nn.Module):  # type: ignore[misc]
-    """What the core's network is: a GRU, the last state of its top layer, a dense head."""
+    """The core's network with default pooling: a GRU, the last state of its top layer, a dense head."""
 
     def __init__(self, architecture: dict[str, Any]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Hashes of what fastgru computes: outputs, gradients and fitted weights of many architectures.
+"""Hashes of the results of fastgru: outputs, gradients and fitted weights of many architectures.
 
 ``python tests/python/hashes.py`` prints one line for each instruction set and case. Run on two versions of
 the code, the same lines say that both compute the same bits; ``test_hashes.py`` compares them with those
@@ -37,7 +37,7 @@ def uniform(seed: int, shape: tuple[int, ...], scale: float = 1.0) -> NDArray[np
 
 
 def drawn_parameters(network: Any, *_: Any) -> NDArray[np.float64]:
-    """Take the place of `initial_parameters`, which needs LAPACK."""
+    """Replace `initial_parameters`, which needs LAPACK."""
     return uniform(11, (sum(int(np.prod(shape)) for _, shape in network.parameter_layout),), 0.25)
 
 
@@ -122,7 +122,7 @@ CLASSIFIERS: dict[str, dict[str, Any]] = {
 
 
 def inputs(params: dict[str, Any], samples: int) -> Any:
-    """Sequences of 9 steps, or a list of unlike ones; numbers, numbers with gaps, or tokens."""
+    """Sequences of 9 steps, or a list of different lengths; numbers, numbers with NaN, or tokens."""
     if "embedding_dim" in params:
         return np.random.Generator(np.random.Philox(key=4)).integers(1, 12, (samples, 9))
     x = uniform(7, (samples, 9, 4))

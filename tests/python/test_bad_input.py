@@ -1,4 +1,4 @@
-"""What the layer says to input it cannot take: a table of cases, each with its error and words of it."""
+"""Invalid input to the layer: a table of cases, each with its error and words of the message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark's machinery: cases, bounds, comparing, processes that fail, report. Not about speed."""
+"""The benchmark's code: cases, bounds, comparisons, failing processes, report. Asserts no speed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def bench(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def run(bench: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run the benchmark on given cases, in one short round."""
+    """Run the benchmark on the given cases, in one short round."""
     runner = bench("runner")
 
     def with_cases(cases: list[Any], *peers: str, **fields: Any) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def test_gate_orders(bench: Any) -> None:
 
 
 def test_every_kind_of_case(bench: Any, run: Any, tmp_path: Path) -> None:
-    """fastgru alone, and ONNX Runtime, which is either compared or said to be absent."""
+    """fastgru alone, and ONNX Runtime, which is compared or reported as missing."""
     case = bench("cases").Case
     cases = [
         case("core", "infer", 4, 1, 3, 8),
@@ -323,7 +323,7 @@ def test_the_checkout_is_found_from_below(repo: Path, monkeypatch: pytest.Monkey
 
 
 def test_scores_of_data_sets(repo: Path, tmp_path: Path) -> None:
-    """Of digits alone, which scikit-learn carries; the other sets want sktime."""
+    """Only the digits, which come with scikit-learn; the other data sets need sktime."""
     words = ("--sets", "digits", "--seeds", "1", "--torch-seeds", "0", "--output", str(tmp_path))
     done = run_module("bench.datasets", *words, cwd=repo)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Equal to the last bit: any number of threads, any company of rows, in one go or in parts."""
+"""Results equal to the last bit: any number of threads, any batch, in one call or in parts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_row_is_answered_alike_in_any_company(kind: dict[str, Any]) -> None:
 
 def test_a_warm_start_goes_on_as_if_never_stopped(kind: dict[str, Any]) -> None:
     if kind.get("early_stopping"):
-        kind = {**kind, "early_stopping": False}  # with it a fit ends by going back to its best weights
+        kind = {**kind, "early_stopping": False}  # with it a fit ends with the best weights
     whole = fitted(**kind)
     parts = fitted(warm_start=True, **{**kind, "max_iter": 2})
     parts.fit(X3, Y2, WEIGHT).fit(X3, Y2, WEIGHT)

@@ -1,4 +1,4 @@
-"""The C functions through ctypes, as any language with a C interface would call them."""
+"""The C functions through ctypes, like any language with a C interface calls them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_info(library: ctypes.CDLL, handle: c_void_p) -> None:
     assert library.fastgru_model_get_info(handle, byref(info)) == OK
     assert (info.kind, info.input_size, info.output_size, info.hidden_size) == (b"GRURegressor", 2, 3, 10)
     assert (info.every_step, info.can_stream, info.is_float64) == (0, 1, 0)
-    short = Info(struct_size=Info.kind.offset + Info.kind.size, input_size=-1)  # of an older header
+    short = Info(struct_size=Info.kind.offset + Info.kind.size, input_size=-1)  # as in an older header
     assert library.fastgru_model_get_info(handle, byref(short)) == OK
     assert (short.kind, short.input_size) == (b"GRURegressor", -1)
     assert library.fastgru_version().decode() == fastgru.__version__

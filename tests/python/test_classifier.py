@@ -1,4 +1,4 @@
-"""GRUClassifier: what it learns, the meaning of its answers, labels of every kind, files, bad input."""
+"""GRUClassifier: learning, the meaning of its predictions, all kinds of labels, files, bad input."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_pickles_files_and_streams(kind: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.classes_, estimator.classes_)
     np.testing.assert_array_equal(loaded.predict(X3), estimator.predict(X3))
     np.testing.assert_array_equal(loaded.predict_proba(X3), estimator.predict_proba(X3))
-    if kind == "one":  # nothing was learnt: the estimator alone knows that there is no other class
+    if kind == "one":  # nothing is learnt: the estimator knows that there is no other class
         return
     stream = loaded.stream()
     for t in range(6):

@@ -1,4 +1,4 @@
-"""The commands of ``python -m fastgru``: what they compute, print, write, and how they end."""
+"""The commands of ``python -m fastgru``: results, output, files and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a user's CSV file: what is understood, and what is said about what is not."""
+"""Reading a user's CSV file: accepted forms, and the messages about others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def load(tmp_path: Path, content: str | bytes, target: str | None = None, use_da
 
 
 def with_line(number: int, text: str) -> str:
-    """The good file with another line `number`, counted from 1."""
+    """The good file with line `number` (from 1) replaced."""
     lines = GOOD.split("\n")
     lines[number - 1] = text
     return "\n".join(lines)

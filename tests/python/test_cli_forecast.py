@@ -1,4 +1,4 @@
-"""The arithmetic of the demo, and that its test part stays unseen."""
+"""The arithmetic of the demo; its test part is not used in training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fastgru.cli._train import Options, choose, fit
 
 
 class NoBar:
-    """Stands for a progress bar."""
+    """A fake progress bar."""
 
     total = 0
 

@@ -1,4 +1,4 @@
-"""Apps of other people: a CMake project outside of our tree finds the library, and prints Python's bits.
+"""External apps: a CMake project outside the source tree finds the library, and prints Python's bits.
 
 The package comes with pip, from `cmake --install`, or as sources within the app's own build. The environment
 variable FASTGRU_PREFIX may name a prefix that `cmake --install` wrote to; else one is built here.
@@ -105,7 +105,7 @@ def found(request: pytest.FixtureRequest, package: str, tmp_path_factory: pytest
     )
 
 
-# --- the models, and what Python says of them ---------------------------------------------------------------
+# --- the models and their predictions in Python -------------------------------------------------------------
 
 
 def layer(**options: Any) -> Callable[[], Any]:
@@ -168,12 +168,12 @@ def reads_tokens(model: Any) -> bool:
 
 
 def asked(model: Any, x: NDArray[np.float64]) -> NDArray[Any]:
-    """Samples as the model's network takes them."""
+    """Samples in the form that the model's network reads."""
     return x.astype(np.int64) if reads_tokens(model) else x
 
 
 def expected(model: Any, x: NDArray[np.float64]) -> str:
-    """What the consumer has to print."""
+    """The expected output of the consumer."""
     lines = [f"kind {type(model).__name__}"]
     is_layer = isinstance(model, fastgru.GRU)
     answers = model(x.astype(model.dtype))[0] if is_layer else model._network.predict(asked(model, x))
@@ -189,7 +189,7 @@ def expected(model: Any, x: NDArray[np.float64]) -> str:
 def saved(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, NDArray[Any], str]:
-    """A model file, samples, and the bits of Python's answers to them."""
+    """A model file, samples, and the bits of Python's predictions for them."""
     model = MODELS[request.param]()
     path = tmp_path_factory.mktemp("model") / "m.safetensors"
     model.save(path)
@@ -252,7 +252,7 @@ def test_pkg_config(
     )
     words = flags.stdout.split()
     library = next(word[2:] for word in words if word.startswith("-L"))
-    if static:  # pkg-config cannot say it: the archive by its name
+    if static:  # pkg-config cannot choose: names the archive
         words[words.index("-lfastgru")] = f"{library}/libfastgru.a"
     program = tmp_path / "consumer"
     run(compiler, CONSUMER / "consumer.c", "-o", program, *words, f"-Wl,-rpath,{library}")

@@ -1,4 +1,4 @@
-"""The core's network and its stream, against NumPy and against themselves."""
+"""The core's network and its stream, against NumPy and against each other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 INPUTS, HIDDEN, OUTPUTS, STEPS = 3, 7, 2, 5
 SUFFIXES = ["F32", "F64"]
 DTYPES = {"F32": np.float32, "F64": np.float64}
-# Of float32 against float64 arithmetic, and of two orders of the same float64 sums.
+# Tolerances: float32 against float64, and two orders of the same float64 sums.
 TOLERANCES = {"F32": 2e-6, "F64": 1e-13}
 
 

@@ -1,4 +1,4 @@
-"""The core's trainer: gradients, bits, continuing, stopping, refusing."""
+"""The core's trainer: gradients, bits, continuing, interruption, errors."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_training_continues_exactly_from_a_state(suffix: str, solver: str) -> No
 
 
 def endless_data() -> tuple[Any, Any]:
-    """One sample, ten million times over, in no memory: an epoch that takes minutes."""
+    """One sample repeated ten million times without memory: an epoch that takes minutes."""
     x, y = make_data(1)
     return np.broadcast_to(x, (10_000_000, STEPS, INPUTS)), np.broadcast_to(y, (10_000_000, OUTPUTS))
 

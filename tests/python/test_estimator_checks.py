@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of estimators, all of them, beside those it runs on its MLPRegressor."""
+"""All of scikit-learn's estimator checks, compared with those that it runs on its MLPRegressor."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def test_every_check_passes(
     if dtype == "float64":
         assert failed == {}
     else:
-        # It asks for 1e-7, less than a rounding of float32; the test below asks for what float32 can give.
+        # It requires 1e-7, less than the rounding of float32; the test below requires what float32 can give.
         assert set(failed) <= {WEIGHTS}, failed
-    # What the MLP is asked and this one is not: sparse input, which it does not take.
+    # Checks of the MLP that do not apply here: sparse input.
     missing = Counter(name for name, *_ in mlp) - Counter(name for name, *_ in results)
     assert set(missing) <= {"check_sample_weight_equivalence_on_sparse_data"}
 

@@ -43,7 +43,7 @@ ISA_SYSTEM_HEADERS = {
 # Python: the floor of each module or subpackage of fastgru, lowest first.
 PYTHON_FLOORS = [
     {"_version", "_core", "_paths"},
-    {"gru", "config", "windows", "frames", "_model_file", "_self_test", "_load", "datasets"},
+    {"gru", "config", "windows", "frames", "_model_file", "_self_test", "datasets"},
     {"estimators"},
     {"convert", "plot", "cli", "__main__"},
 ]
@@ -166,7 +166,7 @@ def python_floor(module: str) -> int | None:
 
 
 def imported_modules(path: Path, tree: ast.AST) -> list[tuple[ast.AST, str]]:
-    """Absolute dotted names of all imports in `tree`, wherever they stand."""
+    """Absolute dotted names of all imports in `tree`, at any depth."""
     package = ["fastgru", *path.relative_to(REPO / "python" / "fastgru").parts[:-1]]
     found: list[tuple[ast.AST, str]] = []
     for node in ast.walk(tree):

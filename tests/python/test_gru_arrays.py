@@ -1,4 +1,4 @@
-"""What the layer takes for an array, what it does with `out`, and what it never copies."""
+"""Arrays of the layer: accepted inputs, `out`, and inputs that are never copied."""
 
 from __future__ import annotations
 

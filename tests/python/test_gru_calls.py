@@ -1,4 +1,4 @@
-"""Calls that meet: threads, the GIL, Ctrl-C, changing weights, NaN beside healthy rows."""
+"""Concurrent calls and isolation: threads, the GIL, Ctrl-C, changing weights, NaN in single rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def numbers(*shape: int, dtype: str = "float32", seed: int = 0) -> np.ndarray:
 
 
 def run_at_once(count: int, work: Callable[[int], None]) -> None:
-    """Start `count` threads together; the first error of any is raised here."""
+    """Start `count` threads together; raise the first error of any."""
     errors: list[BaseException] = []
     barrier = threading.Barrier(count)
 
@@ -114,7 +114,7 @@ def test_the_gil_is_free_during_a_call(dtype: str) -> None:
     while thread.is_alive():
         time.sleep(0.001)
         turns += 1
-    assert turns >= 10  # with the GIL held, this thread would have slept through each of the two calls
+    assert turns >= 10  # with the GIL held, this thread would not run during the two calls
 
 
 INTERRUPTED = """
@@ -123,7 +123,7 @@ import numpy as np
 import fastgru
 
 dtype, what = sys.argv[1:]
-# 1.6e11 and 4e10 operations, twice that backward: far longer than the 0.2 s after which Ctrl-C comes.
+# 1.6e11 and 4e10 operations, twice that backward: much longer than the 0.2 s after which Ctrl-C comes.
 fastgru.set_num_threads(2)
 layer = fastgru.GRU(8, 256, num_layers=10, dtype=dtype, random_state=0)
 x = np.zeros((400 if dtype == "float32" else 100, 50, 8), dtype)

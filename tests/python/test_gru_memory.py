@@ -1,4 +1,4 @@
-"""`forward_train(memory="low")`: the same gradients, and what a whole process takes for them."""
+"""`forward_train(memory="low")`: the same gradients, and the peak memory of a process."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_low_memory_takes_less_than_half() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_tape_used_before_leaves_no_trace(dtype: str) -> None:
-    """The layer keeps the memory of a tape for its next call, whatever that is."""
+    """The layer keeps the memory of a tape for its next call, of any shape."""
 
     def fresh() -> fastgru.GRU:
         return fastgru.GRU(5, 9, 2, dropout=0.3, bidirectional=True, dtype=dtype, random_state=0)

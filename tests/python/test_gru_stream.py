@@ -1,4 +1,4 @@
-"""Streams: one step a call, equal to the whole sequence at once."""
+"""Streams: one step per call gives the results of the whole sequence at once."""
 
 from __future__ import annotations
 
@@ -148,6 +148,6 @@ def test_a_stream_serves_one_thread_at_a_time() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    for error in refused:  # whoever came second was told so; nothing was torn
+    for error in refused:  # the second thread got an error; no state was torn
         assert "in use by another thread" in str(error)
     assert np.isfinite(stream.state).all()

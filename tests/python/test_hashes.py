@@ -51,7 +51,7 @@ def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def changed(isa: str, *, of_us_alone: bool) -> list[str]:
-    """The cases whose hash is not the stored one: float32 layers, or all that needs the C library."""
+    """The cases whose hash differs from the stored one: float32 layers, or all others."""
     if isa not in FOUND:
         FOUND[isa] = HASHES.hashes()
     assert set(FOUND[isa]) == set(STORED[isa])

@@ -1,4 +1,4 @@
-"""One instruction set's object file must not define anything that the linker could merge with other code.
+"""The object file of an instruction set must not define anything that the linker could merge with other code.
 
 An inline function that several files define is kept once, and the linker may keep the copy compiled for
 AVX-512: the library would then crash on CPUs without it. So such a file may define no weak symbol at all.
@@ -29,7 +29,7 @@ ISAS = ["baseline", "avx2", "avx512"] if X86_64 else ["baseline"]
 
 
 def cmake_flags(isa: str) -> list[str]:
-    """The options that the build gives this instruction set's file, read from the build's own text."""
+    """The compiler options of this instruction set's file, read from the build files."""
     text = (REPO / "cmake" / "FastgruCompiler.cmake").read_text(encoding="utf-8")
     always = re.findall(r"list\(APPEND options ([^)]*)\)", text)
     assert always

@@ -1,4 +1,4 @@
-"""What networks and model files are is said once, in C++: the Python package asks and holds no lists."""
+"""C++ describes networks and model files once; the Python package asks it and holds no lists of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "python" / "fastgru"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FIELDS = _core.network_defaults()
 NETWORK = _core.NetworkF32(input_size=2, hidden_size=3)
-# Of losses, say, two in one literal are a list.
+# Two names (of losses, say) in one literal make a list.
 KNOWN = {
     "losses": set(_core.losses()),
     **{
@@ -26,7 +26,7 @@ KNOWN = {
 
 
 def literals(tree: ast.AST) -> list[set[str]]:
-    """The texts that stand in one list, tuple, set or dict (its keys)."""
+    """The texts in one list, tuple, set or dict (its keys)."""
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.List | ast.Tuple | ast.Set):

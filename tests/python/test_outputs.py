@@ -1,4 +1,4 @@
-"""Losses and quantiles of the regressor, answers at every step, pooling: both estimators."""
+"""Losses and quantiles of the regressor; predictions at every step and pooling of both estimators."""
 
 from __future__ import annotations
 

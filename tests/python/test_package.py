@@ -1,4 +1,4 @@
-"""The installed package: its names, its version, what importing it costs, what it carries."""
+"""The installed package: names, version, cost of the import, contents."""
 
 from __future__ import annotations
 

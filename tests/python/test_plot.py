@@ -1,4 +1,4 @@
-"""The pictures show the numbers of the estimator, and say what is wrong with their arguments."""
+"""The pictures show the numbers of the estimator; errors name what is wrong with the arguments."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_bad_arguments_are_named() -> None:
         plot.gates(est, X, layer=1)
     with pytest.raises(ValueError, match="ax must be two Axes"):
         plot.gates(est, X, ax=plt.subplots()[1])
-    assert len(plt.get_fignums()) == 1  # that of the line above: nothing was begun in vain
+    assert len(plt.get_fignums()) == 1  # only that of the line above: a failed call opens no figure
 
 
 def test_a_loaded_model_has_its_curve_and_one_without_epochs_has_none(tmp_path: Path) -> None:

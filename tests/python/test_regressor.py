@@ -1,4 +1,4 @@
-"""GRURegressor: what it learns, and the meaning of its parameters and fitted attributes."""
+"""GRURegressor: learning, and the meaning of its parameters and fitted attributes."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_loss_curve_and_convergence() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         early = small(max_iter=100, tol=10.0, n_iter_no_change=3).fit(X3, Y)
-    # As MLPRegressor: the first epoch improves on infinity, then more than n_iter_no_change do not.
+    # Like MLPRegressor: the first epoch improves on infinity, then more than n_iter_no_change epochs do not.
     assert early.n_iter_ == MLPRegressor(tol=1e9, n_iter_no_change=3).fit(X3[:, :, 0], Y).n_iter_ == 5
     assert small(max_iter=30, tol=10.0, n_iter_no_change=np.inf).fit(X3, Y).n_iter_ == 30
 
@@ -167,7 +167,7 @@ def test_the_loss_is_the_mean_squared_error_of_standardized_targets() -> None:
 
 
 def test_alpha_counts_as_in_scikit_learns_mlp() -> None:
-    """``rate * alpha / batch_size`` of every weight goes at each step."""
+    """Each step takes ``rate * alpha / batch_size`` off every weight."""
     step = {"solver": "sgd", "momentum": 0.0, "learning_rate_init": 0.1, "clip_norm": None, "max_iter": 1}
 
     def weights(**params: Any) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What GRURegressor says to input it cannot take: a table of cases, each with its error and words of it."""
+"""Invalid input to GRURegressor: a table of cases, each with its error and words of the message."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         "shape|features",
     ),
-    # going on
+    # continuing
     "partial_fit features": (
         partial(X3[..., :1]),
         ValueError,

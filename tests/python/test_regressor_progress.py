@@ -1,4 +1,4 @@
-"""What the user of GRURegressor sees while it trains, and Ctrl-C."""
+"""The progress display of GRURegressor, and Ctrl-C."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_a_model_file_keeps_names_and_drops_a_random_state_instance(tmp_path: Pa
 
 
 def test_a_file_of_format_version_1_tells_how_it_was_fitted() -> None:
-    """Written by the last fastgru that knew only that version; test_saved_models.py asks for its answers."""
+    """Written by the last fastgru of that version; test_saved_models.py checks its predictions."""
     saved = Path(__file__).parents[1] / "saved_models" / "v1" / "regressor_both_float64.safetensors"
     loaded = fastgru.load(saved)
     assert isinstance(loaded, GRURegressor) and loaded.n_iter_ == 20 and loaded.hidden_size == 4

@@ -1,4 +1,4 @@
-"""Model files of every version load and give the answers they gave, in Python and C++; self-tests."""
+"""Model files of every version load and give their stored predictions, in Python and C++; self-tests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NAMES = [p.relative_to(SAVED).as_posix() for p in FILES]
 
 
 def kept(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What was asked of the model when the file was made, and what it answered."""
+    """The inputs and predictions that were stored when the file was made."""
     tensors = _core.read_safetensors(path.parent / "answers.safetensors")[1]
     return tensors[f"{path.stem}.x"], tensors[f"{path.stem}.y"]
 
 
 def same(path: Path, found: NDArray[Any], wanted: NDArray[Any]) -> None:
-    """Same bits where the arithmetic is the same: in float32 wherever there is FMA."""
-    if "float64" in path.stem:  # exp and tanh are those of the system's C library
+    """Equal bits for equal arithmetic: float32 with FMA."""
+    if "float64" in path.stem:  # exp and tanh come from the system's C library
         np.testing.assert_allclose(found, wanted, rtol=1e-11)
     elif _core.isa() in {"avx2", "avx512"}:
         np.testing.assert_array_equal(found, wanted)
@@ -96,7 +96,7 @@ WRONG: list[tuple[str, Callable[[dict[str, NDArray[Any]]], object]]] = [
 
 
 def damaged(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """One bit of an exponent flipped in a weight: what a checksum would find."""
+    """A flipped bit in the exponent of a weight, which a checksum would find."""
     name = next(n for n in tensors if "weight_ih_l0" in n)
     value = tensors[name].copy()
     value.view(np.uint32).flat[0] ^= 1 << 29
@@ -126,7 +126,7 @@ def test_a_self_test_that_fails_is_an_error(
 @pytest.mark.parametrize("isa", _core.isa_names())
 @pytest.mark.parametrize("scale", [1.0, 30.0, 1e4])
 def test_it_passes_on_every_instruction_set(isa: str, scale: float, tmp_path: Path) -> None:
-    """Large weights make a chaotic network, whose answers differ between instruction sets."""
+    """Large weights make a chaotic network, whose predictions differ between instruction sets."""
     gru = fastgru.GRU(4, 32, 2, random_state=0)
     gru.load_state_dict({name: scale * value for name, value in gru.state_dict().items()})
     gru.save(tmp_path / "m.safetensors")

@@ -1,4 +1,4 @@
-"""SequenceScaler and to_sequences: what stands before an estimator."""
+"""SequenceScaler and to_sequences: preprocessing for an estimator."""
 
 import numpy as np
 import pandas as pd

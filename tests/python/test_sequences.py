@@ -1,4 +1,4 @@
-"""Sequences of unlike length, and large arrays: lists, bits, searches and folds, memory."""
+"""Sequences of different lengths, and large arrays: lists, bits, searches and folds, memory."""
 
 from __future__ import annotations
 

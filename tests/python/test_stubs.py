@@ -29,7 +29,7 @@ def run(arguments: list[str], cwd: Path, **environment: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-# What a stub cannot say: pybind11's metaclass, and that some classes have no constructor of their own.
+# Not expressible in a stub: pybind11's metaclass, and classes without a constructor.
 BEYOND_STUBS = r"""
 fastgru\._core\.(Gru|Stream|Tape|Network|NetworkStream|Trainer)F(32|64)
 fastgru\._core\.(Stream|Tape|NetworkStream)F(32|64)\.__init__
@@ -61,7 +61,7 @@ def parameters(node: ast.FunctionDef) -> list[tuple[str, bool]]:
 
 
 def stub_functions() -> Iterator[tuple[str, ast.FunctionDef]]:
-    """("name" or "Class.name", definition) of all that is callable, base classes of the stub resolved."""
+    """("name" or "Class.name", definition) of all callables, with base classes of the stub resolved."""
     tree = ast.parse((REPO / "python" / "fastgru" / "_core.pyi").read_text(encoding="utf-8"))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     yield from ((node.name, node) for node in tree.body if isinstance(node, ast.FunctionDef))
@@ -75,14 +75,14 @@ def stub_functions() -> Iterator[tuple[str, ast.FunctionDef]]:
                     yield f"{name}.{item.name}", item
 
 
-# stubtest cannot see the parameters of compiled functions; their first docstring line tells them.
+# stubtest cannot see the parameters of compiled functions; the first line of their docstring has them.
 @pytest.mark.parametrize(("name", "stub"), list(stub_functions()), ids=lambda value: str(value)[:40])
 def test_stub_has_the_parameters_of_the_extension(name: str, stub: ast.FunctionDef) -> None:
     compiled = functools.reduce(getattr, name.split("."), _core)
     line = (compiled.__doc__ or "").splitlines()[0]
-    told = ast.parse(f"def {line}: ...").body[0]
-    assert isinstance(told, ast.FunctionDef), line
-    assert parameters(stub) == parameters(told)
+    declared = ast.parse(f"def {line}: ...").body[0]
+    assert isinstance(declared, ast.FunctionDef), line
+    assert parameters(stub) == parameters(declared)
 
 
 def test_package_passes_mypy_strict(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The table of layers: every option that changes the network is seen in it, and its numbers add up."""
+"""The table of layers: it shows every option that changes the network, and its numbers add up."""
 
 from __future__ import annotations
 

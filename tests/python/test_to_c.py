@@ -1,4 +1,4 @@
-"""A model as C99: it compiles without a warning in strict C99, and answers as the model does."""
+"""A model as C99: it compiles without a warning in strict C99, and its predictions are those of the model."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_c_answers_as_the_model_does(compiler: str, name: str, tmp_path: Path) -
     wanted = np.array([np.array(stream.step(x_t)).ravel() for x_t in x], np.float64)
     found = steps(compiled(compiler, tmp_path, model, name), name, x, wanted.shape[1]).astype(np.float64)
     unit = 1 if is_layer else model._network.scaling[3]
-    closest = 2 * np.finfo(dtype).eps * np.abs(wanted)  # two roundings of the answer itself
+    closest = 2 * np.finfo(dtype).eps * np.abs(wanted)  # two roundings of the prediction itself
     worst = np.max((np.abs(found - wanted) - closest) / unit)
     print(f"{name}: worst difference {worst:.1e}")
     assert worst < (1e-6 if dtype == np.float32 else 1e-13)

@@ -1,4 +1,4 @@
-"""Tokens through a learnt embedding: learning, padding, unknown ids, files, streams, bad input."""
+"""Tokens with a learnt embedding: learning, padding, unknown ids, files, streams, bad input."""
 
 from __future__ import annotations
 

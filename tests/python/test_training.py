@@ -110,24 +110,24 @@ def test_learning_rates() -> None:
     seen: list[dict[str, Any]] = []
     regressor(learning_rate="cosine", callbacks=seen.append, max_iter=10).fit(X3, Y)
     wanted = 5e-3 * 0.5 * (1 + np.cos(np.pi * np.arange(10) / 10))
-    np.testing.assert_allclose([news["learning_rate"] for news in seen], wanted)
+    np.testing.assert_allclose([event["learning_rate"] for event in seen], wanted)
     seen.clear()
     plateau = regressor(
         learning_rate="plateau", callbacks=[seen.append], max_iter=200, n_iter_no_change=2, tol=10.0
     ).fit(X3, Y)
-    rates = np.array([news["learning_rate"] for news in seen])
+    rates = np.array([event["learning_rate"] for event in seen])
     assert plateau.n_iter_ < 200 and rates.min() == pytest.approx(5e-3 / 5**5) and (np.diff(rates) <= 0).all()
     np.testing.assert_allclose(np.unique(rates)[::-1], 5e-3 / 5.0 ** np.arange(6))
     seen.clear()
     regressor(callbacks=seen.append).fit(X3, Y)
-    assert {news["learning_rate"] for news in seen} == {5e-3}
+    assert {event["learning_rate"] for event in seen} == {5e-3}
 
 
 def test_callbacks_see_every_epoch_and_may_stop(tmp_path: Path) -> None:
     seen: list[dict[str, Any]] = []
 
-    def stop_at_three(news: dict[str, Any]) -> bool:
-        return bool(news["epoch"] == 3)
+    def stop_at_three(event: dict[str, Any]) -> bool:
+        return bool(event["epoch"] == 3)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
@@ -135,8 +135,8 @@ def test_callbacks_see_every_epoch_and_may_stop(tmp_path: Path) -> None:
             X3, Y
         )
     assert estimator.n_iter_ == len(seen) == 3
-    assert [news["loss"] for news in seen] == estimator.loss_curve_
-    assert [news["validation_score"] for news in seen] == estimator.validation_scores_
+    assert [event["loss"] for event in seen] == estimator.loss_curve_
+    assert [event["validation_score"] for event in seen] == estimator.validation_scores_
     best = int(np.argmax(estimator.validation_scores_)) + 1
     np.testing.assert_array_equal(
         estimator.predict(X3), regressor(early_stopping=True, max_iter=best).fit(X3, Y).predict(X3)
@@ -164,7 +164,7 @@ def test_ctrl_c_stops_fit_soon_and_keeps_the_best_weights(estimator: Any) -> Non
     took = time.perf_counter() - pressed[0]
     timer.join()
     assert estimator.n_iter_ >= 1
-    assert took < 5  # 0.2 s where nobody else works; no test asserts that
+    assert took < 5  # 0.2 s on an idle machine, which no test asserts
     count = int(np.argmin(estimator.loss_curve_)) + 1
     same = clone(estimator).set_params(max_iter=count).fit(X_long, y)
     np.testing.assert_array_equal(estimator.predict(X_long), same.predict(X_long))
@@ -183,7 +183,7 @@ def test_metadata_is_routed_and_tags_are_true() -> None:
 
 
 def reference_states(gates: Any, bidirectional: bool) -> np.ndarray:
-    """h = (1 - z) n + z h of the step before, from the gates alone."""
+    """h = (1 - z) n + z h_prev, computed from the gates alone."""
     size = gates.state.shape[-1] // (2 if bidirectional else 1)
     z, n, h = gates.update, gates.candidate, gates.state
     before = np.zeros_like(h)

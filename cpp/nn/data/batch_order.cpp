@@ -1,3 +1,4 @@
+// Shuffled samples, sorted by length within stretches of mini-batches.
 #include "nn/data/batch_order.h"
 
 #include <algorithm>
@@ -29,7 +30,7 @@ void BatchOrder::sort_by_length(std::int64_t batch_size, const std::int64_t* len
   const auto samples = static_cast<std::int64_t>(order_.size());
   const std::int64_t pool = batch_size > samples / kPool ? samples : kPool * batch_size;
   for (std::int64_t first = 0; first < samples; first += pool) {
-    // Equal lengths stay in random order; the place as second key spares std::stable_sort's memory.
+    // Equal lengths stay in random order; the place as second key saves the memory of std::stable_sort.
     std::sort(order_.begin() + first, order_.begin() + std::min(samples, first + pool),
               [this, lengths](std::int64_t a, std::int64_t b) {
                 const std::int64_t length_a = lengths[shuffled_[static_cast<std::size_t>(a)]];
@@ -40,7 +41,7 @@ void BatchOrder::sort_by_length(std::int64_t batch_size, const std::int64_t* len
   for (std::int64_t& entry : order_) entry = shuffled_[static_cast<std::size_t>(entry)];
 }
 
-// The last mini-batch stays where it is: it may be a smaller one.
+// The last mini-batch keeps its place, because it may be smaller.
 void BatchOrder::shuffle_batches(std::int64_t batch_size, std::uint64_t seed, std::uint64_t epoch) {
   const auto samples = static_cast<std::int64_t>(order_.size());
   const std::int64_t whole = samples / batch_size;

@@ -11,16 +11,15 @@ namespace fastgru {
 class BatchOrder {
  public:
   // A permutation of 0 ... samples-1: the samples' own order, or, with `shuffle`, a random one that depends
-  // on nothing but (seed, epoch, lengths). Samples of unlike length (`lengths` not null) are then put into
-  // mini-batches with their like: in each stretch of kPool mini-batches the samples are sorted by falling
-  // length, and the mini-batches change places at random, so that no epoch begins with the long ones. False:
-  // interrupted.
+  // on (seed, epoch, lengths) alone. With `lengths` not null, a shuffled epoch groups samples of similar
+  // length: each stretch of kPool mini-batches is sorted by falling length. The mini-batches are then
+  // shuffled, so that no epoch begins with the long ones. Returns false if interrupted.
   bool set(std::int64_t samples, std::int64_t batch_size, const std::int64_t* lengths, bool shuffle,
            std::uint64_t seed, std::uint64_t epoch, Interrupt* interrupt);
 
   const std::int64_t* data() const { return order_.data(); }
 
-  // Within 1/kPool of the spread of lengths, the rows of a mini-batch end together.
+  // Mini-batches of a sorted stretch. The lengths in a mini-batch then span about 1/kPool of all lengths.
   static constexpr std::int64_t kPool = 16;
 
  private:

@@ -1,4 +1,4 @@
-// The loop that brings samples into a block, (steps, rows, width) and dense, each step through a function.
+// The loop that gathers samples into a dense block (steps, rows, width) and encodes each step.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace fastgru {
 
-// For parallel_for: what it captures is one pointer, so that no memory is allocated for it.
+// The work of one parallel_for, which captures a single pointer and so allocates nothing.
 template <class S, class Source, class Encode>
 struct Gather {
   static constexpr std::int64_t kRows = 32;  // per item: their cache lines stay in L1 over several steps
@@ -50,7 +50,7 @@ struct Gather {
   }
 };
 
-// encode(const Source* from, S* to) writes `width` values, zeros stand beyond a row's length.
+// encode(const Source* from, S* to) writes `width` values. Steps beyond a row's length become zeros.
 template <class S, class Encode>
 void gather_steps(const SampleArray& source, const BlockRows& block, std::int64_t width, const Encode& encode,
                   S* out, int threads) {

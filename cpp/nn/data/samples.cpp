@@ -1,3 +1,4 @@
+// Checks of samples and scaling, and mini-batches gathered from them.
 #include "nn/data/samples.h"
 
 #include <algorithm>
@@ -42,7 +43,7 @@ Status check_weights(const double* weights, std::int64_t samples) {
   return Status::invalid("sample_weight is 0 for every sample, wanted at least one above 0");
 }
 
-// visit(sample, t, target) for every target that is the number of a class.
+// Calls visit(sample, t, target) for every target that is a class number.
 template <class Visit>
 void for_classes(const TrainingData& data, const NetworkConfig& config, Visit visit) {
   for (std::int64_t i = 0; i < data.y.samples; ++i) {

@@ -1,5 +1,4 @@
-// The caller's data: samples in raw units, of any float type, at any strides, and their way into a
-// mini-batch.
+// The caller's samples, in raw units, of any float type and at any strides; gathering them into mini-batches.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +12,11 @@ struct NetworkConfig;
 
 enum class SampleType { float32, float64, int64 };  // int64: tokens
 
-// (samples, steps, features) whose features are contiguous; the other strides are free (in elements). Targets
-// have one step, or, with an answer for every step, those of their x. A float64 array may feed a float32
-// network: it is standardised before it is rounded. Either one array, or, with `starts`, each sample at a
-// place of its own: a list of sequences, or some samples of an array. Sequences of a list have as many steps
-// as their lengths say; nothing is read beyond.
+// Samples (samples, steps, features). Features are contiguous; the other strides are free (in elements).
+// Targets have one step, or as many as their x if the network predicts every step. A float64 array may feed a
+// float32 network: it is standardised before it is rounded. The samples are one array, or, with `starts`, lie
+// at separate addresses: a list of sequences, or some samples of an array. Nothing is read beyond the length
+// of a sequence.
 struct SampleArray {
   const void* data = nullptr;
   SampleType type = SampleType::float32;
@@ -37,9 +36,8 @@ struct SampleArray {
   }
 };
 
-// Which samples go where in a block: row b of it holds sample order[first + b] (first + b without an order)
-// for lengths[b] steps (all without lengths), from its step skip[b] on (the first without), and zeros after
-// them.
+// The samples of a block. Row b holds sample order[first + b] (first + b if `order` is null): lengths[b]
+// steps (all if null) beginning at step skip[b] (0 if null), then zeros.
 struct BlockRows {
   const std::int64_t* order = nullptr;
   std::int64_t first = 0, rows = 0, steps = 0;
@@ -58,24 +56,25 @@ struct TrainingData {
   const double* class_weight = nullptr;   // (classes), of a loss over classes; null: ones
 };
 
-// How raw units become the network's own: (value - mean) / scale, per feature and per output.
+// Standardisation: (value - mean) / scale for each feature and each output.
 struct Scaling {
   std::vector<double> x_mean, x_scale, y_mean, y_scale;
 
   static Scaling identity(const NetworkConfig& config);
 };
 
-// Sizes fit the network; everything is finite; every scale is above 0.
+// Checks that sizes fit the network, all values are finite and every scale is above 0.
 Status validate(const Scaling& scaling, const NetworkConfig& config);
 
 // N may be 0 here.
 Status validate_inputs(const SampleArray& x, const std::int64_t* lengths, const NetworkConfig& config);
 
-// At least one sample; weights finite, not negative and not all 0; classes that there are.
+// Checks for at least one sample, for weights that are finite, not negative and not all 0, and for legal
+// classes.
 Status validate(const TrainingData& data, const NetworkConfig& config);
 
-// The mean weight of what is answered (rows, or steps of rows), summed in the order of the samples; 1 without
-// weights.
+// The mean weight of the predictions (one for each row, or for each step of each row), summed in the order of
+// the samples; 1 without weights.
 double mean_weight(const TrainingData& data, const NetworkConfig& config);
 
 // to = (from - mean) / scale for `rows` dense rows, computed in double.

@@ -1,6 +1,6 @@
-// Random numbers of training: the order of the samples in an epoch, the key of a step's dropout masks. Both
-// are pure functions of the seed and of a count, so that training stopped and continued, or on other threads,
-// goes the same way.
+// Random numbers of training: the order of the samples in an epoch, and the key of a step's dropout masks.
+// Both are pure functions of the seed and a counter. Training that is stopped and continued, or runs on
+// another number of threads, therefore takes the same course.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ inline std::uint64_t scale_to(std::uint64_t random, std::uint64_t count) {
   return high * count_high + (middle >> 32) + (carry >> 32);
 }
 
-// order = a permutation of 0 ... count-1, by Fisher and Yates. False: interrupted. `interrupt` may be null.
+// order = a permutation of 0 ... count-1, by Fisher and Yates. Returns false if interrupted; `interrupt` may
+// be null.
 inline bool shuffle_order(std::int64_t* order, std::int64_t count, std::uint64_t seed, std::uint64_t epoch,
                           Interrupt* interrupt, RandomStream purpose = RandomStream::shuffle) {
   constexpr std::int64_t kSlice = 1 << 16;
@@ -41,7 +42,7 @@ inline bool shuffle_order(std::int64_t* order, std::int64_t count, std::uint64_t
 
 // The key of the dropout masks of a step.
 inline std::uint64_t step_seed(std::uint64_t seed, std::uint64_t step) {
-  // Layer 0 has no mask on its input, so that its stream is free for this.
+  // Layer 0 has no mask on its input, so its random stream is free for this.
   const PhiloxBlock block = philox(seed, step, static_cast<std::uint64_t>(RandomStream::dropout_layer));
   return static_cast<std::uint64_t>(block[0]) | std::uint64_t{block[1]} << 32;
 }

@@ -1,5 +1,5 @@
-// Losses of one error e = logit - target at a time: Derived has value(config, e) and slope(config, e), its
-// derivative. Predictions are values in units of y.
+// Losses that are a sum of functions of the error e = logit - target. Derived provides value(config, e) and
+// its derivative slope(config, e). Predictions are values in units of y.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What a network is trained for, and what its logits (the head's raw outputs) mean. A file each; `losses.cpp`
-// has the list, and nothing else knows it.
+// A loss: the function that training minimises, and the map from logits (the head's raw outputs) to
+// predictions. Each loss has a file of its own; `losses.cpp` has the list.
 #pragma once
 
 #include <cstdint>
@@ -40,10 +40,10 @@ template <class S>
 struct LossRows {
   const S* logits = nullptr;        // (rows, logits of a row)
   const S* targets = nullptr;       // (rows, targets of a row)
-  const double* weights = nullptr;  // (rows), null: ones
+  const double* weights = nullptr;  // (rows); null: ones
   std::int64_t rows = 0;
-  double denominator = 1.0;  // the gradient is that of the sum over this
-  S* gradient = nullptr;     // (rows, logits of a row), null: not wanted
+  double denominator = 1.0;  // divides the gradient of the sum
+  S* gradient = nullptr;     // (rows, logits of a row); null: not computed
 };
 
 class Loss {
@@ -51,30 +51,31 @@ class Loss {
   virtual ~Loss() = default;
 
   virtual const char* name() const = 0;
-  // Whether predictions are probabilities; else they are values in units of y.
+  // Whether predictions are probabilities. Otherwise they are values in units of y.
   virtual bool classifies() const { return false; }
-  // Numbers of a row: from the head, of y, and those that the row's mean loss is taken over.
+  // Sizes of a row: its logits, its targets, and the terms over which its loss is averaged.
   virtual std::int64_t logits(const NetworkConfig& config) const;
   virtual std::int64_t targets(const NetworkConfig& config) const;
   virtual std::int64_t terms(const NetworkConfig& config) const { return logits(config); }
-  // Above 0: a target is the number of a class below this; 0: any number is a target.
+  // Above 0: the number of classes; a target is a class number below it. 0: any number is a target.
   virtual std::int64_t classes(const NetworkConfig& /*config*/) const { return 0; }
-  // What it makes of logits, for people to read; none: values, as they are.
+  // Appends the summary of the map from logits to predictions; nothing for the identity.
   virtual void describe(const NetworkConfig& /*config*/, std::vector<SummaryLine>& /*lines*/) const {}
-  // Its own options, which must be legal whichever loss is chosen, and the sizes if it is.
+  // Checks the loss's own options, whichever loss is chosen, and the sizes if it is the chosen one.
   virtual Status check(const NetworkConfig& /*config*/) const { return {}; }
 
-  // sum += w_i * (the terms of row i), in double, in the order of the rows, whatever the blocks they come in.
+  // sum += w_i * (the terms of row i), in double and in the order of the rows. Cutting the rows into blocks
+  // does not change the sum.
   virtual void add(const NetworkConfig& config, const LossRows<float>& rows, double& sum) const = 0;
   virtual void add(const NetworkConfig& config, const LossRows<double>& rows, double& sum) const = 0;
-  // From logits (rows, logits) to predictions of the same shape; they may be one array.
+  // Maps logits (rows, logits) to predictions of the same shape. Both may be the same array.
   virtual void predict(const NetworkConfig& config, const Scaling& scaling, const float* logits,
                        std::int64_t rows, float* out) const = 0;
   virtual void predict(const NetworkConfig& config, const Scaling& scaling, const double* logits,
                        std::int64_t rows, double* out) const = 0;
 };
 
-// Writes both precisions of a loss from one template: Derived has add_rows(config, rows, sum) and
+// Implements both precisions of a loss with one template. Derived provides add_rows(config, rows, sum) and
 // predict_rows(config, scaling, logits, rows, out).
 template <class Derived>
 class LossOf : public Loss {
@@ -100,12 +101,12 @@ class LossOf : public Loss {
 
 // All losses; the first is the default.
 const std::vector<const Loss*>& all_losses();
-// Null: there is none of this name.
+// Null if no loss has this name.
 const Loss* find_loss(std::string_view name);
-// For whoever sets a field of this type by name.
+// Used by visitors that set a field of this type by name.
 inline const Loss* by_name(const Loss* /*type*/, std::string_view name) { return find_loss(name); }
 
-// The options and sizes of `config` that losses know of.
+// Checks the options of all losses and the sizes of the chosen one.
 Status check_losses(const NetworkConfig& config);
 
 }  // namespace fastgru

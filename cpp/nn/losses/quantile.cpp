@@ -1,5 +1,5 @@
-// The pinball loss of each quantile q: max(-q e, (1 - q) e). Predictions are output_size times the quantiles,
-// rising: the middle one is free, each next one is further out by a softplus, so that none can cross.
+// The pinball loss of each quantile q: max(-q e, (1 - q) e). Each output has rising quantiles that cannot
+// cross: the middle one is free, and each next one is further out by a softplus.
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -29,7 +29,7 @@ void quantiles_of(const S* logits, std::int64_t count, double* quantiles) {
   }
 }
 
-// The chain rule from each quantile back to the logits: a logit moves all quantiles from its own outwards.
+// The chain rule from the quantiles back to the logits: a logit moves its own quantile and all further out.
 template <class S>
 void quantile_gradient(const S* logits, const double* slopes, std::int64_t count, double factor,
                        S* gradient) {
@@ -73,7 +73,7 @@ class Quantile final : public LossOf<Quantile> {
     }
   }
 
-  // Rounding keeps the order: each of the steps here is monotone.
+  // Each of these operations is monotone, so rounding keeps the order.
   template <class S>
   void predict_rows(const NetworkConfig& config, const Scaling& scaling, const S* logits, std::int64_t rows,
                     S* out) const {

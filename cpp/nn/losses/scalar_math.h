@@ -1,4 +1,4 @@
-// Functions of one number that losses share, in double and without overflow.
+// Scalar functions that losses share, in double and without overflow.
 #pragma once
 
 #include <cmath>
@@ -8,7 +8,7 @@ namespace fastgru {
 // log(1 + e^x)
 inline double softplus(double x) { return (x > 0 ? x : 0) + std::log1p(std::exp(-std::abs(x))); }
 
-// Its derivative, 1 / (1 + e^-x).
+// The derivative of softplus, 1 / (1 + e^-x).
 inline double sigmoid(double x) {
   const double e = std::exp(-std::abs(x));
   return (x >= 0 ? 1.0 : e) / (1.0 + e);

@@ -1,4 +1,4 @@
-// Functions of many numbers that losses share: float32 by the dispatched kernels, double by plain loops.
+// Vector functions that losses share: float32 uses the dispatched kernels, double uses plain loops.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ inline double log_sum_exp(const double* logits, std::int64_t count) {
   return largest + std::log(sum);
 }
 
-// out = softmax(logits); they may be one array.
+// out = softmax(logits). Both may be the same array.
 inline void softmax(const float* logits, std::int64_t count, float* out) {
   softmax(active_kernels(), logits, count, out);
 }
@@ -28,7 +28,7 @@ inline void softmax(const double* logits, std::int64_t count, double* out) {
   for (std::int64_t k = 0; k < count; ++k) out[k] = std::exp(logits[k] - total);
 }
 
-// The loss of one row; `gradient`, if not null, becomes factor * (softmax - 1 at the target).
+// The loss of one row. `gradient`, if not null, becomes factor * (softmax - onehot(target)).
 inline double cross_entropy(const float* logits, std::int64_t classes, std::int64_t target, double factor,
                             float* gradient) {
   CrossEntropyArgs args;

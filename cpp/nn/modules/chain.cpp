@@ -1,4 +1,4 @@
-// The list of modules, and the walks over a chain of them.
+// The list of modules, and the walks over a chain.
 #include "nn/modules/chain.h"
 
 #include <utility>
@@ -43,8 +43,8 @@ std::size_t Chain<S>::first_state() const {
   return first;
 }
 
-// The flat vector begins with the first module that carries a state, and what comes before that one comes
-// last: the order of the first saved models, which had no embedding.
+// The flat vector begins with the first module that carries a state (the GRU). Modules before it come last.
+// The first saved models had this order, as they had no embedding.
 template <class S>
 void Chain<S>::place() {
   const std::size_t begin = first_state();

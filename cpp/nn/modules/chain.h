@@ -1,4 +1,4 @@
-// A network's chain of modules, and the list of the modules that there are.
+// A network's chain of modules, and the list of all modules.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace fastgru {
 
-// Makes a module as a network's configuration has it; null: the network does without.
+// Makes a module for a configuration; null if such a network has no module of this kind.
 template <class S>
 using ModuleFactory = std::unique_ptr<Module<S>> (*)(const NetworkConfig&);
 
@@ -20,7 +20,7 @@ const std::vector<ModuleFactory<S>>& module_factories();
 template <class S>
 class Chain {
  public:
-  // Keeps a reference. config must have passed validate().
+  // Keeps a reference to `config`, which must have passed validate().
   explicit Chain(const NetworkConfig& config,
                  const std::vector<ModuleFactory<S>>& factories = module_factories<S>());
 
@@ -34,13 +34,13 @@ class Chain {
   }
 
   Status reserve(std::int64_t steps, std::int64_t rows, bool training);
-  // `out`: what the last module hands on.
+  // `out` becomes the output of the last module.
   Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out);
-  // As forward(), but no further than the last module that carries a state.
+  // Like forward(), but stops after the last module that carries a state.
   Status advance(const ModuleCall<S>& call, const Signal<S>& in);
-  // What the first module that carries a state is handed; takes the scratch that it needs.
+  // The input of the first module that carries a state. Reserves the scratch for it.
   Status encode(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out);
-  // From the gradient of what the last forward() handed on to that of all parameters.
+  // Maps the gradient of the last forward()'s output to the gradient of all parameters.
   Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, S* gradient);
   void carry_state();
 

@@ -93,7 +93,7 @@ Status PackedDense<double>::assign(const double*) {
   return {};
 }
 
-// Every logit is one chain of sums, the bias first, then in the order of the inputs.
+// Every logit is one chain of sums: the bias, then the inputs in order.
 template <>
 void PackedDense<double>::forward(const double* flat, const double* x, std::int64_t rows, int /*threads*/,
                                   double* y) const noexcept {
@@ -115,7 +115,7 @@ std::int64_t PackedDense<double>::scratch_size(int) {
   return 0;
 }
 
-// Sums in the order of the outputs, and of the rows.
+// dL/dx is summed in the order of the outputs, dL/dW and dL/db in the order of the rows.
 template <>
 void PackedDense<double>::backward(const double* flat, const double* x, const double* dy, std::int64_t rows,
                                    int /*threads*/, double* /*scratch*/, double* dx,

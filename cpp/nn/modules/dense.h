@@ -11,7 +11,7 @@
 namespace fastgru {
 
 struct HeadOptions {
-  std::int64_t output_size = 1;  // columns of y; of a loss over classes: their number
+  std::int64_t output_size = 1;  // columns of y; for a loss over classes: the number of classes
 
   template <class Self, class Visit>
   static void visit(Self& self, Visit&& visit) {
@@ -44,7 +44,7 @@ class Dense final : public Module<S> {
   void compute(const ModuleCall<S>& call, const S* x, std::int64_t rows, int threads) noexcept;
 
   std::int64_t inputs_, outputs_;
-  bool every_step_;  // an answer for each
+  bool every_step_;  // logits for every step
   Signal<S> x_;      // of the last forward()
   AlignedBuffer<S> logits_, d_x_, scratch_;
 };

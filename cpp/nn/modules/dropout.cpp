@@ -40,7 +40,7 @@ Status Dropout<S>::reserve(std::int64_t steps, std::int64_t rows, bool training)
   return dropped_.reserve(training ? vectors * width_ : 0) ? Status() : out_of_memory();
 }
 
-// Into memory of its own: a GRU's tape refers to its states.
+// The output has its own memory, because a GRU's tape refers to its states.
 template <class S>
 Status Dropout<S>::forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) {
   out = in;

@@ -1,5 +1,5 @@
-// Dropout on what passes from one module to the next, in training only. Between the layers of a GRU stack and
-// on recurrent weights it is the engine's and the trainer's.
+// Dropout between modules, in training only. The engine implements dropout between the layers of a GRU stack,
+// and the trainer implements dropout of recurrent weights.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct DropoutOptions {
   double input_dropout = 0.0;  // on the first layer's input
   double head_dropout = 0.0;   // on the head's input
 
-  // The head's dropout is `dropout`, the GRU's, unless something else is said.
+  // head_dropout defaults to `dropout`, the one between GRU layers.
   template <class Self, class Visit>
   static void visit(Self& self, double dropout, Visit&& visit) {
     using namespace field;
@@ -29,14 +29,14 @@ struct DropoutOptions {
   Status check_dropout() const;
 };
 
-// "dropout 0.2", for people to read.
+// The text of the summary, "dropout 0.2".
 std::string dropout_text(const char* name, double p);
 
-// Inverted dropout with a mask of its own for every value and step, keyed by the call's seed.
+// Inverted dropout with an independent mask for every value and step, keyed by the call's seed.
 template <class S>
 class Dropout : public Module<S> {
  public:
-  // `width` values in every step, or, if not `every_step`, one vector of them for each row.
+  // Acts on `width` values of every step, or, if not `every_step`, on one vector of them for each row.
   Dropout(const char* name, double p, RandomStream stream, std::int64_t width, bool every_step)
       : name_(name),
         p_(p),

@@ -1,4 +1,4 @@
-// Embedding: rows of the weight by token, and the way back of their gradients.
+// Embedding: looks up the rows of the weight, and adds up their gradients.
 #include "nn/modules/embedding.h"
 
 #include <algorithm>
@@ -11,7 +11,8 @@
 namespace fastgru {
 namespace {
 
-constexpr std::int64_t kPadding = 0;  // beyond a row's end; within it the input encoder gives no such token
+// Stands only beyond a row's end: the input encoder never gives it within a row.
+constexpr std::int64_t kPadding = 0;
 
 }  // namespace
 

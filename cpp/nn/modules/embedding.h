@@ -1,4 +1,4 @@
-// Embedding: a learnt vector for each token of a vocabulary.
+// Embedding: one learnt vector for each token of a vocabulary.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 namespace fastgru {
 
 struct EmbeddingOptions {
-  std::int64_t vocabulary_size = 0;  // above 0: x holds tokens, of which gru.input_size numbers are learnt
+  std::int64_t vocabulary_size = 0;  // above 0: x holds tokens; each has a vector of gru.input_size
 
   template <class Self, class Visit>
   static void visit(Self& self, Visit&& visit) {
@@ -44,8 +44,8 @@ class Embedding final : public Module<S> {
 
   std::int64_t vocabulary_, size_;
   const std::int64_t* tokens_ = nullptr;  // of the last forward()
-  // Where the last backward() wrote, and the rows of it that are not zero: the next one clears these alone
-  // (32 rows of 35 tokens, a vocabulary of 20 000: 1 120 rows of 20 000).
+  // Where the last backward() wrote, and which rows it wrote. The next backward() clears only these (32 rows
+  // of 35 tokens, a vocabulary of 20 000: 1 120 rows of 20 000).
   const S* written_ = nullptr;
   std::vector<std::int64_t> rows_;
   AlignedBuffer<S> x_;

@@ -1,4 +1,4 @@
-// The GRU stack: the engine's calls with the memory of one caller.
+// The GRU stack: calls of the engine, with the tape and workspace of one caller.
 #include "nn/modules/gru_stack.h"
 
 #include <string>

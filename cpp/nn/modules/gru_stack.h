@@ -1,4 +1,4 @@
-// The GRU stack: layers and directions of the engine as one module.
+// The GRU stack: all layers and directions as one module.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct GruOptions {
   }
 };
 
-// "gru.…", under torch's names. Hands on the last states, and, where something reads them, the states of
-// every step.
+// Parameters: "gru.…", with torch's names. Outputs the last states, and the states of every step if the next
+// module reads them.
 template <class S>
 class GruStack final : public Module<S> {
  public:
@@ -56,7 +56,7 @@ class GruStack final : public Module<S> {
   std::int64_t width() const { return gru_.directions() * gru_.hidden_size; }
 
   const GruConfig& gru_;
-  bool reads_all_steps_;  // whether the next module does
+  bool reads_all_steps_;  // whether the next module reads them
   Tape<S> tape_;
   Workspace<S> workspace_;
   AlignedBuffer<S> y_, h_n_, entering_, d_x_, h_;

@@ -1,4 +1,4 @@
-// The input encoder: blocks of the caller's samples, and single steps of a stream.
+// The input encoder: encodes blocks of the caller's samples, and single steps of a stream.
 #include "nn/modules/input_encoder.h"
 
 #include <string>

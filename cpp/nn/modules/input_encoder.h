@@ -1,10 +1,10 @@
-// From raw time steps to what the network computes with: scaling, missing-value mask, token ids.
+// Encodes raw time steps for the network: standardisation, missing-value mask, token ids.
 //
-// - numbers: (value - mean) / scale, in double, so that an offset far larger than the signal costs nothing
-// - missing_mask: the same where a value is there, 0 where it is NaN; then, for each feature, 1 or 0: was it
-//   there
-// - tokens: ids of the vocabulary. kUnknownToken stands for whatever is no id of it, NaN included; id 0 is
-//   padding, which callers leave out: where it is stepped all the same, it is unknown
+// - numbers: (value - mean) / scale, in double, so that a large offset costs no accuracy
+// - missing_mask: the same where a value is present, 0 where it is NaN; then, for each feature, 1 if its
+//   value was present, else 0
+// - tokens: ids of the vocabulary. Any value that is not an id, NaN included, becomes kUnknownToken. Id 0 is
+//   padding, which callers leave out; a padding token in a step counts as unknown
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace fastgru {
 constexpr std::int64_t kUnknownToken = 1;
 
 struct InputOptions {
-  bool missing_mask = false;  // NaN is a value that is missing; gru.input_size is twice the features
+  bool missing_mask = false;  // NaN means missing; gru.input_size is twice the features
 
   template <class Self, class Visit>
   static void visit(Self& self, Visit&& visit) {
@@ -30,7 +30,7 @@ struct InputOptions {
   Status check_inputs(std::int64_t input_size, std::int64_t vocabulary_size) const;
 };
 
-// The encoding of one time step.
+// Encodes one time step.
 struct StepEncoder {
   std::int64_t features = 0;         // raw values of a step
   std::int64_t vocabulary_size = 0;  // above 0: tokens
@@ -46,7 +46,7 @@ struct StepEncoder {
     return known ? static_cast<std::int64_t>(id) : kUnknownToken;
   }
 
-  // From `features` values to `features`, or, with a mask, twice as many.
+  // Maps `features` values to `features` values, or to twice as many with a mask.
   template <class X, class S>
   void operator()(const X* from, S* to) const {
     if (!missing_mask) {

@@ -1,8 +1,8 @@
-// A module: one link of a network's chain. It owns the place of its parameters in the flat vector and the
-// scratch it works in, and computes forward, backward and, where it can stream, single steps.
+// A module: one stage of a network. It owns the place of its parameters in the flat vector and its scratch,
+// and computes forward, backward and, where it can stream, single steps.
 //
-// A chain and its modules belong to one caller at a time (a trainer, a prediction, a stream). Parameters come
-// with every call. Indirect calls go once per module and call, never per row.
+// A chain and its modules belong to one caller at a time (a trainer, a prediction, a stream). Every call
+// passes the parameters. An indirect call happens once per module and call, never per row.
 #pragma once
 
 #include <cstddef>
@@ -19,16 +19,16 @@
 
 namespace fastgru {
 
-// Parameters as one module packed them for its kernels.
+// The parameters of one module, packed for its kernels.
 template <class S>
 class PackedParameters {
  public:
   virtual ~PackedParameters() = default;
-  // From the flat vector; allocates on the first call only.
+  // Packs from the flat vector; allocates on the first call only.
   virtual Status assign(const S* flat) = 0;
 };
 
-// One version of all parameters: the flat vector, and what each module packed of it (null: nothing).
+// One version of all parameters: the flat vector, and the packed parameters of each module (null: none).
 template <class S>
 struct Parameters {
   const S* flat = nullptr;
@@ -40,32 +40,32 @@ template <class S>
 struct ModuleCall {
   Parameters<S> params;
   const Scaling* scaling = nullptr;
-  std::int64_t steps = 1;  // of the block; of a stream: those since it began or was reset, this one included
+  std::int64_t steps = 1;  // of the block; of a stream: the number of this step since the last reset, from 1
   std::int64_t rows = 0;
   const std::int64_t* lengths = nullptr;  // steps of each row; null: all of them
-  bool training = false;                  // keep what backward needs
+  bool training = false;                  // keep the tape for backward
   bool drops = false;                     // dropout is active, its masks keyed by `seed`
-  bool continues = false;                 // the rows go on from the states of carry_state()
+  bool continues = false;                 // the rows start from the states of carry_state()
   std::uint64_t seed = 0;
   RunOptions options;
 
   std::int64_t length(std::int64_t b) const { return lengths == nullptr ? steps : lengths[b]; }
 };
 
-// What one module hands to the next; each reads the members it knows.
+// The output of one module and the input of the next. A module reads the members that it knows.
 template <class S>
 struct Signal {
   const SampleArray* samples = nullptr;  // raw units, of the rows of `block`
   const BlockRows* block = nullptr;
   const std::int64_t* tokens = nullptr;  // (steps, rows), 0 beyond a row's length
-  const S* values = nullptr;             // (steps, rows, width), dense; null where nobody reads every step
+  const S* values = nullptr;             // (steps, rows, width), dense; null if only `last` is read
   const S* last = nullptr;               // (L*D, rows, H): the last states of every layer of a GRU
   std::int64_t steps = 1, rows = 0, width = 0;
 
   std::int64_t count() const { return steps * rows; }
 };
 
-// Samples of the caller, as the first module reads them.
+// The input of the first module: the caller's samples.
 template <class S>
 Signal<S> samples_of(const SampleArray& samples, const BlockRows& block) {
   Signal<S> signal;
@@ -76,11 +76,11 @@ Signal<S> samples_of(const SampleArray& samples, const BlockRows& block) {
   return signal;
 }
 
-// The gradient of the loss by what a module handed on.
+// The gradient of the loss with respect to a module's output.
 template <class S>
 struct SignalGradient {
   SequenceView<S> values;   // of every step; data null: zeros
-  const S* last = nullptr;  // of the last states; null: zeros
+  const S* last = nullptr;  // with respect to the last states; null: zeros
 };
 
 // One time step of a stream.
@@ -97,43 +97,43 @@ class Module {
  public:
   virtual ~Module() = default;
 
-  // Whether a network has this module; a module that is not always there hides it with its own.
+  // Whether a network has this module. An optional module hides this function with its own.
   static bool wanted(const NetworkConfig&) { return true; }
 
-  // Names, shapes and, relative to the module's own first value, offsets of its tensors.
+  // Names, shapes and offsets of the module's tensors; offsets count from the module's first value.
   virtual std::vector<ParamSlot> parameters() const { return {}; }
-  // What it does, for people to read. `standardized`: whether the inputs are scaled to a common spread.
+  // Appends the lines of the summary. `standardized`: whether the inputs are scaled to a common spread.
   virtual void describe(bool standardized, std::vector<SummaryLine>& lines) const = 0;
-  // What a kernel needs packed; null: the flat vector will do.
+  // Storage for packed parameters; null if the module reads the flat vector.
   virtual std::unique_ptr<PackedParameters<S>> make_packed() const { return nullptr; }
 
-  // Scratch for blocks of `steps` steps and up to `rows` rows.
+  // Reserves scratch for blocks of `steps` steps and up to `rows` rows.
   virtual Status reserve(std::int64_t steps, std::int64_t rows, bool training) = 0;
   virtual Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) = 0;
-  // From the gradient of what the last forward() handed on: the gradients of the module's parameters, at
-  // their place in `gradient` (overwritten), and, where `in` is not null, of what it was handed.
+  // Maps the gradient of the last forward()'s output to the gradients of the module's parameters, at their
+  // place in `gradient` (overwritten), and, if `in` is not null, to the gradient of its input.
   virtual Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, SignalGradient<S>* in,
                           S* gradient) = 0;
-  // The states at the end of the last forward() enter a call that `continues`.
+  // Keeps the states at the end of the last forward() for the next call that `continues`.
   virtual void carry_state() {}
   virtual bool has_state() const { return false; }
 
-  // Scratch and state of a stream of `rows` rows. `step` then allocates nothing.
+  // Reserves scratch and state of a stream of `rows` rows. step() then allocates nothing.
   virtual Status reserve_stream(const Parameters<S>& /*params*/, const std::shared_ptr<const void>& /*owner*/,
                                 std::int64_t /*rows*/) {
     return {};
   }
-  // Whether a step is the identity: a stream leaves the module out.
+  // Whether a step is the identity. A stream then leaves the module out.
   virtual bool step_is_identity() const { return false; }
   virtual void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept = 0;
   virtual void reset() noexcept {}
-  // All that the next steps depend on, as bytes.
+  // The state on which the next steps depend, as bytes.
   virtual std::size_t state_bytes() const noexcept { return 0; }
   virtual void save(char* /*to*/) const noexcept {}
   virtual void restore(const char* /*from*/) noexcept {}
 
-  // Set by the chain: its number there, where its parameters begin, and whether something before it has
-  // parameters, so that backward() will be asked for the gradient of what it was handed.
+  // Called by the chain: the module's number, the offset of its parameters, and whether a module before it
+  // has parameters, so that backward() must compute the gradient of its input.
   void place(std::size_t index, std::int64_t offset, bool input_gradient) {
     index_ = index;
     offset_ = offset;

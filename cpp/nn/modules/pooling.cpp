@@ -1,4 +1,4 @@
-// Pooling over time: last, mean and max, of blocks and step by step.
+// Pooling over time (last, mean, max), for blocks and step by step.
 #include "nn/modules/pooling.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kUnitsAtOnce = 64;
 
-// One more step of a running sum or maximum of `count` units; `first`: there was none.
+// Adds one step to a running sum or maximum of `count` units; `first`: it is the first step.
 template <class S>
 void add_step(Pooling pooling, const S* h, std::int64_t count, bool first, S* running) {
   if (first) {
@@ -94,7 +94,7 @@ Status PoolingModule<S>::forward(const ModuleCall<S>& call, const Signal<S>& in,
     pool(call, in.values);
     return {};
   }
-  // The engine's last states are (layer, direction, row); the head reads the top layer's as (row, direction).
+  // The engine stores last states as (layer, direction, row); the head reads the top one as (row, direction).
   const S* top = in.last + (layers_ - 1) * call.rows * width_;
   for (std::int64_t d = 0; d < directions_; ++d) {
     for (std::int64_t b = 0; b < call.rows; ++b) {
@@ -105,7 +105,8 @@ Status PoolingModule<S>::forward(const ModuleCall<S>& call, const Signal<S>& in,
   return {};
 }
 
-// It is the same at every step: written for each, it was 8 % of an epoch of 150 steps.
+// The gradient of a mean is the same at every step, so it is materialised for one step. Written for every
+// step, it took 8 % of an epoch of 150 steps.
 template <class S>
 void PoolingModule<S>::mean_gradient(const ModuleCall<S>& call, const S* d_pooled, SequenceView<S>& dy) {
   for (std::int64_t b = 0; b < call.rows; ++b) {
@@ -173,7 +174,7 @@ Status PoolingModule<S>::backward(const ModuleCall<S>& call, const SignalGradien
   return {};
 }
 
-// A stream holds the running sum or maximum.
+// The state of a stream is the running sum or maximum.
 template <class S>
 Status PoolingModule<S>::reserve_stream(const Parameters<S>& /*params*/,
                                         const std::shared_ptr<const void>& /*owner*/, std::int64_t rows) {

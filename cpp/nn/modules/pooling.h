@@ -1,4 +1,4 @@
-// Pooling over time: from the states of a GRU to what the head reads.
+// Pooling over time: maps the states of a GRU to the head's input.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 
 namespace fastgru {
 
-// What the head reads of the top layer: its last state (both directions side by side), or the mean or the
-// largest value of each unit over the row's steps.
+// The head's input: the top layer's last state (both directions side by side), or the mean or the maximum of
+// each unit over the row's steps.
 enum class Pooling { last, mean, max };
 
 struct PoolingOptions {
   Pooling pooling = Pooling::last;
-  bool sequence = false;  // an answer for every step: the head reads each state as it is
+  bool sequence = false;  // a prediction for every step: the head reads every state
 
   template <class Self, class Visit>
   static void visit(Self& self, Visit&& visit) {
@@ -28,8 +28,8 @@ struct PoolingOptions {
   Status check_steps() const;
 };
 
-// Over T steps of a row: the last state; the sum in order of time, divided once; the largest value, of which
-// the first step that has it gets the gradient. Zeros for a row of no steps.
+// Pools the T steps of each row. Mean: the sum in the order of time, divided once. Max: the gradient goes to
+// the first step that has the maximum. A row of no steps gives zeros.
 template <class S>
 class PoolingModule final : public Module<S> {
  public:
@@ -59,7 +59,7 @@ class PoolingModule final : public Module<S> {
   void pool(const ModuleCall<S>& call, const S* y);
   void mean_gradient(const ModuleCall<S>& call, const S* d_pooled, SequenceView<S>& dy);
   void max_gradient(const ModuleCall<S>& call, const S* d_pooled, SequenceView<S>& dy);
-  // Each row's largest values of up to kUnitsAtOnce units from `first` on.
+  // The gradient of the maxima of one row, for up to kUnitsAtOnce units from `first` on.
   void max_gradient_row(const ModuleCall<S>& call, std::int64_t b, std::int64_t first, const S* d_pooled);
 
   PoolingOptions options_;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kChunk = 1 << 13;
 constexpr std::int64_t kWorthAThread = 1 << 17;
-constexpr int kLanes = 8;  // independent sums, so that they can be vectorised; part of the order of the sums
+constexpr int kLanes = 8;  // independent sums, for vectorisation; part of the order of summation
 
 int threads_for(std::int64_t size, int threads) { return size < kWorthAThread ? 1 : threads; }
 
@@ -51,7 +51,7 @@ bool all_finite(const S* values, std::int64_t count) {
   return bad == 0;
 }
 
-// p = params[i], g = its gradient with clipping and decay done.
+// p = params[i], g = its gradient after clipping and decay.
 template <class S>
 struct Adam {
   S beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, step_size, root_correction, epsilon;
@@ -176,9 +176,9 @@ void Optimizer<S>::clear() {
   step_count_ = 0;
 }
 
-// Parameters that never had a gradient have moments of zero and no decay: an update would leave their bits as
-// they are. Of an embedding these are the tokens that were not met yet. (Once met, a row moves in every step,
-// as its first moment fades: leaving that out, as a sparse Adam does, is another optimiser.)
+// A chunk whose gradient has always been zero has moments of zero. Without decay, an update leaves its bits
+// as they are, so it is copied. In an embedding these are tokens that no mini-batch has held yet. (A row once
+// met moves at every step, as its first moment fades. Sparse Adam leaves that out: it is another optimiser.)
 template <class S>
 bool Optimizer<S>::stays(std::size_t chunk) const {
   return moved_[chunk] == 0 && !(chunks_[chunk].decays && options_.alpha > 0);
@@ -199,7 +199,7 @@ double Optimizer<S>::norm(const S* gradient, int threads) {
   double sum = 0;
   for (std::size_t i = 0; i < chunks_.size(); ++i) {
     sum += sums_[i];
-    // In double the square of a tiny gradient may vanish.
+    // In double the square of a tiny gradient may underflow to 0, so a zero sum proves nothing.
     if (sums_[i] != 0 || sizeof(S) > 4) moved_[i] = 1;
   }
   return std::sqrt(sum);

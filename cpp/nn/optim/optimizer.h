@@ -1,5 +1,5 @@
-// The update rules: Adam, and gradient descent with (Nesterov) momentum, with L2 decay and clipping by the
-// global norm. The formulae are those of torch.optim.Adam, torch.optim.SGD and
+// The update rules: Adam, and gradient descent with (Nesterov) momentum; both with L2 decay and clipping by
+// the global norm. The formulae are those of torch.optim.Adam, torch.optim.SGD and
 // torch.nn.utils.clip_grad_norm_.
 #pragma once
 
@@ -32,14 +32,14 @@ class Optimizer {
  public:
   Optimizer(const NetworkLayout& layout, const OptimizerOptions& options);
 
-  // Memory for the moments, which start at 0. Before anything else.
+  // Allocates the moments, which start at 0. Must be the first call.
   Status allocate();
 
-  // The global norm, summed in a fixed order in double. Comes before step(), of the same gradient.
+  // The global norm, summed in a fixed order in double. Must precede step() with the same gradient.
   double norm(const S* gradient, int threads);
 
-  // updated = params moved against `gradient`, whose global norm is `norm`. False: a result is not finite.
-  // Then `updated` is of no use and the moments are 0 again.
+  // updated = params moved against `gradient`, whose global norm is `norm`. Returns false if a result is not
+  // finite; `updated` is then unspecified and the moments are 0 again.
   bool step(const S* params, const S* gradient, double norm, S* updated, int threads);
 
   const OptimizerOptions& options() const { return options_; }
@@ -53,11 +53,11 @@ class Optimizer {
   const S* second_moment() const { return second_.data(); }
   bool has_second_moment() const { return options_.solver == Solver::adam; }
 
-  // Continues from what another optimiser of the same kind and size had. `second` as second_moment().
+  // Continues from the state of another optimiser of the same kind and size. `second`: as second_moment().
   void restore(std::int64_t step_count, const S* first, const S* second);
 
  private:
-  // A stretch of the flat vector within one tensor: the unit of work and of the sums' order.
+  // A range of the flat vector within one tensor: the unit of work, and of the order of summation.
   struct Chunk {
     std::int64_t offset, size;
     bool decays;
@@ -73,7 +73,7 @@ class Optimizer {
   std::vector<Chunk> chunks_;
   std::vector<double> sums_;          // one for each chunk
   std::vector<std::uint8_t> finite_;  // one for each chunk
-  std::vector<std::uint8_t> moved_;   // whether the chunk ever had a gradient other than zero
+  std::vector<std::uint8_t> moved_;   // whether the chunk ever had a nonzero gradient
   AlignedBuffer<S> first_, second_;
 };
 

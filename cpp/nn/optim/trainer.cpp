@@ -1,4 +1,4 @@
-// The mini-batch loop.
+// The loop over mini-batches.
 #include "nn/optim/trainer.h"
 
 #include <algorithm>
@@ -64,12 +64,12 @@ Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOption
   return {};
 }
 
-// Everything that an epoch needs before its first mini-batch.
+// Prepares an epoch: memory, parameters and the order of the samples.
 template <class S>
 Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt) {
   const std::int64_t samples = data.x.samples;
   FASTGRU_RETURN_IF_ERROR(step_.reserve(data.x.steps, std::min(samples, options_.batch_size)));
-  if (version.params != params_source_) {  // somebody else set them
+  if (version.params != params_source_) {  // they were set from outside
     std::copy_n(version.params->flat(), network_->layout().total(), params_.data());
     params_source_ = version.params;
   }
@@ -122,7 +122,7 @@ Status Trainer<S>::pack_weights(std::uint64_t seed) {
   return assign_packed(packed_, dropped_.data());
 }
 
-// Loss, gradient and update for the mini-batch that was gathered. Unless it succeeds, params_ is as before.
+// Loss, gradient and update of the chosen mini-batch. On an error, params_ is unchanged.
 template <class S>
 Status Trainer<S>::run_step(double mean_weight, const RunOptions& options, double& loss) {
   const std::uint64_t seed = step_seed(options_.seed, static_cast<std::uint64_t>(optimizer_.step_count()));

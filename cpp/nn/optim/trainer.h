@@ -1,5 +1,4 @@
-// The mini-batch loop: epochs of forward, loss, backward, clipping and update, with nothing allocated between
-// steps.
+// The training loop: epochs of forward, loss, backward, clipping and update. Steps allocate nothing.
 #pragma once
 
 #include <cstdint>
@@ -20,24 +19,24 @@ struct TrainerOptions {
   std::uint64_t seed =
       0;  // keys the order of the samples (with the epoch) and the dropout masks (with the step)
   std::int64_t bptt = 0;           // see TrainingStep; 0: no limit
-  double recurrent_dropout = 0.0;  // share of the recurrent weights left out of a step (DropConnect)
+  double recurrent_dropout = 0.0;  // share of the recurrent weights set to 0 in a step (DropConnect)
   int num_threads = 0;             // 0: the process-wide setting. The bits do not depend on it.
 };
 
 Status validate(const TrainerOptions& options);
 
-// Trains one network. One caller at a time; meanwhile others may use the network, which gets its new
-// parameters at the end of an epoch.
+// Trains one network. A trainer serves one caller at a time. Others may use the network meanwhile; it gets
+// its new parameters at the end of an epoch.
 template <class S>
 class Trainer {
  public:
   static Status make(std::shared_ptr<Network<S>> network, const TrainerOptions& options,
                      std::unique_ptr<Trainer>& result);
 
-  // One pass over the data. mean_loss: the losses of the mini-batches, weighted by TrainingStep::count().
-  // Starts from the network's current parameters and scaling. However it ends, the network then has the
-  // parameters of the last whole mini-batch: also when `interrupt` stops it, and when a loss, a gradient or a
-  // parameter is no longer finite, which is an error.
+  // One pass over the data, from the network's current parameters and scaling. mean_loss: the mean of the
+  // mini-batches' losses, weighted by TrainingStep::count(). Afterwards the network has the parameters of the
+  // last whole mini-batch, also if `interrupt` stops the epoch, or if a loss, gradient or parameter is not
+  // finite, which is an error.
   Status run_epoch(const TrainingData& data, Interrupt* interrupt, double& mean_loss);
 
   // The loss of the network's current parameters, without dropout.
@@ -48,12 +47,13 @@ class Trainer {
   const Optimizer<S>& optimizer() const { return optimizer_; }
   Status set_learning_rate(double learning_rate);
 
-  // Of the last epoch, in order.
+  // The losses of the last epoch, in order.
   const std::vector<double>& batch_losses() const { return batch_losses_; }
-  // Whole epochs so far.
+  // Whole epochs run.
   std::int64_t epoch() const { return epoch_; }
 
-  // Goes on exactly as the trainer with this state would have. Moments: see Optimizer.
+  // Restores the state of another trainer, so that training continues with the same bits. Moments: see
+  // Optimizer.
   Status restore(std::int64_t epoch, std::int64_t step_count, const S* first_moment, const S* second_moment);
 
  private:
@@ -63,9 +63,9 @@ class Trainer {
   RunOptions run_options(Interrupt* interrupt) const;
   Status prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt);
   Status run_batches(const TrainingData& data, const Scaling& scaling, Interrupt* interrupt);
-  // Packs params_ for a step, some recurrent weights left out.
+  // Packs params_ for a step, with recurrent dropout applied.
   Status pack_weights(std::uint64_t seed);
-  // values of the recurrent weights as this step's masks leave them.
+  // Applies this step's dropout masks to the recurrent weights of `flat`.
   void drop_recurrent(S* flat, std::uint64_t seed) const;
   Status run_step(double mean_weight, const RunOptions& options, double& loss);
   Status diverged(const char* what, double value) const;
@@ -75,12 +75,12 @@ class Trainer {
   TrainerOptions options_;
   Optimizer<S> optimizer_;
   TrainingStep<S> step_;
-  std::vector<std::unique_ptr<PackedParameters<S>>> packed_;  // of params_, once assigned
+  std::vector<std::unique_ptr<PackedParameters<S>>> packed_;  // params_, packed
   AlignedBuffer<S> params_, updated_, dropped_;               // layout().total() values each
-  std::shared_ptr<const NetworkParams<S>> params_source_;     // the version that params_ came from or became
+  std::shared_ptr<const NetworkParams<S>> params_source_;     // a version with the values of params_
   BatchOrder order_;
   std::vector<double> batch_losses_;
-  double loss_sum_ = 0, loss_count_ = 0;  // of this epoch, over what was answered
+  double loss_sum_ = 0, loss_count_ = 0;  // of this epoch: the weighted sum of losses, and the sum of count()
   std::int64_t epoch_ = 0;
 };
 

@@ -1,4 +1,4 @@
-"""What every GRU estimator shares: the constructor, fitting, the raw answer. Encoding y is left open."""
+"""The base class of the GRU estimators: constructor, fitting and raw predictions. Subclasses encode y."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from fastgru.estimators._summary import SummaryMixin
 from fastgru.estimators._tokens import vocabulary_size
 from fastgru.estimators._validation import check_weights, thread_count
 
-_FROM_DATA = ("input_size", "output_size", "vocabulary_size")  # fields of a network
+_FROM_DATA = ("input_size", "output_size", "vocabulary_size")  # fields of a network that follow from the data
 
 
 class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
@@ -128,11 +128,11 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
 
     @abstractmethod
     def _encode_targets(self, y: Any, *, reset: bool) -> NDArray[Any]:
-        """Check `y` and return what the head is trained on: (n_answers, n_targets)."""
+        """Check `y` and return the encoded targets of the head: (n_answers, n_targets)."""
 
     @abstractmethod
     def _head(self, samples: Samples) -> dict[str, Any]:
-        """Return what the targets say of a new network, once they are encoded."""
+        """Return the fields of a new network that follow from the encoded targets."""
 
     @abstractmethod
     def _target_scaling(self, samples: Samples) -> Standard:
@@ -142,7 +142,7 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
     def _validation_score(
         self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None
     ) -> float:
-        """Return the score (higher is better) of the network's raw answers for encoded targets `y`.
+        """Return the score (higher is better) of the network's raw predictions for encoded targets `y`.
 
         One row per answer, each with its weight.
         """
@@ -158,28 +158,28 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         return hasattr(self, "_network")
 
     def _step_class_weight(self, targets: NDArray[Any]) -> NDArray[np.float64] | None:
-        """Return what each class counts where every step has its own."""
+        """Return the weight of each class, if every step has a class."""
         return None
 
     def _all_weights(self, sample_weight: Any, targets: NDArray[Any], X: Any) -> NDArray[np.float64] | None:
-        """Return what each sample counts, of mean 1, or None."""
+        """Return the weight of each sample, with mean 1, or None."""
         return check_weights(sample_weight, X)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        going_on = hasattr(self, "_network") and (self.warm_start or incremental)
-        if going_on:
+        continuing = hasattr(self, "_network") and (self.warm_start or incremental)
+        if continuing:
             self._check_same_network()
-        samples = self._check_samples(X, y, sample_weight, reset=not going_on)
+        samples = self._check_samples(X, y, sample_weight, reset=not continuing)
 
-        if going_on:
+        if continuing:
             network, seed, history = self._network, self._seed, self._history
         else:
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int64).max, dtype=np.int64))
             network, history = self._new_network(samples, seed), History()
         trainer = self._new_trainer(network, len(samples), seed)
-        if going_on and self._trainer_state["solver"] == self.solver:
+        if continuing and self._trainer_state["solver"] == self.solver:
             trainer.set_state(self._trainer_state["state"])
         history.continue_with(early_stopping=self.early_stopping)
         interrupted: KeyboardInterrupt | None = None
@@ -187,7 +187,7 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
             try:
                 self._loop(network, trainer, samples).run_one(samples, history)
             except KeyboardInterrupt as error:
-                interrupted = error  # for the caller's loop, once what was learnt is kept
+                interrupted = error  # raised again for the caller's loop, after the weights are kept
         elif self.early_stopping:
             self._run_with_validation(network, trainer, samples, history, seed)
         else:
@@ -202,7 +202,7 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
     def _run_with_validation(
         self, network: Network, trainer: Trainer, samples: Samples, history: History, seed: int
     ) -> None:
-        # Keyed by the seed alone, so that a warm start holds out the same rows again.
+        # Depends on the seed alone, so that a warm start holds out the same rows again.
         train, held_out = train_test_split(
             np.arange(len(samples)), test_size=self.validation_fraction, random_state=seed % 2**32
         )
@@ -241,7 +241,7 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         )
 
     def _settings(self) -> dict[str, Any]:
-        """Return what the network is made from and the constructor decides alone."""
+        """Return the fields of the network that the constructor alone decides."""
         own = vars(self)
         return {
             **{
@@ -336,7 +336,7 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         self.best_validation_score_ = history.best_score
 
     def stream(self, batch_size: int = 1) -> _core.NetworkStreamF32 | _core.NetworkStreamF64:
-        """Return a stream that takes one time step at a time and gives the estimator's answer after each.
+        """Return a stream that takes one time step at a time and gives the estimator's prediction after each.
 
         Parameters
         ----------
@@ -365,7 +365,7 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         return self._network.stream(batch_size)
 
     def gates(self, X: Any, layer: int = -1) -> Gates:
-        """Return what the gates of one layer did at every step of some sequences.
+        """Return the gates of one layer at every step of some sequences.
 
         Parameters
         ----------

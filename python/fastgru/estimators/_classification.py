@@ -1,4 +1,4 @@
-"""What the classifier trains on: labels as numbers and back, class weights, heads, model files."""
+"""The classifier's targets and predictions: encoded labels, class weights, heads, model files."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from fastgru.estimators._validation import check_weights
 
 
 class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-learn has no types
-    """The inside of `GRUClassifier`."""
+    """The implementation of `GRUClassifier`."""
 
     _parameter_constraints = CLASSIFIER_CONSTRAINTS
-    _first_classes: NDArray[Any] | None = None  # what partial_fit was told that labels there are
+    _first_classes: NDArray[Any] | None = None  # the `classes` that partial_fit was given
     class_weight: dict[Any, float] | list[dict[int, float]] | str | None
     classes_: NDArray[Any]
     multilabel_: bool
@@ -79,7 +79,7 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         if self.class_weight is None or self.output == "sequence":
             return check_weights(sample_weight, X)
         if len(targets) != len(X):
-            return None  # refused by the caller, by name
+            return None  # the caller raises the error
         labels = (
             targets.astype(np.int64) if self.multilabel_ else self.classes_[targets[:, 0].astype(np.int64)]
         )
@@ -105,7 +105,7 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         return identity(int(self._head_of_classes()["output_size"]))
 
     def _codes(self, scores: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the places in `classes_`, or the table of 0 and 1, that scores stand for."""
+        """Return the indices into `classes_`, or the table of 0 and 1, for these scores."""
         if self.multilabel_:
             return np.asarray(scores > 0, dtype=np.int64)
         if scores.shape[1] > 1:

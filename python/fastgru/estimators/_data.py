@@ -1,4 +1,4 @@
-"""What goes into an estimator and comes out of it: checked, encoded samples; answers and their sequences."""
+"""The input and output of an estimator: checked and encoded samples; predictions and their sequences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastgru.estimators._validation import as_sequences, check_features, check_s
 
 
 class DataMixin:
-    """The side of an estimator that faces its data."""
+    """The methods of an estimator that check and encode its data."""
 
     _network: Network
     _architecture: Architecture
@@ -29,7 +29,7 @@ class DataMixin:
     n_jobs: int | None
 
     def _check_X(self, X: Any, *, tokens: bool, missing: bool, dtype: str) -> NDArray[Any] | SequenceList:
-        """Return `X` as the core takes it."""
+        """Return `X` in the form that the core reads."""
         if tokens:
             fitted = self.__dict__.get("_architecture")
             every_step = fitted["sequence"] if fitted is not None and hasattr(self, "_network") else False
@@ -37,8 +37,8 @@ class DataMixin:
         return check_sequences(self, X, dtype=dtype, allow_nan=missing)
 
     def _check_samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
-        """Check and encode what ``fit`` was given; with `reset` the estimator is fitted no more."""
-        estimator: Any = self  # what y means is said further up
+        """Check and encode the arguments of ``fit``; with `reset` the estimator is no longer fitted."""
+        estimator: Any = self  # subclasses define how y is encoded
         array = self._check_X(
             X, tokens=self.embedding_dim is not None, missing=self.missing == "mask", dtype=self.dtype
         )
@@ -54,12 +54,12 @@ class DataMixin:
         check_consistent_length(array, targets)
         weight = estimator._all_weights(sample_weight, targets, array)
         check_features(self, X, array, reset=reset)
-        if reset:  # from here on the old network fits neither the data's shape nor a failed training
+        if reset:  # the old network must not survive: it may not fit the data's shape, and training may fail
             self.__dict__.pop("_network", None)
         return Samples(as_sequences(array), targets, weight, None, class_weight).without_zero_weights()
 
     def _checked_like_fit(self, X: Any) -> NDArray[Any] | SequenceList:
-        """Return `X` as the core takes it, once it fits what the estimator was fitted with."""
+        """Check that `X` fits the data of ``fit``, and return it in the form that the core reads."""
         fitted = self._architecture
         tokens, missing = fitted["vocabulary_size"] > 0, fitted["missing_mask"]
         array = self._check_X(X, tokens=tokens, missing=missing, dtype=fitted["dtype"])
@@ -67,7 +67,7 @@ class DataMixin:
         return as_sequences(array)
 
     def _answers(self, X: Any, *, raw: bool = False) -> tuple[NDArray[np.float64], StepLayout | None]:
-        """Return the network's answers, a row each, and how they belong to sequences (None: a row each).
+        """Return the network's predictions as rows, and their layout in sequences (None: one per sequence).
 
         `raw`: scores instead of probabilities.
         """

@@ -1,4 +1,4 @@
-"""NaN, infinity and numbers too large for the dtype that is computed in: refused by name."""
+"""Checks for NaN, infinity and numbers too large for the dtype of the computation."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def check_finite(array: NDArray[Any], computed_in: str, name: str, *, allow_nan:
         )
     except ValueError as error:
         if name.startswith("X") and "NaN" in str(error):
-            # Without scikit-learn's advice to take another estimator: there is a way with this one.
+            # Without scikit-learn's advice to take another estimator: this one can handle NaN.
             raise ValueError(
                 f"{error} Fill missing values in, or fit with missing='mask': the network then reads the "
                 "mean in their place, and which they are"
             ) from None
         raise
     limit = np.finfo(computed_in).max
-    # fmax and fmin pass over NaN.
+    # fmax and fmin ignore NaN.
     if array.size and (np.fmax.reduce(array, axis=None) > limit or np.fmin.reduce(array, axis=None) < -limit):
         raise ValueError(f"Input {name} contains a value too large for dtype('{computed_in}').")

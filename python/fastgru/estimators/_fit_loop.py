@@ -1,4 +1,4 @@
-"""Epoch after epoch: when training stops, what is best so far, what the user sees."""
+"""The loop over epochs: stopping rules, the best weights, progress and callbacks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from fastgru.estimators._network import Network, Trainer
 from fastgru.estimators._progress import Progress
 from fastgru.estimators._samples import Samples
 
-Callback = Callable[[dict[str, Any]], Any]  # is told of an epoch; a true answer stops training
-Validate = Callable[[], float]  # the validation score of the present weights
+Callback = Callable[[dict[str, Any]], Any]  # called after each epoch; a true result stops training
+Validate = Callable[[], float]  # the validation score of the current weights
 
 
 @dataclass
 class History:
-    """What training left behind so far; the rules are those of scikit-learn's MLP.
+    """The record of training, by the rules of scikit-learn's MLP.
 
     With early stopping the validation score decides and `best_loss` is None; without it the loss decides and
     `validation_scores` and `best_score` are None.
@@ -36,7 +36,7 @@ class History:
     idle: int = 0  # epochs in a row without an improvement of tol
 
     def continue_with(self, *, early_stopping: bool) -> None:
-        """Get ready for another round of epochs that goes on from the present weights."""
+        """Prepare for more epochs that continue from the current weights."""
         self.n_iter = 0
         if early_stopping:
             self.validation_scores = self.validation_scores or []
@@ -47,7 +47,7 @@ class History:
             self.best_loss = np.inf if self.best_loss is None else self.best_loss
 
     def add(self, loss: float, score: float | None, tol: float) -> bool:
-        """Note one epoch; tell whether it was the best so far."""
+        """Record one epoch; return whether it was the best so far."""
         self.n_iter += 1
         self.loss_curve.append(loss)
         if score is None:
@@ -71,7 +71,7 @@ class Schedule:
     kind: str
     rate: float  # of the first epoch
     max_iter: int
-    least: float = 1e-6  # a plateau's rate is not lowered beyond
+    least: float = 1e-6  # the plateau schedule stops at this rate
 
     def before_epoch(self, trainer: Trainer, epoch: int) -> None:
         """Set the rate of an epoch, counted from 0."""
@@ -79,7 +79,7 @@ class Schedule:
             trainer.learning_rate = self.rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.max_iter))
 
     def goes_on(self, trainer: Trainer) -> bool:
-        """Lower the rate where training no longer improves; False: it ends there."""
+        """Lower the rate after training stopped improving; False: training ends."""
         if self.kind != "plateau" or trainer.learning_rate / 5 < self.least:
             return False
         trainer.learning_rate /= 5
@@ -87,11 +87,11 @@ class Schedule:
 
 
 def patience(n_iter_no_change: float | str, n_samples: int, batch_size: int) -> float:
-    """Return how many epochs in a row may bring no improvement.
+    """Return the number of epochs in a row that may bring no improvement.
 
-    A few dozen samples make an epoch of one or two steps of the solver, ten of which tell nothing yet: on
-    GunPoint (50 series) training ended in mid-descent after ten such epochs, and accuracy was 0.80 where 100
-    steps of patience give 0.95. scikit-learn's MLP counts epochs alone, and a number given does so here too.
+    With a few dozen samples an epoch has one or two steps of the solver, and ten epochs are too few to judge.
+    On GunPoint (50 series) training ended in mid-descent after ten such epochs: accuracy was 0.80, and with a
+    patience of 100 steps 0.95. scikit-learn's MLP counts epochs alone; so does a number given here.
     """
     if n_iter_no_change != "auto":
         return float(n_iter_no_change)
@@ -110,7 +110,7 @@ def checked_callbacks(callbacks: Callback | list[Callback] | None) -> list[Callb
 
 @dataclass(frozen=True)
 class FitLoop:
-    """The loop over epochs, for any loss: the trainer knows the loss, `validate` knows the score."""
+    """The loop over epochs, for any loss. The trainer computes the loss, `validate` the score."""
 
     network: Network
     trainer: Trainer
@@ -123,23 +123,23 @@ class FitLoop:
     callbacks: list[Callback]
 
     def run(self, samples: Samples, history: History) -> None:
-        """Train until `max_iter`, convergence or Ctrl-C; `history` is brought up to date as it goes.
+        """Train until `max_iter`, convergence or Ctrl-C; update `history` after each epoch.
 
-        With validation the network ends with the weights of the best score. After Ctrl-C it ends with those
-        of the best epoch in any case, with a warning: what was learnt is not lost.
+        With validation the network ends with the weights of the best score. After Ctrl-C it ends with the
+        weights of the best epoch in any case, with a warning.
         """
         history.idle = 0
         best: NDArray[Any] | None = self.network.parameters.copy() if history.loss_curve else None
-        interrupted = converged = told = False
+        interrupted = converged = stop_requested = False
         try:
-            while history.n_iter < self.max_iter and not converged and not told:
+            while history.n_iter < self.max_iter and not converged and not stop_requested:
                 self.schedule.before_epoch(self.trainer, history.n_iter)
                 loss = self._epoch(samples)
                 score = None if self.validate is None else self.validate()
                 if history.add(loss, score, self.tol) or best is None:
                     best = self.network.parameters.copy()
                 self.progress.epoch(history.n_iter, loss, score)
-                told = self._call_back(history.n_iter, loss, score)
+                stop_requested = self._call_back(history.n_iter, loss, score)
                 if history.idle > self.n_iter_no_change:
                     converged = not self.schedule.goes_on(self.trainer)
                     history.idle = 0
@@ -151,11 +151,11 @@ class FitLoop:
             self.progress.close()
         if best is not None and (interrupted or self.validate is not None):
             self.network.set_parameters(best)
-        if interrupted or not (converged or told):
+        if interrupted or not (converged or stop_requested):
             self._warn_of_the_end(history, interrupted=interrupted)
 
     def run_one(self, samples: Samples, history: History) -> None:
-        """Train one epoch, for ``partial_fit``: no convergence, no warning of its absence.
+        """Train one epoch, for ``partial_fit``, without a test or warning of convergence.
 
         Ctrl-C is passed on, so that the caller's own loop ends; the network keeps its last whole mini-batch.
         """
@@ -167,14 +167,14 @@ class FitLoop:
             self.progress.close()
 
     def _call_back(self, epoch: int, loss: float, score: float | None) -> bool:
-        """Tell the callbacks of an epoch; whether one of them wants to stop."""
-        news = {
+        """Call the callbacks after an epoch; return whether one of them requests to stop."""
+        event = {
             "epoch": epoch,
             "loss": loss,
             "validation_score": score,
             "learning_rate": self.trainer.learning_rate,
         }
-        answers = [callback(dict(news)) for callback in self.callbacks]  # all of them are called
+        answers = [callback(dict(event)) for callback in self.callbacks]  # every one, no short cut
         return any(answers)
 
     def _epoch(self, samples: Samples) -> float:
@@ -207,6 +207,6 @@ class FitLoop:
             )
         else:
             text = "Training interrupted by user in the first epoch: the weights so far are kept."
-        # The levels between the user's call of fit and here, one more with a validation set.
+        # Stack levels from here to the user's call of fit; one more with a validation set.
         level = 6 if self.validate is None else 7
         warnings.warn(text, UserWarning if interrupted else ConvergenceWarning, stacklevel=level)

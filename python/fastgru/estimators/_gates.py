@@ -1,4 +1,4 @@
-"""What the gates of a fitted network did, step by step."""
+"""The gates of a fitted network, step by step."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def gates_of(
 
 
 def gates_of_array(network: Network, architecture: Architecture, X: NDArray[Any], layer: int) -> Gates:
-    """Run the layers up to `layer` with `fastgru.GRU`; its gates follow from its input and its states."""
+    """Run the layers up to `layer` with `fastgru.GRU`, and compute the gates from its input and states."""
     weights = named_parameters(network)
     bias = "gru.bias_ih_l0" in weights
     x: NDArray[Any] = network.inputs(X)  # (n_timesteps, n_samples, input_size)

@@ -1,4 +1,4 @@
-"""Class labels: which there are, as numbers for the network and back, and in model files."""
+"""Class labels: finding, encoding and decoding them, and storing them in model files."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def classes_of(labels: NDArray[Any], *, multilabel: bool) -> NDArray[Any]:
 
 
 def encode_labels(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the place of every label in the sorted `classes`.
+    """Return the index of every label in the sorted `classes`.
 
     Raises
     ------
     ValueError
-        A label that is none of them.
+        A label is not one of them.
     """
     try:
         places = np.searchsorted(classes, labels)
         known = classes[np.minimum(places, len(classes) - 1)] == labels
-    except TypeError:  # numbers against texts
+    except TypeError:  # numbers compared with texts
         known = np.zeros(len(labels), dtype=bool)
     if not np.all(known):
         unseen = sorted({str(label) for label in labels[~np.asarray(known)]})
@@ -72,7 +72,7 @@ def encode_labels(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int
 
 
 def classes_to_json(classes: NDArray[Any]) -> dict[str, Any]:
-    """Return the classes as a model file holds them.
+    """Return the classes in the form of a model file.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def classes_to_json(classes: NDArray[Any]) -> dict[str, Any]:
 
 
 def classes_from_json(saved: Any) -> NDArray[Any]:
-    """Undo `classes_to_json`; nothing in a file is trusted to be right.
+    """Invert `classes_to_json`; nothing in a file is trusted.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The estimator's network in the core: making it, giving it its first weights, taking it apart for a file."""
+"""The estimator's network in the core: making it, its initial weights, its tensors for a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Network: TypeAlias = _core.NetworkF32 | _core.NetworkF64
 Trainer: TypeAlias = _core.TrainerF32 | _core.TrainerF64
 
 
-# What a network is made from: the fields of the core's network_defaults(), as they stand in a model file.
+# The configuration of a network: the fields of the core's network_defaults(), as in a model file.
 Architecture: TypeAlias = dict[str, Any]
 
 
@@ -34,7 +34,7 @@ def make_network(architecture: Architecture) -> Network:
 
 
 def make_trainer(network: Network, **options: Any) -> Trainer:
-    """Return the trainer of the network's own precision."""
+    """Return a trainer of the network's precision."""
     if isinstance(network, _core.NetworkF64):
         return _core.TrainerF64(network, **options)
     return _core.TrainerF32(network, **options)
@@ -59,20 +59,20 @@ def _thread_pools() -> ThreadpoolController:
 
 
 def initial_parameters(network: Network, architecture: Architecture, seed: int) -> NDArray[np.float64]:
-    """Draw first weights from a Philox generator keyed by `seed`: the same for both precisions.
+    """Draw the initial weights from a Philox generator keyed by `seed`: the same for both precisions.
 
-    Input weights are Glorot uniform per gate, as in Keras: of inputs of spread 1 each gate sees a sum of
+    Input weights are Glorot uniform per gate, as in Keras: inputs of spread 1 give each gate a sum of
     spread about 1, whether there is one feature or a thousand. Recurrent weights are a random orthogonal
     matrix per gate: they keep the length of the state over many steps, so that gradients neither die nor
-    grow. Biases are zero: standardized data is centred, and a gate at one half lets through a state and a
-    gradient alike. The head is Glorot uniform, too, with a zero bias: the first answer is near the targets'
+    grow. Biases are zero: standardized data is centred, and a gate at one half passes states and gradients
+    alike. The head is Glorot uniform, too, with a zero bias: the first answer is near the targets'
     mean. An embedding is of spread 1, like standardized data; padding and the unknown token start at zero, so
     that a token that was never met says nothing.
     """
     generator = np.random.Generator(np.random.Philox(key=seed))
     hidden = architecture["hidden_size"]
     parts = []
-    # LAPACK's sums may change with its number of threads, and with them the last bits.
+    # LAPACK's order of summation, and so the last bits, may depend on its number of threads.
     with _thread_pools().limit(limits=1, user_api="blas"):
         for name, shape in network.parameter_layout:
             if len(shape) == 1:
@@ -92,5 +92,5 @@ def initial_parameters(network: Network, architecture: Architecture, seed: int) 
 
 def _orthogonal(generator: np.random.Generator, size: int) -> NDArray[np.float64]:
     q, r = np.linalg.qr(generator.standard_normal((size, size)))
-    # With these signs every orthogonal matrix is as likely as any other (Mezzadri, 2007).
+    # With these signs the orthogonal matrix is uniformly distributed (Mezzadri, 2007).
     return np.asarray(q * np.where(np.diag(r) < 0, -1.0, 1.0), dtype=np.float64)

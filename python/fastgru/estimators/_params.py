@@ -1,4 +1,4 @@
-"""What each constructor parameter may be, as data: scikit-learn checks it at the start of ``fit``."""
+"""The constraints of the constructor parameters, which scikit-learn checks at the start of ``fit``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from fastgru import _core
 
-# Of a network's losses an estimator may offer some alone.
+# An estimator may offer only some of the network's losses.
 _CHOICES = {name: values for name, values in _core.network_choices().items() if name != "loss"}
 
 PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {

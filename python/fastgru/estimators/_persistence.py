@@ -21,7 +21,7 @@ _HISTORY = ("history.loss_curve", "history.validation_scores")
 
 
 class ModelFileMixin:
-    """``save`` and what ``fastgru.load`` calls; pickling of the network as plain arrays."""
+    """``save``, the constructor for ``fastgru.load``, and pickling of the network as plain arrays."""
 
     _network: Network
     _architecture: Architecture
@@ -45,11 +45,11 @@ class ModelFileMixin:
             self._network = _restored_network(self._architecture, saved[0], saved[1])
 
     def _fitted_config(self) -> dict[str, Any]:
-        """Return what else of the fitted state a file must hold, as JSON has it."""
+        """Return the rest of the fitted state for a file, as JSON values."""
         return {}
 
     def _restore_fitted(self, fitted: dict[str, Any]) -> None:
-        """Take back what `_fitted_config` gave."""
+        """Restore the state that `_fitted_config` returned."""
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted estimator to a safetensors file; ``fastgru.load`` reads it back.
@@ -105,7 +105,7 @@ class ModelFileMixin:
         return _self_test.make(self._self_test_answers, exact, x, unit)
 
     def _self_test_answers(self, x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
-        """Return the network's answers, (1 or steps, answers), to x (steps, features)."""
+        """Return the network's predictions (1 or steps, outputs) for x (steps, features)."""
         network = self._network
         if dtype is not None and dtype != self._architecture["dtype"]:
             flat = network.parameters.astype(dtype)
@@ -116,7 +116,7 @@ class ModelFileMixin:
 
     @classmethod
     def _from_model_file(cls: type[_Self], content: _model_file.Content) -> _Self:
-        """Build the estimator that was saved; how it was made and trained is checked here, the rest was."""
+        """Build the saved estimator; check its parameters and fitted state (the core checked the rest)."""
         estimator: Any = cls(**_parsed(content.config["params"]))
         estimator._validate_params()
         estimator._restore(content)
@@ -124,7 +124,7 @@ class ModelFileMixin:
         return cast(_Self, estimator)
 
     def _restore(self, content: _model_file.Content) -> None:
-        """Take the fitted state from a file's parts."""
+        """Restore the fitted state from the contents of a file."""
         fitted = content.config["fitted"]
         self._architecture, self._network = content.config["network"], content.core
         self._n_dims = _whole(fitted, "n_dims", 2, 3)
@@ -160,10 +160,10 @@ def _restored_network(
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Return a constructor parameter as JSON has it."""
+    """Return a constructor parameter as a JSON value."""
     if name == "callbacks" or (name == "random_state" and not isinstance(value, Integral)):
         return None
-    if isinstance(value, dict):  # JSON's keys are texts: pairs keep what the keys are
+    if isinstance(value, dict):  # JSON's keys are texts; pairs keep the type of the keys
         return {"pairs": [[_plain(name, part) for part in pair] for pair in value.items()]}
     if isinstance(value, (list, tuple, np.ndarray)):
         return [_plain(name, part) for part in value]
@@ -193,7 +193,7 @@ def _unpaired(name: str, value: Any) -> Any:
 
 
 def _parsed(params: dict[str, Any]) -> dict[str, Any]:
-    """Undo `_plain`: only one parameter may be infinite, and dicts are pairs."""
+    """Invert `_plain`. Only one parameter may be infinite; dicts are stored as pairs."""
     infinite = {"n_iter_no_change": np.inf} if params.get("n_iter_no_change") == "inf" else {}
     return {**{name: _unpaired(name, value) for name, value in params.items()}, **infinite}
 

@@ -1,4 +1,4 @@
-"""What the user sees during ``fit``: nothing, a tqdm bar, or a line per epoch."""
+"""The progress display of ``fit``: nothing, a tqdm bar, or a line per epoch."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Any
 
 
 class Progress:
-    """Shows nothing; the base of the ones that do."""
+    """The base class of progress displays, which shows nothing."""
 
     def epoch(self, number: int, loss: float, score: float | None) -> None:
         """Show one finished epoch."""
 
     def converged(self, text: str) -> None:
-        """Show that training ended before the last epoch, and why."""
+        """Show that training ended before the last epoch, and the reason."""
 
     def close(self) -> None:
-        """Leave the terminal tidy; called once, whatever happened."""
+        """Clean up the terminal; called once, also after an error."""
 
 
 class Lines(Progress):
@@ -27,7 +27,7 @@ class Lines(Progress):
         print(line if score is None else f"{line}, validation score = {score:.6f}", flush=True)
 
     def converged(self, text: str) -> None:
-        """Print why."""
+        """Print the reason."""
         print(text, flush=True)
 
 
@@ -39,7 +39,7 @@ class Bar(Progress):
         self._bar = tqdm(total=max_iter, desc=title, unit="epoch")
 
     def epoch(self, number: int, loss: float, score: float | None) -> None:
-        """Move the bar by one and show loss and score beside it."""
+        """Advance the bar by one; show loss and score beside it."""
         shown = {"loss": f"{loss:.4g}"}
         if score is not None:
             shown["validation"] = f"{score:.4f}"
@@ -47,18 +47,18 @@ class Bar(Progress):
         self._bar.update(1)
 
     def converged(self, text: str) -> None:
-        """Let the bar end where training did, and write why."""
+        """End the bar at the last epoch, and write the reason."""
         self._bar.total = self._bar.n
         self._bar.refresh()
         self._tqdm.write(text)
 
     def close(self) -> None:
-        """Leave the bar as it stands."""
+        """Close the bar, which stays visible."""
         self._bar.close()
 
 
 def make_progress(verbose: bool | int, title: str, max_iter: int) -> Progress:
-    """Return what shows the epochs: nothing unless `verbose`, a bar if tqdm is installed, else lines."""
+    """Return the display: none unless `verbose`, a bar if tqdm is installed, else lines."""
     if not verbose:
         return Progress()
     try:

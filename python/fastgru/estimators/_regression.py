@@ -1,4 +1,4 @@
-"""What the regressor trains on: targets, losses, quantiles, scores."""
+"""The regressor's targets, losses, quantiles and scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastgru.estimators._validation import check_real_targets, check_weights
 
 
 class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[misc]  # scikit-learn has no types
-    """The inside of `GRURegressor`."""
+    """The implementation of `GRURegressor`."""
 
     _parameter_constraints = REGRESSOR_CONSTRAINTS
     loss: str
@@ -54,7 +54,7 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
         return self._validation_score(wanted, answers, sample_weight)
 
     def _unpacked(self, answers: NDArray[Any]) -> NDArray[Any]:
-        """Return (n, n_outputs * n_quantiles) without the axes that have one entry."""
+        """Reshape (n, n_outputs * n_quantiles), without axes of length one."""
         quantiles = max(1, len(self._architecture["quantiles"]))
         several = answers.reshape(len(answers), -1, quantiles)
         if quantiles == 1:

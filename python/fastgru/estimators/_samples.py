@@ -1,4 +1,4 @@
-"""The training data on its way to the trainer: rows that belong together, chosen together."""
+"""The training data: sequences, targets and weights, with a choice of rows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fastgru.estimators._sequence_list import SequenceList
 
 @dataclass(frozen=True)
 class Samples:
-    """Checked sequences with their targets and weights, and which of them count (`rows`; None: all).
+    """Checked sequences with their targets and weights, and the chosen samples (`rows`; None: all).
 
     `X` is (n_samples, n_timesteps, n_features) or a list of (n_timesteps_i, n_features); `y` is (n_samples,
-    n_targets), or the like of X where every step has its targets. Choosing rows copies
+    n_targets), or of the form of X if every step has targets. Choosing rows copies
     nothing: the core reads them from the whole `X` and `y`.
     """
 
@@ -24,7 +24,7 @@ class Samples:
     y: NDArray[Any] | SequenceList
     weight: NDArray[np.float64] | None
     rows: NDArray[np.int64] | None = None
-    class_weight: NDArray[np.float64] | None = None  # what each class counts, of answers at every step
+    class_weight: NDArray[np.float64] | None = None  # the weight of each class, if every step has a class
 
     def __len__(self) -> int:
         return len(self.y) if self.rows is None else len(self.rows)
@@ -41,22 +41,22 @@ class Samples:
 
     @property
     def chosen_y(self) -> NDArray[Any] | SequenceList:
-        """The targets of the rows that count."""
+        """The targets of the chosen rows."""
         if self.rows is None:
             return self.y
         return [self.y[row] for row in self.rows] if isinstance(self.y, list) else self.y[self.rows]
 
     @property
     def chosen_weight(self) -> NDArray[np.float64] | None:
-        """The weights of the rows that count."""
+        """The weights of the chosen rows."""
         return self.weight if self.rows is None or self.weight is None else self.weight[self.rows]
 
     def take(self, rows: NDArray[Any]) -> Samples:
-        """Return those of the rows that count which stand at these places."""
+        """Return the chosen rows at these positions."""
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
     def without_zero_weights(self) -> Samples:
-        """Return the samples that count; the same object if all do."""
+        """Return the samples of nonzero weight; the same object if these are all."""
         if self.weight is None or self.weight.all():
             return self
         return self.take(np.flatnonzero(self.weight > 0))

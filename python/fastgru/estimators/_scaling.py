@@ -1,4 +1,4 @@
-"""Weighted mean and spread of features and targets: what makes raw input trainable."""
+"""Standardisation: weighted mean and spread of features and targets."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _BLOCK_VALUES = 1 << 18  # float64 values held at once: 2 MiB, whatever the size
 
 
 class Standard(NamedTuple):
-    """A value v is seen by the network as ``(v - mean) / scale``; both float64, one entry per feature."""
+    """The network reads a value v as ``(v - mean) / scale``; both float64, one entry per feature."""
 
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
 
 
 def identity(n_features: int) -> Standard:
-    """Return the scaling that changes nothing."""
+    """Return the identity scaling."""
     return Standard(np.zeros(n_features), np.ones(n_features))
 
 
@@ -74,11 +74,11 @@ def standard(
         else:
             total += float(row_weight.sum()) * block.shape[1]
         mean += np.einsum("n,nkf->f", row_weight, block)
-    total = np.maximum(total, np.finfo(np.float64).tiny)  # of a feature that is never there
+    total = np.maximum(total, np.finfo(np.float64).tiny)  # for a feature that is always missing
     mean /= total
     variance = np.zeros(n_features)
-    drift = np.zeros(n_features)  # what rounding left in the mean; corrects the variance (Chan et al., 1983)
-    with np.errstate(over="ignore", invalid="ignore"):  # refused by name below
+    drift = np.zeros(n_features)  # rounding error of the mean; corrects the variance (Chan et al., 1983)
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
         for block, row_weight in _blocks(values, weight, rows):
             centred = np.subtract(block, mean, out=block)
             if missing:
@@ -90,7 +90,7 @@ def standard(
         raise ValueError(
             f"{name} has values too large to standardize: their squares leave the range of float64"
         )
-    # As in sklearn.preprocessing: a spread within the rounding of the mean is none.
+    # As in sklearn.preprocessing: a spread within the rounding error of the mean counts as zero.
     eps = np.finfo(np.float64).eps
     constant = variance <= len(rows) * eps * variance + (len(rows) * mean * eps) ** 2
     scale = np.where(constant, 1.0, np.sqrt(variance))

@@ -1,4 +1,4 @@
-"""Lists of sequences of unlike length: recognising them, checking them, reading them where they lie."""
+"""Lists of sequences of different lengths: recognising, checking and reading them without a copy."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from fastgru.estimators._finite import check_finite
 SequenceList: TypeAlias = list[NDArray[Any]]
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-_BLOCK_VALUES = 1 << 16  # values looked at together: within the caches
+_BLOCK_VALUES = 1 << 16  # values checked together: they fit the caches
 
 
 def is_sequence_list(X: Any) -> bool:
     """Tell whether `X` is a list, a tuple or an object array of arrays.
 
-    A nested list of numbers is none: it is a table, as everywhere in scikit-learn.
+    A nested list of numbers is a table, as everywhere in scikit-learn.
     """
     if isinstance(X, np.ndarray) and (X.dtype != object or X.ndim != 1):
         return False
@@ -61,9 +61,7 @@ def check_sequence_list(
     narrow = all(np.can_cast(each, np.float32) for each in dtypes)
     kept_in = np.dtype(np.float32 if narrow else np.float64)
     if dtypes != {kept_in}:
-        with np.errstate(
-            over="ignore"
-        ):  # what leaves the range becomes infinite and is refused by name below
+        with np.errstate(over="ignore"):  # values out of range become infinite and are refused below
             parts = [part.astype(kept_in, copy=False) for part in parts]
     sequences = [part if part.ndim == 2 and part.flags.c_contiguous else _columns(part) for part in parts]
     _check_all_finite(sequences, dtype, allow_nan=allow_nan)
@@ -75,7 +73,7 @@ def blocks_of_steps(
 ) -> Iterator[tuple[NDArray[Any], list[int]]]:
     """Yield the time steps of the `rows` (None: all), one after the other: blocks (n_steps, n_features).
 
-    Beside each block: how many steps each of its sequences has, in the order of `rows`.
+    Each block comes with the lengths of its sequences, in the order of `rows`.
     """
     chosen = sequences if rows is None else [sequences[row] for row in rows]
     lengths = [len(part) for part in chosen]
@@ -94,7 +92,7 @@ def _is_array(part: Any) -> bool:
 
 
 def _as_numbers(part: Any, i: int, estimator: BaseEstimator) -> NDArray[Any]:
-    # Arrays of floats, nearly all there are, need none of scikit-learn's conversions.
+    # Arrays of floats, the usual case, need none of scikit-learn's conversions.
     if type(part) is np.ndarray and (part.dtype is _FLOAT32 or part.dtype is _FLOAT64):
         return part
     name = f"X[{i}]"
@@ -130,7 +128,7 @@ def _check_all_finite(sequences: SequenceList, computed_in: str, *, allow_nan: b
     most, least = (np.fmax.reduce, np.fmin.reduce) if allow_nan else (np.max, np.min)
     first = 0
     for block, lengths in blocks_of_steps(sequences):
-        if not (most(block, axis=None) <= limit and least(block, axis=None) >= -limit):  # NaN compares false
+        if not (most(block, axis=None) <= limit and least(block, axis=None) >= -limit):  # false for NaN
             for i in range(first, first + len(lengths)):
                 check_finite(sequences[i], computed_in, f"X[{i}]", allow_nan=allow_nan)
         first += len(lengths)

@@ -1,4 +1,4 @@
-"""Answers at every time step: targets of sequences laid end to end, and answers put back into sequences."""
+"""Predictions at every time step: targets concatenated, and predictions split into sequences again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastgru.estimators._sequence_list import SequenceList
 
 @dataclass(frozen=True)
 class StepLayout:
-    """How many steps the sequences of an X have: (n_samples, n_timesteps) of an array, or a length each."""
+    """The steps of the sequences of an X: (n_samples, n_timesteps) of an array, or the length of each."""
 
     shape: tuple[int, int] | None
     lengths: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""The table of a fitted network's layers: what each gives out, and what it has learnt."""
+"""The table of a fitted network's layers: output shapes and numbers of parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HEADINGS = ("Layer", "Output shape", "Parameters")
 
 
 class SummaryMixin:
-    """The side of an estimator that says what it is made of."""
+    """The method of an estimator that describes its network."""
 
     _network: Network
     _architecture: Architecture

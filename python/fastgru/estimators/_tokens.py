@@ -1,4 +1,4 @@
-"""Integer tokens: checking them, leaving padding out, the size of the vocabulary."""
+"""Integer tokens: checks, removal of padding, the size of the vocabulary."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PADDING, UNKNOWN = 0, 1
 def check_tokens(estimator: BaseEstimator, X: Any, *, every_step: bool) -> NDArray[np.int64] | SequenceList:
     """Return tokens as int64: (n_samples, n_timesteps, 1), or, without their padding, a list of (n_i, 1).
 
-    `every_step`: each step has an answer, so that padding is refused.
+    `every_step`: each step has a prediction, so padding is refused.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def check_tokens(estimator: BaseEstimator, X: Any, *, every_step: bool) -> NDArr
 
 
 def vocabulary_size(X: NDArray[np.int64] | SequenceList, wanted: int | None) -> int:
-    """Return how many ids a network for the tokens `X` knows.
+    """Return the size of the vocabulary of a network for the tokens `X`.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def _integers(X: Any, name: str) -> NDArray[np.int64]:
             f"{name}: its parts differ in length ({error}): pass a list of NumPy arrays"
         ) from error
     if array.dtype.kind == "f":
-        if not np.all(array == np.floor(array)) or not np.all(np.abs(array) < 2**53):  # NaN is not equal
+        if not np.all(array == np.floor(array)) or not np.all(np.abs(array) < 2**53):  # NaN fails, too
             raise TypeError(f"{name} must hold integer tokens where embedding_dim is set, got other numbers")
     elif array.dtype.kind not in "biu":
         raise TypeError(

@@ -1,4 +1,4 @@
-"""Turning what users pass into arrays the engine takes, with scikit-learn's errors where it has one."""
+"""Converts the arguments of users to arrays of the engine, with scikit-learn's errors where it has them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_sequences(
             "data: X.reshape(1, -1) if it is one univariate sample, X.reshape(-1, 1) if every row is a "
             "sample of one time step."
         )
-    if array.size == 0:  # three axes: check_array has looked at two
+    if array.size == 0:  # three axes: check_array checks two
         raise ValueError(f"X has shape {array.shape}: at least one time step and one feature are required.")
     kept_in = np.float32 if np.can_cast(array.dtype, np.float32) else np.float64
     return _finite_as(array, np.dtype(kept_in), dtype, "X", allow_nan=allow_nan)
@@ -122,13 +122,13 @@ def check_weights(sample_weight: Any, X: NDArray[Any] | SequenceList) -> NDArray
     largest = weight.max()
     if largest == 0:
         raise ValueError("sample_weight must contain at least one non-zero number: every weight is zero")
-    # Only ratios matter: by the largest first, so that neither huge nor tiny weights leave the range.
+    # Only ratios matter. Dividing by the largest first keeps huge and tiny weights in range.
     weight = weight / largest
     return np.asarray(weight / weight[weight > 0].mean(), dtype=np.float64)
 
 
 def thread_count(n_jobs: int | None) -> int:
-    """Return the threads for `n_jobs`, negative ones by joblib's rules; 0, the package's own, for None."""
+    """Return the threads for `n_jobs`: negative by joblib's rules; None gives 0, the package's setting."""
     return 0 if n_jobs is None else int(joblib.effective_n_jobs(n_jobs))
 
 
@@ -171,8 +171,8 @@ def _finite_as(
     *,
     allow_nan: bool = False,
 ) -> NDArray[Any]:
-    """Return `array` in one dtype, once it is sure that another can hold its values, too."""
-    with np.errstate(over="ignore"):  # what leaves the range becomes infinite and is refused by name below
+    """Return `array` in one dtype, after a check that another dtype can hold its values as well."""
+    with np.errstate(over="ignore"):  # values out of range become infinite and are refused below
         array = array.astype(kept_in, copy=False)
     check_finite(array, computed_in, name, allow_nan=allow_nan)
     return array

@@ -18,10 +18,10 @@ _Self = TypeVar("_Self", bound="GRUClassifier")
 class GRUClassifier(Classification):
     """Classification of sequences with a gated recurrent unit (GRU), trained on the CPU.
 
-    The GRU reads a sample's time steps in order; a dense layer turns its last state into one score per class.
-    Trained on the cross entropy with mini-batches, as :class:`sklearn.neural_network.MLPClassifier` is, whose
-    parameters and attributes carry the same names here. Two classes share one score (logistic loss), several
-    have a softmax, and a 0/1 table of labels (multi-label) has one logistic score per column.
+    The GRU reads a sample's time steps in order; a dense layer maps its state (the last one, or as `pooling`
+    and `output` choose) to one score per class. The loss is the cross entropy. Parameters and attributes have
+    the names of :class:`sklearn.neural_network.MLPClassifier`. Two classes share one score (logistic loss),
+    several have a softmax, and a 0/1 table of labels (multi-label) has one logistic score per column.
 
     Parameters
     ----------
@@ -32,20 +32,20 @@ class GRUClassifier(Classification):
     bidirectional : bool, default=False
         Read each sample backwards, too. Such an estimator cannot :meth:`stream`.
     embedding_dim : int or None, default=None
-        X holds tokens, integers from 1 on, for each of which so many numbers are learnt; None: numbers.
-        Id 0 is padding: where rows of an array begin or end with it, it is left out. Id 1 is the unknown
-        token, as which every id is read that the first ``fit`` could not know.
+        The length of the vector learnt for each token; X then holds tokens, integers from 1 on. None: X holds
+        numbers. Id 0 is padding: it is left out at the beginning and end of the rows of an array. Id 1 is the
+        unknown token; every id that the first ``fit`` could not know is read as it.
     vocabulary_size : int or None, default=None
-        With `embedding_dim`: ids are below it. None: those of the first ``fit``.
+        With `embedding_dim`: the bound below which ids lie. None: taken from the first ``fit``.
     output : {"last", "sequence"}, default="last"
-        One answer per sequence, or one per time step (many-to-many): y and predictions are then arrays
+        One prediction per sequence, or one per time step (many-to-many): y and predictions are then arrays
         (n_samples, n_timesteps) or (n_samples, n_timesteps, n_labels), or lists of arrays like X.
     pooling : {"last", "mean", "max"}, default="last"
-        What the dense layer reads with ``output="last"``: the last state, or the mean or the largest value of
+        The input of the dense layer with ``output="last"``: the last state, or the mean or the maximum of
         each unit over the time steps.
     dropout : float in [0, 1), default=0.0
-        In training, the share of every layer's outputs set to zero, between layers and before the dense
-        layer.
+        In training, the share of every layer's outputs that is set to zero, between layers and before the
+        dense layer.
     input_dropout : float in [0, 1), default=0.0
         In training, the share of the values that the first layer reads set to zero, anew at every step.
     recurrent_dropout : float in [0, 1), default=0.0
@@ -65,15 +65,14 @@ class GRUClassifier(Classification):
     batch_size : int, default=32
         Samples per step of the solver, at most all.
     learning_rate : {"constant", "cosine", "plateau"}, default="constant"
-        How the step size goes on in ``fit``: cosine: along half a cosine to zero at `max_iter`; plateau: a
-        fifth of what it was each time training would stop for want of improvement, until below 1e-6.
+        The step size during ``fit``. cosine: half a cosine down to zero at `max_iter`. plateau: divided by
+        five each time training would stop for lack of improvement, until below 1e-6.
     learning_rate_init : float, default=0.005
         The step size.
     max_iter : int, default=200
-        Epochs at most: how often each sample is used.
+        The largest number of epochs; an epoch uses each sample once.
     shuffle : bool, default=True
-        Put the samples in a new order each epoch. Sequences of unlike length then share a mini-batch with
-        their like.
+        Put the samples in a new order each epoch. A mini-batch then holds sequences of about the same length.
     random_state : int, RandomState instance or None, default=None
         Decides the initial weights, the order of samples, dropout and the validation split. An int gives the
         same bits at every fit, at any number of threads.
@@ -83,7 +82,7 @@ class GRUClassifier(Classification):
     verbose : bool or int, default=False
         Show a progress bar if tqdm is installed, else a line per epoch.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights, the optimiser's state and the scaling of the fit before:
+        Let ``fit`` continue from the weights, the optimiser's state and the scaling of the previous fit:
         ``max_iter=5`` twice is ``max_iter=10`` once, to the bit (without `early_stopping`).
     momentum : float in [0, 1), default=0.9
         For ``solver="sgd"``.
@@ -103,24 +102,24 @@ class GRUClassifier(Classification):
         Training stops after more than this many epochs in a row without improvement. auto: 10, or more where
         that is fewer than 100 mini-batches.
     clip_norm : float or None, default=1.0
-        The gradient of a step is scaled down to this norm where it is longer. None: never.
+        The largest norm of a step's gradient; a longer one is scaled down. None: no limit.
     bptt : int or None, default=None
-        Truncated backpropagation: gradients go back through so many time steps at most, and memory with them.
-        One answer per sequence then learns from its last steps; answers at every step from the steps of their
-        own stretch. States are carried on all the same. Not with two directions or `pooling`.
+        Truncated backpropagation: gradients go back through at most so many time steps, which bounds memory.
+        One prediction per sequence then learns from the last steps; predictions at every step learn from the
+        steps of their stretch. The forward state still crosses. Not with two directions or `pooling`.
     standardize : bool, default=True
         Subtract from every feature its mean and divide by its standard deviation (weighted by
         `sample_weight`, over samples and time steps), inside. Taken from the first ``fit`` or
         ``partial_fit``. Constant features are safe. Unscaled input is what makes a GRU fail in practice: turn
         it off only for data that is scaled already.
     missing : {"error", "mask"}, default="error"
-        NaN in X: refused; or a value that is missing: the network reads the mean in its place, and for every
-        feature whether it was there.
+        NaN in X is an error, or marks a missing value: the network then reads the mean in its place, and a
+        second input for every feature that says whether the value was present.
     callbacks : callable, list of callables or None, default=None
         Called after each epoch of ``fit`` with a dict of `epoch`, `loss`, `validation_score` and
         `learning_rate`; training stops where one returns True.
     dtype : {"float32", "float64"}, default="float32"
-        What is computed in. float64 is much slower and meant for checks.
+        The precision of the computation. float64 is much slower and meant for checks.
     n_jobs : int or None, default=None
         Threads for training and prediction; -1: all cores. None: ``fastgru.set_num_threads``, else the
         environment's OMP_NUM_THREADS, else all cores. Results do not depend on it.
@@ -285,17 +284,17 @@ class GRUClassifier(Classification):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
-            The sequences, of one variable or several. Finite real numbers; arrays of float32 and float64,
-            memory-mapped ones too, are read where they lie, whatever their strides. Sequences of unlike
-            length are a list (or a tuple, or an array of objects) of arrays (n_timesteps_i, n_features) or
-            (n_timesteps_i,); nothing is padded, and mini-batches are put together from sequences of about
-            the same length. A nested list of numbers is a table. With `embedding_dim`: tokens, (n_samples,
+            The sequences, of one variable or several. Finite real numbers. Arrays of float32 and float64 are
+            read without a copy, at any strides, memory-mapped ones too. Sequences of different lengths are a
+            list (or a tuple, or an array of objects) of arrays (n_timesteps_i, n_features) or
+            (n_timesteps_i,); nothing is padded, and a mini-batch holds sequences of about the same
+            length. A nested list of numbers is a table. With `embedding_dim`: tokens, (n_samples,
             n_tokens) or a list of (n_tokens_i,).
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             One label per sample, numbers or texts; or a table of 0 and 1, a column per label. With
             ``output="sequence"`` one label per time step.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each sample counts in the standardization and the loss, not negative; samples of weight
+            The weight of each sample in the standardization and the loss, not negative; samples of weight
             zero are left out. Only ratios matter.
 
         Returns
@@ -324,7 +323,7 @@ class GRUClassifier(Classification):
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def partial_fit(self: _Self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> _Self:
-        """Train for one epoch on the given samples, going on from what is there.
+        """Train for one epoch on the given samples, continuing from the current weights.
 
         The first call decides the number of features, the classes and the standardization, which stay.
         `max_iter`, `tol` and `n_iter_no_change` play no part; `early_stopping` and
@@ -369,8 +368,8 @@ class GRUClassifier(Classification):
                 "pass the weights as a dict"
             )
         self._first_classes = None if classes is None else np.unique(np.asarray(classes))
-        told = self._first_classes
-        if told is not None and hasattr(self, "_network") and not np.array_equal(told, self.classes_):
+        declared = self._first_classes
+        if declared is not None and hasattr(self, "_network") and not np.array_equal(declared, self.classes_):
             raise ValueError(f"classes={classes!r} differ from those of the first call: {self.classes_}")
         self._fit(X, y, sample_weight, incremental=True)
         return self

@@ -1,4 +1,4 @@
-"""Standardization of sequences, for those who scale in a pipeline."""
+"""Standardization of sequences, for scaling in a pipeline."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def fit(self: _Self, X: Any, y: Any = None, sample_weight: Any = None) -> _Self:
-        """Take mean and standard deviation of every feature.
+        """Compute the mean and standard deviation of every feature.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return self._each(X, lambda part: (part - self.mean_) / self.scale_)
 
     def inverse_transform(self, X: Any) -> Any:
-        """Bring standardized sequences back to their units.
+        """Convert standardized sequences back to their units.
 
         Parameters
         ----------

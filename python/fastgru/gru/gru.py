@@ -309,7 +309,7 @@ class GRU(Layer):
 
 
 def explain(gru: GRU, T: int, B: int) -> str:
-    """Return the plan of calls of this shape, forward, training and streaming: instruction set, tiles, threads.
+    """Return the plan of calls of this shape (forward, training, streaming): instruction set, tiles, threads.
 
     Parameters
     ----------

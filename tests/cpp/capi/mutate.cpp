@@ -1,7 +1,6 @@
-// mutate COUNT SEED FILE...: loads model files changed by a stranger, and steps those that load. Whatever
-// comes, the answer must be a good model or a model-format error with a message, within memory in proportion
-// to the file. Meant to run under AddressSanitizer and UndefinedBehaviorSanitizer too; without them it counts
-// memory.
+// mutate COUNT SEED FILE...: loads randomly mutated model files, and steps those that load. Every mutant must
+// give a working model or a model-format error with a message, within memory proportional to the file. Also
+// meant to run under AddressSanitizer and UndefinedBehaviorSanitizer; without them it counts memory.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -45,7 +44,7 @@ std::size_t header_size(const std::string& file) {
       std::min<std::uint64_t>(size, file.size() - std::min<std::size_t>(file.size(), 8)));
 }
 
-// The length in front becomes that of a header which grew by `change`.
+// Adjusts the header length to a header that grew by `change`.
 void mend_length(std::string& file, std::int64_t change) {
   std::uint64_t size = 0;
   std::memcpy(&size, file.data(), sizeof(size));
@@ -53,7 +52,7 @@ void mend_length(std::string& file, std::int64_t change) {
   std::memcpy(&file[0], &size, sizeof(size));
 }
 
-// A number of the header becomes one that a program may stumble over.
+// Replaces a number of the header with a difficult one.
 void replace_number(std::string& file, Random& random) {
   constexpr std::array<const char*, 14> kNumbers = {"0",
                                                     "1",
@@ -95,13 +94,13 @@ void mutate_once(std::string& file, Random& random) {
     case 1:
       file[at] = kCharacters[random.below(sizeof(kCharacters) - 1)];
       break;
-    case 2: {  // a piece goes
+    case 2: {  // removes a piece
       const std::size_t gone = std::min(length, header - std::min(header, std::max<std::size_t>(at, 8)));
       file.erase(std::max<std::size_t>(at, 8), gone);
       if (random.below(4) != 0) mend_length(file, -static_cast<std::int64_t>(gone));
       break;
     }
-    case 3: {  // a piece comes twice, somewhere else
+    case 3: {  // repeats a piece somewhere else
       const std::string piece = file.substr(at, length);
       const std::size_t to = 8 + random.below(header - 8);
       file.insert(to, piece);

@@ -1,6 +1,6 @@
-// The promise of step(), held against the machine: a million steps in a process that the kernel kills on any
-// system call, with allocations and locks counted and the floating-point control register compared. Prints
-// how long the steps took; asserts no time. Linux.
+// Tests the real-time promise of step(): a million steps in a process that the kernel kills on any system
+// call. Allocations and locks are counted, and the floating-point control register is compared. Prints the
+// time of the steps; asserts no time. Linux.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -65,7 +65,7 @@ double ticks_per_nanosecond() {
   return static_cast<double>(ticks() - first) / time.count();
 }
 
-// A model file of random weights below `scale` in memory.
+// A model file in memory, with random weights below `scale`.
 std::string make_file(int hidden, bool estimator, float scale) {
   std::mt19937 random(7);
   std::uniform_real_distribution<float> uniform(-scale, scale);
@@ -80,7 +80,7 @@ std::string make_file(int hidden, bool estimator, float scale) {
   std::vector<fastgru::TensorSource> tensors;
   for (const auto& [name, shape] : shapes) {
     values.emplace_back(static_cast<std::size_t>(shape[0] * (shape.size() > 1 ? shape[1] : 1)));
-    // Without biases a state decays to nothing when the input does.
+    // Without biases a state decays to zero with its input.
     if (shape.size() > 1)
       std::generate(values.back().begin(), values.back().end(), [&] { return uniform(random); });
     tensors.push_back({name, fastgru::TensorDtype::f32, shape, values.back().data()});
@@ -109,7 +109,7 @@ std::string make_file(int hidden, bool estimator, float scale) {
   return path;
 }
 
-// From here on the kernel ends this process on any system call but the one that ends it anyway.
+// From here on the kernel kills this process on any system call except exit.
 bool forbid_system_calls() {
   sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -118,20 +118,20 @@ bool forbid_system_calls() {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
   };
   const sock_fprog filter = {static_cast<unsigned short>(std::size(program)), program};
-  // SPEC_ALLOW: without it some kernels slow every load after a store in a filtered process, and so the
-  // times.
+  // SPEC_ALLOW: without it some kernels slow down loads after stores in a filtered process, which would
+  // distort the times.
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &filter) == 0;
 }
 
-// What the child leaves behind, in memory that it shares with its parent.
+// The results of the child, in memory shared with the parent.
 struct Report {
   bool filtered = false, control_register_kept = true;
   realtime::Counts counts;
   std::uint64_t took[kSteps];
 };
 
-// Runs `work` in a child that may not call the system; the signal that ended it, 0 if it came to its end.
+// Runs `work` in a child that may not make system calls. Returns the signal that ended it, or 0.
 int in_a_child(Report* report, const std::function<void()>& work) {
   const pid_t child = fork();
   if (child == 0) {
@@ -144,8 +144,8 @@ int in_a_child(Report* report, const std::function<void()>& work) {
   return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-// One period of input that begins at 1 and falls by `decay` a step, made beforehand: nothing of the caller's
-// own slow arithmetic may get into the times.
+// One period of input that begins at 1 and falls by `decay` a step. Made beforehand, so that the caller's own
+// slow arithmetic does not enter the times.
 std::vector<float> make_input(float decay, std::int64_t period) {
   std::vector<float> x;
   float level = 1;
@@ -155,7 +155,7 @@ std::vector<float> make_input(float decay, std::int64_t period) {
   return x;
 }
 
-constexpr std::int64_t kBlock = 10'000;  // steps under one input before the other's turn comes
+constexpr std::int64_t kBlock = 10'000;  // steps with one input before the input changes
 
 // The even blocks are fed `steady`, the odd ones `decaying`.
 void run(fastgru::Stream& stream, const std::vector<float>& steady, const std::vector<float>& decaying,
@@ -170,7 +170,7 @@ void run(fastgru::Stream& stream, const std::vector<float>& steady, const std::v
       input = t / kBlock % 2 == 0 ? &steady : &decaying;
       at = 0;
     }
-    // Whatever the caller has set, denormals flushed or not, flags raised or not, stays so.
+    // The caller's settings stay: denormals flushed or not, flags raised or not.
     if (t % 1000 == 0) set_control_register(t % 2000 == 0 ? plain : plain | kFlushToZero);
     if (t % 1000 == 1) set_control_register(control_register() | kRaisedFlags);
     const std::uint64_t before = control_register();
@@ -224,14 +224,14 @@ bool measure(const std::string& path, Report* report, double per_nanosecond) {
   return good;
 }
 
-// The instruments themselves: each must notice what it is there for.
+// Tests the instruments: each must detect what it is for.
 bool instruments_work(Report* report) {
   *report = {};
   bool good =
       check("a system call went unnoticed", in_a_child(report, [] { syscall(SYS_getppid); }) == SIGSYS);
   if (!report->filtered) std::printf("this system lets no process filter its system calls\n");
   realtime::watch();
-  void* volatile memory = std::malloc(100);  // volatile: it must not be left out
+  void* volatile memory = std::malloc(100);  // volatile: must not be optimised away
   std::free(memory);
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   pthread_mutex_lock(&mutex);

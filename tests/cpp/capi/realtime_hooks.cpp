@@ -1,5 +1,4 @@
-// What a real-time thread may not do, counted: this program's own malloc, free and locks, in front of those
-// of the C library. Linux with glibc.
+// Counts what a real-time thread may not do: wraps malloc, free and locks of the C library. Linux with glibc.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -40,7 +39,7 @@ Counts stop() {
 
 using realtime::Counts;
 
-// operator new and delete of the standard library end up in these as well.
+// operator new and delete of the standard library call these as well.
 extern "C" {
 
 void* __libc_malloc(std::size_t);

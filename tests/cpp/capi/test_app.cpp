@@ -1,4 +1,4 @@
-// The public headers: every way in gives the engine's own bits.
+// The public headers: every entry point gives the bits of the engine.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -68,10 +68,10 @@ void check_stream(const Model& model, const AppCase& c) {
     Stream fork = stream;
     stream.step(step_of<X>(c, t).data(), y.data());
     CHECK(y == as<X>(c.after[t]));
-    fork.step(step_of<X>(c, t).data(), again.data());  // a copy is at the same place
+    fork.step(step_of<X>(c, t).data(), again.data());  // a copy has the same state
     CHECK(y == again);
     fork.step(step_of<X>(c, t).data(), again.data());
-    fork.restore(before);  // and goes back to it
+    fork.restore(before);  // restore() returns to it
     fork.step(step_of<X>(c, t).data(), again.data());
     CHECK(y == again);
     fork = stream;
@@ -95,7 +95,7 @@ std::string message_of(const std::string& file) {
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const std::size_t at = text.find(from);
   REQUIRE(at != std::string::npos);
-  REQUIRE(from.size() == to.size());  // the header's length stays
+  REQUIRE(from.size() == to.size());  // the length of the header stays
   return text.replace(at, from.size(), to);
 }
 

@@ -1,5 +1,5 @@
-// One model, many threads: each stream and each call has the bits it has alone. ThreadSanitizer runs this
-// too.
+// One model, many threads: each stream and each call gives the bits it gives alone. ThreadSanitizer runs this
+// as well.
 #include <doctest/doctest.h>
 
 #include <thread>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kThreads = 8, kSteps = 300;
 
-// All answers of a stream that is fed a sequence of its own.
+// All outputs of a stream with its own input sequence.
 std::vector<float> answers(const Model& model, int which) {
   Stream stream = model.stream();
   std::vector<float> x(static_cast<std::size_t>(model.input_size())), all;

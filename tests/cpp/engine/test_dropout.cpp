@@ -1,4 +1,4 @@
-// The masks of dropout: which positions are kept, and that nothing but seed, stream and position decides it.
+// Dropout masks: which positions are kept. Only seed, stream and position decide it.
 #include "engine/dropout.h"
 
 #include <doctest/doctest.h>
@@ -35,7 +35,7 @@ TEST_CASE_TEMPLATE("dropout: a share of 1 - p is kept and scaled by 1 / (1 - p),
   for (const double p : {0.0, 0.1, 0.5, 0.9}) {
     CAPTURE(p);
     const std::vector<S> out = dropped<S>(p, 5, 1);
-    // Six standard deviations of a share of so many.
+    // Six standard deviations of the share of kept values.
     CHECK(std::fabs(share_kept(out) - (1 - p)) <= 6 * std::sqrt(p * (1 - p) / kCount));
     const S scale = static_cast<S>(1 / (1 - p));
     for (std::size_t i = 0; i < out.size(); ++i) {

@@ -1,4 +1,4 @@
-// Names, shapes and places of the parameters; what a configuration may not be.
+// Names, shapes and offsets of the parameters; invalid configurations.
 #include "engine/params.h"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-// RowOrder against counts made row by row; what it moves, and what it must leave alone.
+// RowOrder against counts made row by row; which values it moves, and which it must not touch.
 #include "engine/row_order.h"
 
 #include <doctest/doctest.h>
@@ -29,7 +29,7 @@ std::int64_t longer_than(const Lengths& lengths, std::int64_t t) {
   return std::count_if(lengths.begin(), lengths.end(), [t](std::int64_t n) { return n > t; });
 }
 
-// What RowOrder says of itself, for lengths that are not all `steps`.
+// Checks RowOrder's counts, for lengths that are not all `steps`.
 void check_order(const RowOrder& order, const Lengths& lengths, std::int64_t steps) {
   const auto rows = static_cast<std::int64_t>(lengths.size());
   REQUIRE(order.rows() == rows);
@@ -67,7 +67,7 @@ float number(std::int64_t t, std::int64_t b, std::int64_t f) {
   return static_cast<float>((t * 64 + b) * 8 + f);
 }
 
-// (6, rows, 3) at strides of its own, NaN beyond each row's end and between the rows.
+// (6, rows, 3) with gaps between the rows; NaN in the gaps and beyond each row's end.
 struct Strided {
   std::int64_t rows;
   std::vector<float> values;

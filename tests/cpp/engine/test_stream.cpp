@@ -1,5 +1,4 @@
-// What a stream of either engine promises: a null y is allowed, and its steps are a forward call, denormals
-// included.
+// Streams of both engines: a null y is allowed, and the steps equal a forward call, denormals included.
 #include <doctest/doctest.h>
 
 #include <limits>
@@ -29,7 +28,7 @@ void check_null_output(const fastgru::GruConfig& config) {
   }
 }
 
-// States that decay into denormals: flushed in a step and in a forward call alike.
+// States that decay into denormals, which a step flushes like a forward call.
 template <class S>
 void check_denormals() {
   fastgru::GruConfig config;

@@ -1,5 +1,5 @@
-// The float engine on every instruction set of this machine: against the double reference, and what it
-// promises about bits.
+// The float32 engine on every instruction set of this machine: against the float64 reference, and bit by bit
+// against itself.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -122,8 +122,8 @@ TEST_CASE("threads, hoisting, chunks and row blocks do not change a bit") {
   });
 }
 
-// Weight gradients are cut into pieces of columns: with all that stands beside the tape at once, or (wide
-// layers, whose results leave no room in the cache) one after the other.
+// Weight gradients are cut into pieces of columns. dW_ih and dW_hh are computed together, or, if their
+// results do not fit the cache (wide layers), one after the other.
 TEST_CASE("pieces of the weight gradients agree with float64, and threads do not change a bit of them") {
   for_each_isa([](const std::string&) {
     for (const bool reset_after : {true, false}) {
@@ -208,8 +208,8 @@ void check_batches(std::int64_t hidden) {
 
 }  // namespace
 
-// 33, 34 and 37 units: on vectors of 4, 8 and 16 lanes there is a last panel whose gates share one vector,
-// and one where they do not.
+// 33, 34 and 37 units: for vectors of 4, 8 and 16 lanes, one of them has a last panel whose gates share a
+// vector, and one has a last panel whose gates do not.
 TEST_CASE("a row has the same bits in batches of 2 to 257 rows") {
   for_each_isa([](const std::string&) {
     for (const std::int64_t hidden : {33, 34, 37}) check_batches(hidden);
@@ -230,7 +230,7 @@ std::uint64_t hash_of(const std::vector<float>& values, std::uint64_t hash) {
 
 }  // namespace
 
-// One number for every instruction set with FMA, whatever the machine: NEON's tests run elsewhere than AVX's.
+// One hash for all instruction sets with FMA, stored here because NEON and AVX run on different machines.
 TEST_CASE("all instruction sets with FMA give the same bits") {
   for_each_isa([](const std::string& isa) {
     if (isa == "baseline") return;  // SSE2 has no FMA
@@ -334,7 +334,7 @@ TEST_CASE("an interrupted call says so") {
   Results<float> out;
   fastgru::Workspace<float> workspace;
   fastgru::Status status;
-  // The poll is asked at most every 20 ms: call until it was.
+  // The poll is called at most every 20 ms: repeat until it was.
   for (int i = 0; i < 10000 && status.ok(); ++i) {
     status = fastgru::forward(*problem.weights(), problem.forward_args(out), workspace, options);
   }

@@ -1,4 +1,4 @@
-// Training that keeps the states alone and computes the gates again: the same gradients in less memory.
+// Recompute (gradient checkpointing, memory="low"): the same gradients in less memory.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ using fastgru::RunOptions;
 using namespace fastgru::testing;
 
 constexpr double kBound = 2e-5;
-// Between two orders of a sum over the same rows.
+// The tolerance between two orders of a sum over the same rows.
 constexpr double kOrderBound = 2e-6;
 
 Results<float> run_with(const GruCase<float>& problem, const RunOptions& options) {
@@ -23,7 +23,7 @@ Results<float> run_with(const GruCase<float>& problem, const RunOptions& options
   fastgru::Tape<float> tape;
   const auto weights = problem.weights();
   REQUIRE(fastgru::forward_train(*weights, problem.forward_args(out), problem.seed, tape, options).ok());
-  // Nobody is bound to keep h_n until backward.
+  // A caller need not keep h_n until backward.
   const std::vector<float> h_n = out.h_n;
   std::fill(out.h_n.begin(), out.h_n.end(), -5.0f);
   REQUIRE(fastgru::backward(*weights, tape, problem.backward_args(out), options).ok());
@@ -82,7 +82,7 @@ void for_each_problem(std::int64_t steps, std::int64_t rows, Body body) {
   });
 }
 
-// Never less than before: what a tape has needed at most.
+// The tape's memory never shrinks: it is the largest need so far.
 std::int64_t tape_bytes(const fastgru::Tape<float>& tape) {
   const auto& t = tape.state();
   std::int64_t floats = t.scratch.capacity() + t.carry.capacity() + t.recomputed_slots.capacity() +
@@ -179,7 +179,7 @@ TEST_CASE("low memory needs less than half of high memory") {
   MESSAGE("tape of (400, 32, 16, 128): high " << high << " bytes, low " << low);
   CHECK(high >= 400 * 32 * 4 * 128 * 4);
   CHECK(2 * low < high);
-  // A tape that served both gives back the gates' memory, and a second call asks for nothing.
+  // A tape that served both frees the memory of the gates, and a second call allocates nothing.
   CHECK(bytes_of_training(problem, low_memory(), high_tape) < high / 2);
   CHECK(bytes_of_training(problem, low_memory(), low_tape) == low);
 }
@@ -191,7 +191,7 @@ TEST_CASE("a low-memory backward call can be interrupted") {
   RunOptions options = low_memory();
   options.interrupt = &interrupt;
   fastgru::Status status;
-  // The poll is asked at most every 20 ms: call until it was.
+  // The poll is called at most every 20 ms: repeat until it was.
   for (int i = 0; i < 10000 && status.ok(); ++i) {
     Results<float> out;
     fastgru::Tape<float> tape;

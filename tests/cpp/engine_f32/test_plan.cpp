@@ -1,4 +1,4 @@
-// What plans choose on both sides of each threshold. Sizes are taken from this machine's L2 where it counts.
+// The choices of plans on both sides of each threshold. Sizes follow this machine's L2 where it matters.
 #include "engine_f32/plan/plan.h"
 
 #include <doctest/doctest.h>
@@ -66,7 +66,7 @@ TEST_CASE("plan: W x comes first for few rows, or for weights beyond L2; not for
       CHECK_FALSE(layer_of(sized(8, 20), 1, rows).hoist);
       CHECK_FALSE(layer_of(sized(wide, wide), 1, rows).hoist);
       GruConfig before = sized(8, 20);
-      before.reset_after = false;  // its kernels begin with W x
+      before.reset_after = false;  // its kernels start from W x
       CHECK(layer_of(before, 10, rows).hoist);
       CHECK(layer_of(before, 1, rows).hoist);
     }
@@ -85,8 +85,8 @@ TEST_CASE("plan: each layer is judged by its own input") {
 
 TEST_CASE("plan: a chunk of W x is within its bounds, and long enough to be worth reading W") {
   for_each_isa([](const std::string&) {
-    CHECK(layer_of(sized(8, 20), 10, 1).chunk == 10);                    // all steps, if they are few
-    CHECK(layer_of(sized(8, 20), 1000, 1).chunk == fastgru::kMaxChunk);  // and at most so many
+    CHECK(layer_of(sized(8, 20), 10, 1).chunk == 10);                    // all steps if they are few
+    CHECK(layer_of(sized(8, 20), 1000, 1).chunk == fastgru::kMaxChunk);  // at most kMaxChunk
     const std::int64_t wide = 2 * widest_within(fastgru::l2_bytes());
     for (const std::int64_t rows : {1, 4, 7, 31, 32, 100}) {
       CAPTURE(rows);
@@ -95,7 +95,7 @@ TEST_CASE("plan: a chunk of W x is within its bounds, and long enough to be wort
       CHECK(plan.chunk * rows >= 32);
       CHECK(plan.chunk <= fastgru::kMaxChunk);
     }
-    // Where the weights fit, what W x takes is bounded: 128 KiB of it for a row of 3 * 400 floats.
+    // If the weights fit, the memory of W x is bounded: 128 KiB for a row of 3 * 400 floats.
     GruConfig narrow = sized(1, 384);
     narrow.reset_after = false;
     if (12 * 384 * 385 <= fastgru::l2_bytes()) {
@@ -106,15 +106,15 @@ TEST_CASE("plan: a chunk of W x is within its bounds, and long enough to be wort
   });
 }
 
-TEST_CASE("plan: panels go to and fro where the weights of a step do not stay in the cache") {
+TEST_CASE("plan: serpentine panel order if the weights of a step do not stay in the cache") {
   for_each_isa([](const std::string&) {
-    // One or two rows count L1: U of 48 units is 27 KiB, of 64 units 48 KiB.
+    // For one or two rows L1 counts: U of 48 units takes 27 KiB, of 64 units 48 KiB.
     for (const std::int64_t rows : {1, 2}) {
       CHECK_FALSE(layer_of(sized(1, 48), 10, rows).serpentine);
       CHECK(layer_of(sized(1, 64), 10, rows).serpentine);
     }
     CHECK_FALSE(layer_of(sized(1, 64), 10, 3).serpentine);
-    // More count three quarters of L2; W and U both where W x is not hoisted.
+    // For more rows three quarters of L2 count; W and U together if W x is not hoisted.
     const std::int64_t fits = widest_within(fastgru::l2_bytes() * 3 / 4);
     const std::int64_t wide = fits + fastgru::active_kernels().lanes;
     CHECK_FALSE(layer_of(sized(fits, fits), 10, 8).serpentine);
@@ -143,7 +143,7 @@ TEST_CASE("plan: threads only where there is a tenth of a millisecond of work fo
     both.bidirectional = true;
     both.num_layers = 2;
     CHECK(planned(both, 10, 2, 8).threads == 1);
-    CHECK(planned(both, 1000, 2, 8).threads == 2);  // two directions of one block of rows: no more items
+    CHECK(planned(both, 1000, 2, 8).threads == 2);  // two directions of one row block: only two work items
     PlanHints forced;
     forced.threads = 5;
     const std::int64_t rows = 5 * fastgru::active_kernels().tile_rows;
@@ -168,12 +168,12 @@ TEST_CASE("plan: rows are cut into whole tiles, one item a thread and direction,
     CHECK(block(true, 16 * tile, 2, false) == 16 * tile);
     CHECK(block(true, 16 * tile, 4, false) == 8 * tile);
     CHECK(block(false, 16 * tile, 3, false) == 6 * tile);
-    CHECK(block(false, 2, 4, false) == 2);  // no more than there are
+    CHECK(block(false, 2, 4, false) == 2);  // no more rows than there are
     PlanHints forced;
     forced.row_block = 5;
     CHECK(planned(sized(4, 8), 5, 12, 1, false, forced).row_block == 5);
     CHECK(planned(sized(4, 8), 5, 3, 1, false, forced).row_block == 3);
-    // A step of a work item takes at most some tenth of a second, 8e9 operations.
+    // A step of a work item takes at most about a tenth of a second, 8e9 operations.
     CHECK(planned(sized(1000, 1000), 1, 2000).row_block == 666);
     CHECK(planned(sized(40000, 40000), 1, 3).row_block == 1);
   });
@@ -192,7 +192,7 @@ TEST_CASE("plan: threads share hidden units for few rows of one direction, with 
     CHECK(slices(sized(10, 512), 1, 2) == 2);
     CHECK(slices(sized(10, 512), 1, 4) == 4);
     CHECK(slices(sized(10, 512), 1, 1) == 1);
-    CHECK(slices(sized(10, 180), 1, 8) == 1);  // U: 380 KiB, and 200 KiB are for one thread
+    CHECK(slices(sized(10, 180), 1, 8) == 1);  // U takes 380 KiB, and a thread needs 200 KiB
     CHECK(slices(sized(10, 190), 1, 8) == 2);  // 423 KiB
     GruConfig config = sized(10, 512);
     config.num_layers = 3;
@@ -209,12 +209,12 @@ TEST_CASE("plan: threads share hidden units for few rows of one direction, with 
           std::min<std::int64_t>(
               3, (40 + fastgru::active_kernels().lanes - 1) / fastgru::active_kernels().lanes));
     CHECK(planned(sized(1, 40), 5, half + 1, 1, false, forced).layers[0].slices == 1);
-    forced.slices = 100;  // no more than panels
+    forced.slices = 100;  // no more slices than panels
     CHECK(planned(sized(1, 16 * 4), 5, 1, 1, false, forced).threads == 64 / fastgru::active_kernels().lanes);
   });
 }
 
-TEST_CASE("plan: hints are followed as far as can be") {
+TEST_CASE("plan: hints are followed as far as possible") {
   for_each_isa([](const std::string&) {
     PlanHints hints;
     hints.hoist = 0;
@@ -228,7 +228,7 @@ TEST_CASE("plan: hints are followed as far as can be") {
     CHECK(planned(sized(8, 20), 5000, 40, 1, false, hints).layers[0].chunk == fastgru::kMaxChunk);
     GruConfig before = sized(8, 20);
     before.reset_after = false;
-    hints.hoist = 0;  // cannot be
+    hints.hoist = 0;  // not possible
     CHECK(planned(before, 10, 40, 1, false, hints).layers[0].hoist);
   });
 }

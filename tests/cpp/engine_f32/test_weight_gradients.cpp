@@ -1,4 +1,4 @@
-// The sums over the tape's rows: how runs of rows are joined and cut into blocks, and the products of them.
+// Weight gradients: how rows of the tape are joined to runs and cut into blocks, and the outer products.
 #include "engine_f32/weight_gradients.h"
 
 #include <doctest/doctest.h>
@@ -23,7 +23,7 @@ using Floats = std::vector<float>;
 
 constexpr int kParts = static_cast<int>(std::size(RowRun{}.b));
 
-// Where one row and what stands beside it lie.
+// The addresses of a tape row and of the second operand (x or h_prev).
 struct Place {
   const float* a;
   const float* b[kParts];
@@ -39,7 +39,7 @@ Place place_in(const RowRun& run, std::int64_t row) {
   return place;
 }
 
-// The rows of all runs one by one, and how many each block has.
+// The rows of all runs one by one, and the number of rows in each block.
 struct Listed {
   std::vector<Place> places;
   std::vector<std::int64_t> block_rows;
@@ -61,7 +61,7 @@ Listed listed(const RowRuns& rows) {
   return list;
 }
 
-const float kMemory[1 << 16] = {};  // for addresses; nothing of it is read
+const float kMemory[1 << 16] = {};  // used for addresses only; never read
 
 RowRun run_at(std::int64_t a, std::int64_t a_stride, std::int64_t rows, std::int64_t b,
               std::int64_t b_stride) {
@@ -74,7 +74,7 @@ RowRun run_at(std::int64_t a, std::int64_t a_stride, std::int64_t rows, std::int
   return run;
 }
 
-// Rows of a tape and of two operands that stand beside it, in memory of their own.
+// Rows of a tape and of two second operands, each in its own memory.
 struct Tape {
   std::int64_t rows, width, a_stride, depth, b_stride;
   Floats a, b;
@@ -86,7 +86,7 @@ struct Tape {
     b = random_vector<float>(random, rows * b_stride);
   }
 
-  // Rows [first, first + count) beside operand 0; or beside zeros.
+  // Rows [first, first + count) with operand 0, or with zeros, as the second operand.
   RowRun run(std::int64_t first, std::int64_t count, bool zeros = false) const {
     RowRun made{};
     made.a = a.data() + first * a_stride;
@@ -94,12 +94,12 @@ struct Tape {
     made.rows = count;
     made.b[0] = zeros ? nullptr : b.data() + first * b_stride;
     made.b_stride[0] = b_stride;
-    made.b[1] = made.a;  // beside itself, as r*h stands in the tape's own slot
+    made.b[1] = made.a;  // the tape itself, as r*h is stored in a slot of the tape
     made.b_stride[1] = a_stride;
     return made;
   }
 
-  // All rows from absolute number `first_row` on, `piece` of them at a time, the first `zeros` beside zeros.
+  // All rows from absolute number `first_row` on, `piece` of them at a time, the first `zeros` with zeros.
   RowRuns runs(std::int64_t first_row, std::int64_t piece, std::int64_t zeros) const {
     RowRuns made;
     made.clear();
@@ -120,7 +120,7 @@ struct Sums {
   Floats part[2], columns;
 };
 
-// Part 0: all columns beside b. Part 1: columns [from, to) beside the first `self` columns of a.
+// Part 0: all columns with b. Part 1: columns [from, to) with the first `self` columns of a.
 struct SelfPart {
   std::int64_t from, to, depth;
 };
@@ -155,7 +155,7 @@ Sums outer(const Tape& tape, const RowRuns& rows, std::int64_t first, std::int64
   return sums;
 }
 
-// Where entry (column, j) of a result stands.
+// The index of entry (column, j) of a result.
 std::size_t at(const Sums& sums, std::int64_t column, std::int64_t j) {
   const std::int64_t stride = static_cast<std::int64_t>(sums.columns.size());
   return static_cast<std::size_t>(j * stride + column - sums.first);
@@ -235,7 +235,7 @@ TEST_CASE("row runs: what does not continue the last run is a run of its own") {
   const RowRun one = run_at(0, 10, 4, 1000, 7);
   CHECK(runs_of(one, run_at(40, 10, 3, 1028, 7)) == 1);
   CHECK(runs_of(one, run_at(40, 10, 1, 1028, 7)) == 1);
-  CHECK(runs_of(one, run_at(40, 99, 1, 1028, 99)) == 1);  // a row alone has no stride
+  CHECK(runs_of(one, run_at(40, 99, 1, 1028, 99)) == 1);  // a single row has no stride
   CHECK(runs_of(one, run_at(41, 10, 3, 1028, 7)) == 2);   // a elsewhere
   CHECK(runs_of(one, run_at(40, 10, 3, 1029, 7)) == 2);   // b elsewhere
   CHECK(runs_of(one, run_at(40, 11, 3, 1028, 7)) == 2);   // another stride of a
@@ -247,7 +247,7 @@ TEST_CASE("row runs: what does not continue the last run is a run of its own") {
   first_zeros.b[0] = nullptr;
   CHECK(runs_of(first_zeros, zeros) == 1);
   CHECK(runs_of(first_zeros, run_at(40, 10, 3, 1028, 7)) == 2);
-  // Two single rows at any distance: it becomes the stride, and the third has to keep it.
+  // The distance of two single rows becomes the stride, which the third row must keep.
   CHECK(runs_of(run_at(0, 1, 1, 1000, 1), run_at(500, 1, 1, 900, 1)) == 1);
   RowRuns rows;
   rows.add(0, run_at(0, 1, 1, 1000, 1));
@@ -266,8 +266,8 @@ TEST_CASE("row runs: rows that are missing leave blocks short; clear begins anew
     CHECK(rows.block_ends().empty());
     rows.add(10, run_at(0, 10, 5, 1000, 7));
     rows.add(250, run_at(100, 10, 10, 2000, 7));  // over the border at 256
-    rows.add(1030, run_at(400, 10, 1, 3000, 7));  // two blocks without any row between
-    rows.add(1031, run_at(600, 10, 0, 4000, 7));  // no rows: nothing
+    rows.add(1030, run_at(400, 10, 1, 3000, 7));  // two blocks between have no row
+    rows.add(1031, run_at(600, 10, 0, 4000, 7));  // no rows: no run
     rows.close();
     rows.close();
     CHECK(listed(rows).block_rows == std::vector<std::int64_t>{11, 4, 1});

@@ -13,7 +13,7 @@ using fastgru::Model;
 
 namespace {
 
-// The largest difference over a thousand steps.
+// The largest difference from the library over a thousand steps.
 template <int I, int H, bool ResetAfter>
 double difference(const Model& model, const GruLayer<I, H, ResetAfter>& layer) {
   fastgru::Stream stream = model.stream();

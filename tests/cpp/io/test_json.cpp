@@ -1,4 +1,4 @@
-// The JSON reader: what it takes and what it refuses is what serde_json does.
+// The JSON reader: it accepts and refuses the same texts as serde_json.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -22,7 +22,7 @@ Status parse_whole(std::string text) {
   return reader.finish();
 }
 
-// The string that `text` (JSON) stands for, or the error's message.
+// The string that the JSON `text` encodes, or the error's message.
 std::string decoded(std::string text) {
   JsonReader reader(text.data(), text.size());
   JsonSpan span;
@@ -142,7 +142,7 @@ TEST_CASE("json: nesting is limited, and costs no stack") {
   CHECK(parse_whole(repeated("[", 128) + repeated("]", 128)).message().find("127 levels at byte 127") !=
         std::string::npos);
   CHECK_FALSE(parse_whole(repeated("{\"a\":", 1000000)).ok());
-  CHECK(parse_whole("[" + repeated("[[]],", 1000) + "[]]").ok());  // wide is not deep
+  CHECK(parse_whole("[" + repeated("[[]],", 1000) + "[]]").ok());  // wide, but not deep
 }
 
 TEST_CASE("json: strings are decoded") {
@@ -153,7 +153,7 @@ TEST_CASE("json: strings are decoded") {
   CHECK(decoded("1") == "InvalidHeaderJson: expected a string at byte 0 of the header");
 }
 
-TEST_CASE("json: numbers that count things are told from others") {
+TEST_CASE("json: unsigned integers are told from other numbers") {
   auto number = [](std::string text) {
     JsonReader reader(text.data(), text.size());
     JsonNumber out;

@@ -51,7 +51,7 @@ void write_all(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
-// A directory of its own for one test, removed at its end.
+// A temporary directory for one test, removed at its end.
 class Directory {
  public:
   Directory() {
@@ -278,7 +278,7 @@ TEST_CASE("safetensors: mutated files never crash, and what is accepted lies ins
       }
       if (file.size() < 16) file = good;
     }
-    if (below(2) == 0) {  // half of them with a length that fits again, or the JSON is seldom reached
+    if (below(2) == 0) {  // half of them with a corrected length, else the JSON is seldom reached
       const std::uint64_t length = std::max<std::size_t>(file.size(), 8 + kGoodDataSize) - 8 - kGoodDataSize;
       file = with_length(length, file.substr(8));
     }

@@ -1,5 +1,5 @@
-// One step of the cell, forward and back, on every instruction set: against the formulae in double, and to
-// the bit between the ways to compute it.
+// One step of the cell, forward and backward, on every instruction set: against the formulae in double, and
+// bit by bit between the code paths.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 double wide(const Floats& values, std::int64_t i) { return static_cast<double>(values[index(i)]); }
 
-// (got - wanted), NaN counted as infinite.
+// |got - wanted|; NaN counts as infinite.
 double distance(float got, double wanted) {
   const double off = std::fabs(static_cast<double>(got) - wanted);
   return off <= 1e30 ? off : 1e30;
@@ -79,7 +79,7 @@ struct Cell {
     return packed;
   }
 
-  // bias + W x, and U of a gate times `state` of a row.
+  // The input sums bias + W x, and U of a gate times `state` of a row.
   double input_side(std::int64_t row, std::int64_t gate, std::int64_t unit) const {
     double sum = wide(bias_ih, gate * hidden + unit);
     for (std::int64_t k = 0; k < input; ++k) {
@@ -220,7 +220,7 @@ void for_cells(Body body) {
   }
 }
 
-// A step back: slots, states and what comes from later steps. carry is padded to whole vectors.
+// A step of backward: slots, states and dL/dh of later steps. carry is padded to whole vectors.
 struct Back {
   std::int64_t rows, hidden, depth, width, slots_stride, lanes;
   Floats a, weights, packed, carry, dy, h, slots;
@@ -269,7 +269,7 @@ struct Back {
   }
 };
 
-// Largest difference of `after` from what `wanted(row, unit, slots of 4, carry)` makes of `before`.
+// Largest difference of `after` from wanted(row, unit, slots of 4, carry) applied to `before`.
 template <class Wanted>
 double backward_error(const Back& before, const Back& after, Wanted wanted) {
   double worst = 0;
@@ -345,7 +345,7 @@ TEST_CASE("cell: a step back turns the slots into gradients, after the product a
             Back after = before, kept = before;
             kernels.backward_reset_after(after.args(with_dy));
             kernels.backward_reset_before(kept.args(with_dy));
-            // With q and r, or (the reset gate inside) with both slots kept.
+            // With q and r, or (reset before) with both slots kept.
             const auto step = [&](bool reset_after) {
               return [&before, with_dy, hidden, reset_after](std::int64_t row, std::int64_t unit,
                                                              double(&s)[4], double& carry) {

@@ -1,4 +1,4 @@
-// The dense head's products on every instruction set: against double, and bit by bit against one row, one
+// The dense head's products on every instruction set: against double, and bit by bit against single rows, one
 // thread and other instruction sets.
 #include <doctest/doctest.h>
 
@@ -29,8 +29,8 @@ const Shape kShapes[] = {{1, 1, 1},     {1, 50, 1},    {3, 7, 3},      {16, 17, 
                          {7, 65, 300},  {300, 15, 7},  {2, 300, 17},   {300, 65, 16}, {65, 300, 3},
                          {40, 3, 1000}, {530, 17, 33}, {600, 260, 270}};
 
-// `rows` of `width` values, kGap apart, in a buffer that ends with the last value: what is read behind it
-// is an error that AddressSanitizer finds.
+// `rows` of `width` values, kGap apart, in a buffer that ends with the last value, so that AddressSanitizer
+// finds reads beyond it.
 struct Matrix {
   std::int64_t rows, width, stride;
   std::vector<float> values;
@@ -157,8 +157,8 @@ Result run(const KernelTable& kernels, const Case& c, int threads) {
   return result;
 }
 
-// The sums of the absolute terms go with the results: a float sum of n terms is off by at most about n/2
-// roundings of it.
+// The results with the sums of their absolute terms, which bound the error: a float sum of n terms is off by
+// at most about n/2 roundings of that sum.
 struct Exact {
   double value = 0, size = 0;
   void add(float a, float b) {
@@ -166,7 +166,7 @@ struct Exact {
     value += term;
     size += std::fabs(term);
   }
-  // In units of what is allowed: below 1 is right.
+  // The error in units of its bound: correct below 1.
   double error(float got, std::int64_t terms) const {
     const double allowed = 1.2e-7 * size * (0.5 * static_cast<double>(terms) + 1.0) + 1e-30;
     return std::fabs(static_cast<double>(got) - value) / allowed;
@@ -217,7 +217,7 @@ double worst_weights(const Case& c, const Result& got) {
   return worst;
 }
 
-// f(kernels, isa) on every instruction set.
+// Calls f(kernels, isa) on every instruction set.
 template <class F>
 void on_every_isa(F f) {
   const std::string before = fastgru::active_isa();

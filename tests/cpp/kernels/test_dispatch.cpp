@@ -1,4 +1,4 @@
-// Which kernels are to be had, and how one chooses.
+// Dispatch: which kernels are available, and how one is chosen.
 #include "kernels/dispatch.h"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-// The plain product and the product of the inputs, on every instruction set: against double, and to the bit
+// The plain product and the input product W x on every instruction set: against double, and bit by bit
 // against one chain of sums.
 #include <doctest/doctest.h>
 
@@ -20,7 +20,7 @@ using Floats = std::vector<float>;
 
 constexpr float kUntouched = -7.0f;
 
-// Whether products are added without rounding them first.
+// Whether the instruction set has FMA: products are added unrounded.
 bool has_fma(const std::string& isa) {
 #if defined(__aarch64__) || defined(_M_ARM64)
   return isa == "baseline";
@@ -29,7 +29,7 @@ bool has_fma(const std::string& isa) {
 #endif
 }
 
-// start + sum over k of a[k] * b[k * stride], added in the order of k as the kernels promise.
+// start + sum over k of a[k] * b[k * stride], added in the order of k like the kernels.
 float chain(bool fma, float start, const float* a, const float* b, std::int64_t stride, std::int64_t depth) {
   volatile float sum = start;  // no contraction of the two steps without FMA
   for (std::int64_t k = 0; k < depth; ++k) {
@@ -43,7 +43,7 @@ float chain(bool fma, float start, const float* a, const float* b, std::int64_t 
   return sum;
 }
 
-// The same in double, and how far a float sum may be away from it.
+// The same in double, with a bound of the error of a float sum.
 struct Exact {
   double sum, bound;
 };
@@ -58,7 +58,7 @@ Exact exact(float start, const float* a, const float* b, std::int64_t stride, st
   return {sum, 6e-8 * static_cast<double>(depth + 2) * size};
 }
 
-// Rows of `width` floats, `stride` apart; NaN between them, which must not be read.
+// Rows of `width` floats, `stride` apart. The NaN between them must not be read.
 Floats rows_apart(Random& random, std::int64_t rows, std::int64_t width, std::int64_t stride) {
   Floats values(static_cast<std::size_t>(rows * stride), std::numeric_limits<float>::quiet_NaN());
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -84,7 +84,7 @@ struct Product {
     for (float& value : start) value = std::isnan(value) ? kUntouched : value;
   }
 
-  // Rows [first, first + count) by one call.
+  // Computes rows [first, first + count) in one call.
   void run(Floats& c, std::int64_t first, std::int64_t count) const {
     fastgru::GemmArgs args{};
     args.rows = count;
@@ -98,7 +98,7 @@ struct Product {
     fastgru::active_kernels().gemm(args);
   }
 
-  // Largest error in units of its bound; infinite where the padding was touched.
+  // Largest error in units of its bound; infinite if the padding was touched.
   double error(const Floats& c) const {
     double worst = 0;
     for (std::int64_t r = 0; r < rows; ++r) {
@@ -132,7 +132,7 @@ void for_products(Body body) {
   }
 }
 
-// W x of one layer for some rows, with what W and the biases are unpacked.
+// W x of one layer for some rows, with W and the biases unpacked.
 struct InputProduct {
   std::int64_t rows, input, hidden, lanes, panels, x_stride, gx_stride;
   bool shared;
@@ -182,7 +182,7 @@ struct InputProduct {
     return gate == 2 && shared ? bias_ih[at] : bias_ih[at] + bias_hh[at];
   }
 
-  // value(got, gate, unit, row of x, row of W) for every entry of the result that means something.
+  // Calls value(got, gate, unit, row of x, row of W) for every entry of the result except padding.
   template <class Value>
   void each(const Floats& gx, Value value) const {
     for (std::int64_t r = 0; r < rows; ++r) {

@@ -10,14 +10,14 @@ namespace {
 
 constexpr float kBeyond = -7.0f;  // behind the operand: must stay
 
-// 1, 2, 3, ...: no two alike, none of them zero.
+// 1, 2, 3, ...: all different, none zero.
 std::vector<float> counted(std::int64_t count, float from = 1.0f) {
   std::vector<float> values;
   for (std::int64_t i = 0; i < count; ++i) values.push_back(from + static_cast<float>(i));
   return values;
 }
 
-// An operand of so many floats that has not been written, and a few floats behind it.
+// An unwritten operand of this many floats, with a few floats behind it.
 std::vector<float> unwritten(std::int64_t size) {
   return std::vector<float>(static_cast<std::size_t>(size + 16), kBeyond);
 }
@@ -100,7 +100,7 @@ TEST_CASE("pack: gates side by side, all of them, some of them, with and without
         }
         std::vector<float> out = unwritten(size);
         if (tail > 0) {
-          // What a shared tail leaves of its panel's room is never read, and need not be written.
+          // The rest of a panel with a shared tail is never read, and need not be written.
           const std::int64_t used = size - depth * lanes * (choice.gates - 1);
           for (std::int64_t i = used; i < size; ++i) wanted[i] = out[static_cast<std::size_t>(i)] = 0.0f;
         }
@@ -115,7 +115,7 @@ TEST_CASE("pack: gates side by side, all of them, some of them, with and without
 TEST_CASE("pack: columns, of one matrix and of pieces of several in one operand") {
   for_each_width([](std::int64_t lanes, std::int64_t width) {
     const std::vector<float> one = counted(6 * width), other = counted(4 * width, 1000.0f);
-    // Rows 1 to 4 of the one at k = 0, rows 0 to 2 of the other at k = 4: seven in all.
+    // Rows 1 to 4 of the first matrix at k = 0, rows 0 to 2 of the second at k = 4: seven in all.
     const std::int64_t depth = 7, size = packed_panels(width, lanes) * depth * lanes;
     Wanted wanted(size);
     for (std::int64_t k = 0; k < depth; ++k) {
@@ -153,7 +153,7 @@ TEST_CASE("pack: biases, summed as each reset variant wants them, with a tail's 
         wanted[at(0)] = input(0, unit) + recurrent(0, unit);
         wanted[at(1)] = input(1, unit) + recurrent(1, unit);
         wanted[at(2)] = reset_after ? input(2, unit) : input(2, unit) + recurrent(2, unit);
-        // q: in the fourth vector, at the place n has in its own.
+        // q lies in the fourth vector, at the lanes of n in its vector.
         const std::int64_t q = base + 3 * lanes + (shares ? 2 * tail : 0) + lane;
         wanted[q] = reset_after ? recurrent(2, unit) : 0.0f;
       }

@@ -1,5 +1,5 @@
-// Softmax and cross entropy on every instruction set: against double, the order of the sums, and what is not
-// a number.
+// Softmax and cross entropy on every instruction set: against double, the order of summation, infinities and
+// NaN.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// The training loop allocates nothing once it runs, nor does a stream's step. This file replaces the global
-// operator new of the test program with one that counts.
+// The training loop and a stream's step allocate nothing after the first mini-batch or step. This file
+// replaces the global operator new of the test program with one that counts.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -18,7 +18,8 @@ void* allocate(std::size_t size) noexcept {
 }
 }  // namespace
 
-// All that are not for over-aligned types: a sanitizer's own would not pair with a part of them.
+// Replaces all forms except those for over-aligned types, because a sanitizer's forms would not pair with
+// them.
 void* operator new(std::size_t size) {
   if (void* memory = allocate(size)) return memory;
   throw std::bad_alloc();
@@ -38,12 +39,11 @@ namespace {
 
 using testing::NetworkCase;
 
-// Of an epoch of `samples` samples, after one that made all memory ready.
+// Allocations of an epoch of `samples` samples, after an epoch that reserved all memory.
 long epoch_allocations(const NetworkCase<float>& problem, std::int64_t samples,
                        const TrainerOptions& options) {
   const auto trainer = testing::make_trainer(problem.fresh_network(), options);
-  // Mini-batches of unlike lengths change shape when they are shuffled: memory then grows to the largest
-  // seen.
+  // Ragged mini-batches change shape when they are shuffled. Memory then grows to the largest shape seen.
   TrainingData data = problem.data(true, !options.shuffle);
   testing::run_epoch(*trainer, data);
   data.x.samples = data.y.samples = samples;
@@ -52,7 +52,7 @@ long epoch_allocations(const NetworkCase<float>& problem, std::int64_t samples,
   return g_allocations.load() - before;
 }
 
-// For float: the double engine, the readable reference, makes a few small blocks a call.
+// For float only: the float64 engine (the readable reference) makes a few small allocations per call.
 TEST_CASE("the steps of an epoch allocate nothing") {
   for (const int threads : {1, 2}) {
     for (const bool bidirectional : {false, true}) {

@@ -1,5 +1,5 @@
-// The gradient of the whole network against central differences of its loss, in float64; the loss by straight
-// loops.
+// The gradient of the whole network against central differences of its loss, in float64; the loss against
+// plain loops.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -28,7 +28,7 @@ struct BatchLoss {
   double operator()(const std::vector<double>& params) {
     const TrainingData data = problem.data(weighted, with_lengths);
     std::vector<std::int64_t> order(static_cast<std::size_t>(problem.samples));
-    std::iota(order.rbegin(), order.rend(), 0);  // backwards: rows are not samples
+    std::iota(order.rbegin(), order.rend(), 0);  // reversed, so that row and sample numbers differ
     REQUIRE(step.reserve(problem.steps, problem.samples).ok());
     step.choose(data, problem.scaling, order.data(), 0, problem.samples);
     REQUIRE(assign_packed(packed, params.data()).ok());
@@ -126,7 +126,7 @@ TEST_CASE("embeddings and masks of missing values: the gradients too") {
       CAPTURE(with_lengths);
       CHECK(worst_relative_error(batch, problem.params) < 1e-7);
       if (!tokens) continue;
-      // Padding is never read: what is learnt of it is nothing.
+      // Padding is never read, so its gradient is zero.
       const double* padding = batch.gradient.data() + testing::offset_of(batch.layout, "embedding.weight");
       CHECK(std::all_of(padding, padding + 4, [](double g) { return g == 0; }));
       CHECK(std::any_of(padding + 4, padding + 8, [](double g) { return g != 0; }));
@@ -134,7 +134,7 @@ TEST_CASE("embeddings and masks of missing values: the gradients too") {
   }
 }
 
-// The gradient that one step of plain descent went down, and the loss it started from.
+// The gradient of one step of plain gradient descent, and the loss before it.
 std::pair<std::vector<double>, double> descent(const NetworkCase<double>& problem,
                                                const std::vector<double>& params, TrainerOptions options) {
   options.optimizer.solver = Solver::sgd;
@@ -201,7 +201,7 @@ TEST_CASE("one quantile, one label, many quantiles: the gradients too") {
   CHECK(worst_relative_error(batch, problem.params) < 1e-7);
 }
 
-// The loss of one answer from what predict() answers, by the formulae of nn/losses.
+// The loss of one prediction of predict(), by the formulae of nn/losses.
 double answer_loss(const NetworkConfig& config, const double* answer, const double* target,
                    const Scaling& scaling) {
   double sum = 0;

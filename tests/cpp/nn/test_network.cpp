@@ -1,4 +1,4 @@
-// Prediction: against straight loops, row by row to the bit, streams, strides, versions, errors.
+// Prediction: against plain loops, bits of single rows, streams, strides, versions, errors.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -15,7 +15,7 @@ namespace {
 using testing::network_config;
 using testing::NetworkCase;
 
-// The engine's h_n for one sample, then the head and the units in long double.
+// The prediction of one sample: the engine's h_n, then head and scaling in long double.
 template <class S>
 std::vector<double> predict_one(const NetworkCase<S>& problem, std::int64_t sample) {
   const GruConfig& gru = problem.config.gru;
@@ -204,7 +204,7 @@ TEST_CASE_TEMPLATE("answers for every step stand in the order of the samples", S
 
 TEST_CASE("float64 samples are standardised before they are rounded") {
   NetworkCase<float> problem(network_config(1, 8, 1, false, 1), 4, 5);
-  problem.scaling.x_mean = {1.7e9};  // seconds since 1970: float32 would round to 128 of them
+  problem.scaling.x_mean = {1.7e9};  // seconds since 1970, which float32 rounds to multiples of 128
   problem.scaling.x_scale = {10.0};
   problem.network = problem.fresh_network();
   std::vector<double> x;

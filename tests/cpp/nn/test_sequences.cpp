@@ -1,5 +1,4 @@
-// Lists of sequences of unlike length: where they lie, how they are ordered, that a row does not feel the
-// others.
+// Lists of sequences of different lengths: their memory and their order; a row does not depend on the others.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -15,7 +14,7 @@ namespace {
 using testing::network_config;
 using testing::NetworkCase;
 
-// The sequences of a case as a list, each in memory of its own that ends where it ends.
+// The sequences of a case as a list, each in its own memory without room behind it.
 template <class S>
 struct List {
   std::vector<std::vector<S>> memory;

@@ -1,4 +1,4 @@
-// The training loop: its losses, its bits, continuing, stopping, diverging.
+// The training loop: losses, bits, continuing, interruption, divergence.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -113,7 +113,7 @@ TEST_CASE_TEMPLATE("training learns the mean of the inputs", S, float, double) {
   CHECK(after < before / 100);
 }
 
-// One sample seen again and again: N as large as one likes, with no memory.
+// One sample repeated N times, for any N without memory.
 TrainingData endless(const NetworkCase<float>& problem, std::int64_t samples) {
   TrainingData data = problem.data(false, false);
   data.x.samples = data.y.samples = samples;

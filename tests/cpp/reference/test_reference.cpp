@@ -1,5 +1,5 @@
-// The float64 engine: gradients against central differences, a plain scalar GRU, other scalar types, and what
-// the engine promises (rows on their own, any thread count, steps, lengths, errors, interruption).
+// The reference: gradients against central differences, states against a plain scalar GRU, other scalar
+// types.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -103,7 +103,7 @@ std::vector<S> converted(const std::vector<double>& values) {
   return std::vector<S>(values.begin(), values.end());
 }
 
-// The same problem through the reference in scalar type S; its dparams as double.
+// Runs the same problem through the reference in scalar type S; returns dparams as double.
 template <class S>
 std::vector<double> reference_gradient(const GruCase<double>& problem) {
   using namespace fastgru;

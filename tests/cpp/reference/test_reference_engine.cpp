@@ -1,4 +1,5 @@
-// What the float64 engine promises: rows on their own, any thread count, steps, NaN, errors, interruption.
+// The promises of the float64 engine: bits of single rows, any thread count, steps, NaN, errors,
+// interruption.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Scratch memory: where it begins, that it never shrinks, and what a refused growth leaves.
+// Scratch memory: alignment, growth without shrinking, and its contents after a refused growth.
 #include "runtime/aligned.h"
 
 #include <doctest/doctest.h>
@@ -66,7 +66,7 @@ TEST_CASE("aligned buffer: a growth that cannot be leaves the old block and what
   buffer.data()[2] = 5.0;
   const double* place = buffer.data();
   CHECK_FALSE(buffer.reserve(std::numeric_limits<std::int64_t>::max()));
-  CHECK_FALSE(buffer.reserve(std::numeric_limits<std::int64_t>::max() / 4));  // times 8 it wraps round
+  CHECK_FALSE(buffer.reserve(std::numeric_limits<std::int64_t>::max() / 4));  // times 8 it overflows
   CHECK(buffer.data() == place);
   CHECK(buffer.capacity() == 3);
   CHECK(buffer.data()[2] == 5.0);
@@ -92,6 +92,6 @@ TEST_CASE("aligned buffer: moving hands the block on") {
   third = std::move(same);
   CHECK(third.data() == place);
   CHECK(third.data()[9] == 4);
-  CHECK(from.reserve(5));  // and it may be used again
+  CHECK(from.reserve(5));  // it may be used again
   CHECK(from.capacity() == 5);
 }

@@ -1,4 +1,4 @@
-// SpinBarrier: nobody passes before all have come, round after round.
+// SpinBarrier: no thread passes before all have arrived, round after round.
 #include "runtime/barrier.h"
 
 #include <doctest/doctest.h>
@@ -9,8 +9,8 @@
 
 namespace {
 
-// `team` threads write their round and look at the others' between two meetings. Returns how often one saw
-// another elsewhere.
+// `team` threads write their round and read those of the others between two meetings. Returns how often a
+// thread saw another round.
 int rounds_out_of_step(int team, int spins, int rounds) {
   fastgru::SpinBarrier barrier(spins);
   std::vector<std::atomic<int>> at(static_cast<std::size_t>(team));
@@ -77,7 +77,7 @@ TEST_CASE("spin barrier: one barrier serves teams of unlike sizes one after the 
         ++passed;
       });
     }
-    if (team > 1) CHECK(passed == 0);  // this thread has not come yet
+    if (team > 1) CHECK(passed == 0);  // this thread has not arrived yet
     barrier.wait(team);
     for (std::thread& thread : threads) thread.join();
     CHECK(passed == team - 1);

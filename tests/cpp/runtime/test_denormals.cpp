@@ -1,4 +1,4 @@
-// Subnormal numbers are zero while a FlushDenormals lives, and the caller's register comes back.
+// Subnormal numbers are zero while a FlushDenormals lives; then the caller's control register is restored.
 #include "runtime/denormals.h"
 
 #include <doctest/doctest.h>
@@ -11,7 +11,7 @@ namespace float_state = fastgru::float_state;
 
 constexpr float kSmallest = 1.17549435e-38f;  // the smallest normal float
 
-// Computed at run time: the compiler may not do it with its own rounding.
+// Computed at run time, not by the compiler with its own rounding.
 bool results_are_flushed() {
   volatile float small = kSmallest, half = 0.5f;
   volatile float product = small * half;
@@ -79,7 +79,7 @@ TEST_CASE("denormals: one of the two bits alone is no flushing yet, and comes ba
   }
 }
 
-TEST_CASE("denormals: rounding mode and the flags of exceptions come back whole from KeepFloatState") {
+TEST_CASE("denormals: KeepFloatState restores rounding mode and exception flags") {
   const RestoreRegister restore;
   const float_state::Word before =
       (restore.word & ~float_state::Word{float_state::kFlush | 0x3f | 0x6000}) | 0x2000 | 0x10;

@@ -1,11 +1,11 @@
-// One thread at a time: the second one is refused, and the first one's place becomes free again.
+// Exclusive: one thread at a time. A second thread is refused, until the first one leaves.
 #include <doctest/doctest.h>
 
 #include <atomic>
 
 #include "runtime/exclusive.h"
 
-TEST_CASE("whoever comes second is refused, and does not free the place of the first") {
+TEST_CASE("exclusive: a second thread is refused, and does not free the place of the first") {
   std::atomic<bool> busy{false};
   {
     const fastgru::Exclusive first(busy, "stream");

@@ -1,4 +1,4 @@
-// Interrupt: polls now and then, remembers, and asks no more once it knows.
+// Interrupt: polls at intervals, remembers the result, and stops polling once it is raised.
 #include "runtime/interrupt.h"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-// Random numbers: the published vectors of Philox, and what training makes of them.
+// Random numbers: the published test vectors of Philox, and the shuffling and seeds of training.
 #include <doctest/doctest.h>
 
 #include <algorithm>

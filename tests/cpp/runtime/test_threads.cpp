@@ -1,4 +1,4 @@
-// Loops over threads: every item once, and who calls what.
+// Parallel loops: every item runs once; which thread runs it.
 #include "runtime/threads.h"
 
 #include <doctest/doctest.h>
@@ -19,7 +19,7 @@ using fastgru::parallel_for;
 using fastgru::parallel_team;
 using fastgru::usable_threads;
 
-// How often something happened, for each of `count` things, from any thread.
+// Counts events for each of `count` items, from any thread.
 struct Counts {
   explicit Counts(std::int64_t count) : values(static_cast<std::size_t>(count)) {}
   void add(std::int64_t i) { ++values[static_cast<std::size_t>(i)]; }
@@ -75,7 +75,7 @@ TEST_CASE("parallel_for: two items meet where there are two threads") {
   std::atomic<int> come{0};
   Counts met(2);
   parallel_for(2, 2, [&](std::int64_t item, int) {
-    ++come;  // each waits for the other, for which one thread alone would wait in vain
+    ++come;  // each waits for the other, so one thread alone would never finish
     while (come < 2 && std::chrono::steady_clock::now() < latest) std::this_thread::yield();
     if (come == 2 && std::chrono::steady_clock::now() < latest) met.add(item);
   });

@@ -1,4 +1,4 @@
-// What parallel_for and parallel_team promise about the floating-point register of each thread.
+// The floating-point control register of each thread in parallel_for and parallel_team.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -10,7 +10,7 @@
 
 namespace {
 
-// Whether half the smallest normal number is zero here.
+// Whether this thread flushes half the smallest normal number to zero.
 bool flushed() {
   volatile float value = std::numeric_limits<float>::min();
   value = value * 0.5f;
@@ -18,7 +18,7 @@ bool flushed() {
   return value * one == 0.0f;
 }
 
-// On CPUs without such a setting there is nothing to see.
+// CPUs without this setting have nothing to test.
 constexpr bool kCanFlush = fastgru::float_state::kFlush != 0;
 
 }  // namespace

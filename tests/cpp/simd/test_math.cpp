@@ -48,7 +48,8 @@ double ulp_error(float got, double exact) {
   return std::fabs(static_cast<double>(got) - exact) / std::max(std::fabs(ulp), 1.4e-45);
 }
 
-// Every `stride`th float in [low, high] by bit pattern, without subnormals: those the engine treats as zero.
+// Every `stride`th float in [low, high] by bit pattern. Subnormals are left out: the engine flushes them to
+// zero.
 std::vector<float> floats_in(float low, float high, std::uint32_t stride) {
   std::vector<float> values;
   for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += stride) {

@@ -1,5 +1,5 @@
-// What a model file describes: every field there and back, its defaults, and each way in which a file can be
-// wrong, by name.
+// The description in a model file: every field written and read back, defaults, and a named error for each
+// way in which a file can be wrong.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -58,7 +58,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   return text.replace(at, from.size(), to);
 }
 
-// The object without one of its fields, or with another value for it.
+// The object without one of its fields, or with another value of it.
 std::string with_field(const std::string& json, const std::string& name, const std::string& value) {
   const std::size_t begin = json.find("\"" + name + "\":");
   REQUIRE(begin != std::string::npos);
@@ -119,7 +119,7 @@ struct File {
   }
 };
 
-// A file of a model whose numbers are all one half.
+// A model file whose tensors hold 0.5 everywhere.
 File file_of(const ModelSpec& spec) {
   File file{spec.kind, to_json(spec), "2", {}};
   for (const TensorSpec& tensor : tensors(spec)) {
@@ -143,7 +143,7 @@ ModelSpec network_spec() {
   return {"GRURegressor", 2, network, "{\"solver\":\"adam\"}", "{}"};
 }
 
-// What loading says; empty if the file is good.
+// The error of loading; empty if the file is good.
 std::string verdict(const File& file) {
   const std::string bytes = file.bytes();
   LoadedModelPtr model;
@@ -159,7 +159,7 @@ bool says(const std::string& message, const std::string& what) {
 
 }  // namespace
 
-TEST_CASE("spec: every field of a network and of a layer goes there and back") {
+TEST_CASE("spec: every field of a network and of a layer is written and read back") {
   check_round_trips<NetworkSpec>("network");
   check_round_trips<LayerSpec>("config");
 }
@@ -185,7 +185,7 @@ TEST_CASE("spec: what version 1 did not have means the defaults") {
   REQUIRE(read_options("network", first, &spec).ok());
   NetworkSpec wanted;
   wanted.config.gru = {2, 3, 1, true, false, true, 0.25};
-  wanted.config.head_dropout = 0.25;  // the head drops what the layers drop
+  wanted.config.head_dropout = 0.25;  // head_dropout defaults to dropout
   wanted.config.output_size = 4;
   wanted.dtype = Dtype::float64;
   CHECK(options_to_json(spec) == options_to_json(wanted));
@@ -214,7 +214,7 @@ TEST_CASE("spec: fields that are missing, unknown or of another kind are named")
     for (const char* hostile : {"null", "{}", "[1]", "\"x\"", "-1.5", "[\"x\"]"}) {
       CAPTURE(hostile);
       const Status status = read_options("network", with_field(json, field, hostile), &spec);
-      if (std::string(hostile) == "-1.5" && field == "huber_delta") continue;  // validate()'s
+      if (std::string(hostile) == "-1.5" && field == "huber_delta") continue;  // left to validate()
       CHECK_FALSE(status.ok());
       CHECK(says(status.message(), field + " must be "));
       CHECK(says(status.message(), "got '" + std::string(hostile)));
@@ -277,7 +277,7 @@ TEST_CASE("spec: values that cannot be are refused") {
   file = file_of(network_spec());
   file.at("scaling.y_scale").value = 0;
   CHECK(says(verdict(file), "y_scale"));
-  file = file_of(layer_spec());  // a layer is what it is
+  file = file_of(layer_spec());  // a layer may hold any values
   file.at("bias_hh_l0").value = kNan;
   CHECK(verdict(file).empty());
 }

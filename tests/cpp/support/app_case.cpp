@@ -1,3 +1,4 @@
+// Models and inputs shared by the tests of the app interface.
 #include "app_case.h"
 
 #include <filesystem>
@@ -74,7 +75,7 @@ std::vector<double> run_layer(const Weights<S>& weights, const AppCase& c, const
   return {y.begin(), y.end()};
 }
 
-// The file of a layer; `flat` gets its parameters.
+// The model file of a layer; `flat` becomes its parameters.
 template <class S>
 std::string layer_file(const GruConfig& config, std::vector<S>& flat) {
   const ParamLayout layout(config);

@@ -1,5 +1,5 @@
-// Model files for the tests of the public headers, and the engine's own answers to hold theirs against. Free
-// of the engine's headers: apps have the names of theirs.
+// Model files for the tests of the public headers, with the engine's results to compare with. Includes no
+// header of the engine, like an app.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,14 @@ struct AppCase {
   std::int64_t rows = 3, steps = 7, inputs = 0, outputs = 0;
   std::vector<double> x;                   // (rows, steps, inputs)
   std::vector<std::int64_t> lengths;       // (rows)
-  std::vector<double> whole, cut;          // the answers without and with lengths
-  std::vector<std::vector<double>> after;  // a stream's answers: after[t] (rows, outputs)
+  std::vector<double> whole, cut;          // the outputs without and with lengths
+  std::vector<std::vector<double>> after;  // a stream's outputs: after[t] (rows, outputs)
   bool every_step = false, is_double = false;
 };
 
-// float32 data is exact in both precisions, so that all four ways in give the same numbers.
+// float32 data is exact in both precisions, so all four entry points give the same numbers.
 AppCase layer_case(bool is_double, bool bidirectional, bool reset_after);
-// The file alone, of one float32 layer of these sizes.
+// Only the file, of a float32 layer of these sizes.
 AppCase one_layer_case(int inputs, int hidden, bool reset_after);
 AppCase estimator_case(bool is_double, bool bidirectional, bool reset_after);
 

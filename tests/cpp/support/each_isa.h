@@ -1,4 +1,4 @@
-// A test on every instruction set of this machine.
+// Runs a test on every instruction set of this machine.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -9,8 +9,7 @@
 
 namespace fastgru::testing {
 
-// Runs body(name) with each instruction set of this machine made the active one, then goes back to the one
-// that was active before.
+// Runs body(name) with each instruction set of this machine active, then restores the active one.
 template <class Body>
 void for_each_isa(Body body) {
   const std::string before = active_isa();

@@ -1,4 +1,4 @@
-// The float engine held against the double one on the same numbers.
+// Compares the float32 engine with the float64 engine on the same numbers.
 #pragma once
 
 #include <algorithm>
@@ -40,7 +40,7 @@ inline double relative_error(const std::vector<float>& got, const std::vector<do
   return worst / largest;
 }
 
-// The same per parameter tensor.
+// The same for each parameter tensor.
 inline double parameter_error(const GruConfig& config, const std::vector<float>& got,
                               const std::vector<double>& wanted) {
   double worst = 0;

@@ -1,5 +1,4 @@
-// One GRU problem with random data, and its runs through engine.h. Padding is filled with NaN, so that a leak
-// shows.
+// One GRU problem with random data, and its runs through engine.h. Padding holds NaN, so that a leak shows.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -127,7 +126,7 @@ struct GruCase {
     return out;
   }
 
-  // sum(y * dy) + sum(h_n * dh_n) of a training pass, in the widest arithmetic at hand.
+  // sum(y * dy) + sum(h_n * dh_n) of a training pass, in the widest arithmetic available.
   long double objective() const {
     Results<S> out;
     Tape<S> tape;

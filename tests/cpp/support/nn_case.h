@@ -1,5 +1,4 @@
-// A network with random parameters and scaling, random data for it, and the network's answer by straight
-// loops.
+// A network with random parameters and scaling, random data, and the network's prediction by plain loops.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -39,7 +38,7 @@ SampleArray sample_array(const std::vector<T>& values, std::int64_t samples, std
   return {values.data(), sample_type<T>(), samples, steps, features, steps * features, features};
 }
 
-// Where the tensor of this name begins.
+// The offset of the tensor of this name.
 inline std::int64_t offset_of(const NetworkLayout& layout, const char* name) {
   for (const ParamSlot& slot : layout.slots()) {
     if (slot.name == name) return slot.offset;
@@ -54,7 +53,7 @@ struct NetworkCase {
   std::int64_t samples, steps;
   std::vector<S> params, x, y;  // x (N, T, I), y (N, O)
   std::vector<double> weight;
-  std::vector<std::int64_t> tokens;  // (N, T), used in place of x where there is a vocabulary
+  std::vector<std::int64_t> tokens;  // (N, T), used instead of x with a vocabulary
   std::vector<std::int64_t> lengths;
   Scaling scaling;
   std::shared_ptr<Network<S>> network;

@@ -6,7 +6,7 @@
 
 namespace fastgru::testing {
 
-// A small generator of our own: the same numbers with every standard library.
+// A small generator that gives the same numbers with every standard library.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed * 2654435769u + 88172645463325252u) {}

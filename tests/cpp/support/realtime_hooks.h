@@ -1,4 +1,4 @@
-// Counts of what the calling thread did between watch() and stop().
+// Counts allocations and locks of the calling thread between watch() and stop().
 #pragma once
 
 #include <cstdint>

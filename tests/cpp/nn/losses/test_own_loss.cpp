@@ -1,5 +1,5 @@
-// A loss that only this file knows: what adding one takes. It trains, predicts and evaluates as those of the
-// list do, and its gradient is that of its values.
+// A loss defined in this file: shows what a new loss needs. It trains, predicts and evaluates like those of
+// the list, and its gradient is that of its values.
 #include <doctest/doctest.h>
 
 #include <cmath>

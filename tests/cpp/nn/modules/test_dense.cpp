@@ -1,4 +1,4 @@
-// The dense head: a row's bits in any company, and its gradients against the plain sums.
+// The dense head: a row's bits in any batch, and gradients against plain sums.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace fastgru {
 namespace {
 
-// One dense head with parameters of its own, called as a chain calls it.
+// A dense head with its parameters, called like a chain calls it.
 template <class S>
 struct Head {
   NetworkConfig config;
@@ -58,7 +58,7 @@ TEST_CASE_TEMPLATE("a row's logits have the same bits alone and in any batch", S
 }
 
 TEST_CASE_TEMPLATE("the head's gradients are the plain sums", S, float, double) {
-  constexpr std::int64_t kRows = 300, kInputs = 33;  // more rows than a block of a kernel's sum has
+  constexpr std::int64_t kRows = 300, kInputs = 33;  // more rows than a block of the kernels' sums
   const double bound = sizeof(S) == 4 ? 3e-6 : 1e-14;
   for (const std::int64_t outputs : {1, 7, 8, 19, 40}) {
     Head<S> head(kInputs, outputs, kRows);

@@ -1,5 +1,5 @@
-// A module that only this file knows, in the chain of a network: what adding one takes. Its parameters have a
-// place in the flat vector, and the gradients of all the others pass through it.
+// A module defined in this file, in the chain of a network: shows what a new module needs. Its parameters
+// have a place in the flat vector, and the gradients of the other modules pass through it.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace fastgru {
 namespace {
 
-// y = x * scale, a learnt scale for each value.
+// y = x * scale, with a learnt scale for each value.
 template <class S>
 class Scale final : public Module<S> {
  public:

@@ -1,4 +1,4 @@
-// The gradient of pooled states, unit by unit, for more units than are looked at together.
+// The gradient of pooled states, unit by unit, for more units than the code handles at once.
 #include <doctest/doctest.h>
 
 #include <vector>
@@ -11,13 +11,13 @@ namespace {
 constexpr std::int64_t kSteps = 5, kRows = 4, kHidden = 50, kWidth = 2 * kHidden;
 const std::int64_t kLengths[kRows] = {5, 0, 1, 3};
 
-std::vector<float> small_integers(std::int64_t count) {  // with many that are equal
+std::vector<float> small_integers(std::int64_t count) {  // with many equal values
   std::vector<float> values(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i * i * 7 % 11) - 5.0f;
   return values;
 }
 
-// What one step of one row is due, by the definition.
+// The gradient of one step of one row, by the definition.
 float expected(Pooling pooling, const std::vector<float>& y, float d_pooled, std::int64_t t, std::int64_t b,
                std::int64_t k) {
   const std::int64_t length = kLengths[b];
