@@ -3,7 +3,8 @@
 // One tile serves the three products: sums over k of one number a row times one vector, for several rows and
 // several vectors at once. What is far apart in memory is packed first, in blocks that stay in L2, where it
 // is read often enough to pay for that; otherwise it is read where it lies. A sum that goes on in the next
-// block starts from what the last one stored, so the blocks do not show in the bits.
+// block starts from what the last one stored, so the blocks do not show in the bits. A logit is the sum of
+// four segments of the inputs, each one chain of FMAs, whatever the tile.
 
 namespace fastgru {
 namespace {
@@ -21,7 +22,17 @@ struct DenseProduct {
   int64_t c_row;
   int64_t valid;  // columns of c, and of start, from the first vector on
   bool adds;      // the sum, from zero, is added to c
+  // So many k are one chain of sums; the next ones, from zero, are added to what the last ones gave.
+  int64_t segment;
 };
+
+constexpr int kDenseSegments = 4;
+
+// Of a logit. Short sums are one segment.
+inline int64_t segment_of(int64_t inputs) {
+  constexpr int64_t kWorthCutting = 16;
+  return inputs < kWorthCutting ? inputs : (inputs + kDenseSegments - 1) / kDenseSegments;
+}
 
 // Masked: b is not padded, and only the `valid` lanes of its one vector may be read.
 //
@@ -33,7 +44,7 @@ struct DenseTile {
   FASTGRU_NO_INLINE static void run_vectors(const DenseProduct& g) {
     float* c = g.c;  // copies: what is stored may not change them
     const int64_t c_row = g.c_row, valid = g.valid;
-    const bool adds = g.adds;
+    bool adds = g.adds;
     Vec acc[R][P];
     const auto column = [](int p) { return static_cast<int64_t>(p) * kLanes; };
     if (g.start == nullptr) {
@@ -45,27 +56,55 @@ struct DenseTile {
     }
     const float *a = g.a, *b = g.b;
     const int64_t a_row = g.a_row, a_step = g.a_step, b_vector = g.b_vector, b_step = g.b_step;
-    for (int64_t k = 0; k < g.depth; ++k, a += a_step, b += b_step) {
-      Vec v[P];
-      for_each_of<P>([&](int p) { v[p] = Masked ? load_upto(b, valid) : load(b + p * b_vector); });
+    const int64_t segment = g.segment;
+    for (int64_t left = g.depth; left >= 0; left -= segment) {
+      const int64_t depth = left < segment ? left : segment;
+      for (int64_t k = 0; k < depth; ++k, a += a_step, b += b_step) {
+        Vec v[P];
+        for_each_of<P>([&](int p) { v[p] = Masked ? load_upto(b, valid) : load(b + p * b_vector); });
+        FASTGRU_UNROLL
+        for (int r = 0; r < R; ++r) {
+          const Vec value = set1(a[r * a_row]);
+          for_each_of<P>([&](int p) { acc[r][p] = fma(value, v[p], acc[r][p]); });
+        }
+      }
       FASTGRU_UNROLL
       for (int r = 0; r < R; ++r) {
-        const Vec value = set1(a[r * a_row]);
-        for_each_of<P>([&](int p) { acc[r][p] = fma(value, v[p], acc[r][p]); });
+        for_each_of<P>([&](int p) {
+          float* to = c + r * c_row + column(p);
+          const int64_t n = valid - column(p);
+          store_upto(to, adds ? add(load_upto(to, n), acc[r][p]) : acc[r][p], n);
+        });
       }
+      if (left <= segment) return;
+      adds = true;
+      for_each_of<R * P>([&](int i) { acc[i / P][i % P] = zero(); });
     }
-    FASTGRU_UNROLL
-    for (int r = 0; r < R; ++r) {
-      for_each_of<P>([&](int p) {
-        float* to = c + r * c_row + column(p);
-        const int64_t n = valid - column(p);
-        store_upto(to, adds ? add(load_upto(to, n), acc[r][p]) : acc[r][p], n);
-      });
-    }
+  }
+
+  // One row of one vector: its segments side by side, because each is a chain that waits for itself (64
+  // inputs: one chain takes 63 ns, four take 20).
+  static void run_segments(const DenseProduct& g) {
+    Vec acc[kDenseSegments];
+    for_each_of<kDenseSegments>([&](int s) { acc[s] = zero(); });
+    if (g.start != nullptr) acc[0] = load_upto(g.start, g.valid);
+    const int64_t last = g.depth - (kDenseSegments - 1) * g.segment;  // the last one may be shorter
+    const auto step = [&](int s, int64_t k) {
+      const float* b = g.b + (s * g.segment + k) * g.b_step;
+      const Vec v = Masked ? load_upto(b, g.valid) : load(b);
+      acc[s] = fma(set1(g.a[(s * g.segment + k) * g.a_step]), v, acc[s]);
+    };
+    for (int64_t k = 0; k < last; ++k) for_each_of<kDenseSegments>([&](int s) { step(s, k); });
+    for (int64_t k = last; k < g.segment; ++k) for_each_of<kDenseSegments - 1>([&](int s) { step(s, k); });
+    for (int s = 1; s < kDenseSegments; ++s) acc[0] = add(acc[0], acc[s]);
+    store_upto(g.c, acc[0], g.valid);
   }
 
   template <int R>
   static void run(int64_t vectors, const DenseProduct& g) {
+    if constexpr (R == 1) {
+      if (vectors == 1 && g.segment < g.depth) return run_segments(g);
+    }
     if constexpr (!Masked && R <= kTileRows) {
       if constexpr (R == 1) {
         if (vectors == 8) return run_vectors<R, 8>(g);
@@ -127,9 +166,27 @@ inline void pack_block(const float* from, int64_t stride, int64_t depth, int64_t
   }
 }
 
+// The outputs of a last panel that fill no more than half a vector; 0: there is no such panel. Its weights
+// are packed without padding, [k][outputs], and whole vectors are read, of which the other lanes are
+// unspecified: padded, the 64 weights of a single output are 4 KiB, which drive a GRU's own weights out of L1
+// (one row of 64 units: 6 % of a step).
+inline int64_t narrow_outputs(int64_t outputs) {
+  const int64_t valid = outputs % kLanes;
+  return 2 * valid <= kLanes ? valid : 0;
+}
+
+inline void pack_narrow(const float* from, int64_t inputs, int64_t outputs, float* to) {
+  for (int64_t k = 0; k < inputs; ++k) {
+    for (int64_t o = 0; o < outputs; ++o) to[k * outputs + o] = from[o * inputs + k];
+  }
+  for (int64_t lane = 0; lane < kLanes - outputs; ++lane) to[inputs * outputs + lane] = 0.0f;
+}
+
 void dense_pack(const DensePackArgs& g) {
-  for (int64_t panel = 0; panel < panel_count(g.outputs); ++panel) {
-    const int64_t left = g.outputs - panel * kLanes, valid = left < kLanes ? left : kLanes;
+  const int64_t narrow = narrow_outputs(g.outputs), wide = g.outputs - narrow;
+  if (narrow > 0) pack_narrow(g.weight + wide * g.inputs, g.inputs, narrow, g.weights + wide * g.inputs);
+  for (int64_t panel = 0; panel < panel_count(wide); ++panel) {
+    const int64_t left = wide - panel * kLanes, valid = left < kLanes ? left : kLanes;
     const float* from = g.weight + panel * kLanes * g.inputs;
     float* to = g.weights + panel * kLanes * g.inputs;
     const int64_t whole_k = g.inputs / 4 * 4, whole_lanes = valid / 4 * 4;
@@ -147,17 +204,17 @@ void dense_pack(const DensePackArgs& g) {
 }
 
 void dense_forward(const DenseForwardArgs& g) {
-  const int64_t panel_size = g.inputs * kLanes;
+  const int64_t narrow = narrow_outputs(g.outputs), wide = g.outputs - narrow;
   for_even_parts(g.rows, rows_in_cache(g.rows, g.inputs), [&](int64_t first, int64_t rows) {
-    dense_tiles(rows, g.outputs, true, [&](int64_t row, int64_t panel) {
+    const auto at = [&](int64_t row, int64_t panel) {
       const int64_t column = panel * kLanes;
       DenseProduct p;
       p.a = g.x + (first + row) * g.x_stride;
       p.a_row = g.x_stride;
       p.a_step = 1;
-      p.b = g.weights + panel * panel_size;
-      p.b_vector = panel_size;
-      p.b_step = kLanes;
+      p.b = g.weights + column * g.inputs;
+      p.b_vector = g.inputs * kLanes;
+      p.b_step = column < wide ? kLanes : narrow;
       p.depth = g.inputs;
       p.start = g.bias == nullptr ? nullptr : g.bias + column;
       p.start_row = 0;
@@ -165,7 +222,13 @@ void dense_forward(const DenseForwardArgs& g) {
       p.c_row = g.y_stride;
       p.valid = g.outputs - column;
       p.adds = false;
+      p.segment = segment_of(g.inputs);
       return p;
+    };
+    dense_tiles(rows, wide, true, at);
+    if (narrow == 0) return;
+    for_even_parts(rows, kNarrowRows, [&](int64_t row, int64_t count) {
+      with_rows<DenseTile<false>, kNarrowRows>(count, int64_t{1}, at(row, wide / kLanes));
     });
   });
 }
@@ -188,7 +251,7 @@ inline void set_block(DenseProduct& p, const DenseBlock& block, int64_t vector) 
   p.b_vector = block.packed ? block.depth * kLanes : kLanes;
   p.b_step = block.packed ? kLanes : block.stride;
   p.b = block.b + vector * p.b_vector;
-  p.depth = block.depth;
+  p.depth = p.segment = block.depth;
   p.valid = block.width - vector * kLanes;
 }
 

@@ -168,17 +168,17 @@ struct AdamArgs {
 };
 
 // The dense head: y[row][o] = bias[o] + sum over k of x[row][k] * w[o][k], w (outputs, inputs). Every sum is
-// one chain of FMAs in the order said, whatever the number of rows or columns of a call.
+// made of chains of FMAs in the order said, whatever the number of rows or columns of a call.
 constexpr int64_t kDenseBlock = 256;  // depth and width of a packed piece of an operand
 constexpr int64_t kDensePack = kDenseBlock * (kDenseBlock + 16);  // floats of scratch of the gradients
 
 struct DensePackArgs {
   int64_t inputs = 0, outputs = 0;
   const float* weight = nullptr;  // (outputs, inputs)
-  float* weights = nullptr;       // columns: [panel][k][L]
+  float* weights = nullptr;       // columns: [panel][k][L]; a last panel of few outputs without padding
 };
 
-// Starts from the bias, in the order of the inputs.
+// Four segments of the inputs, added in order, the first of which starts from the bias.
 struct DenseForwardArgs {
   int64_t rows = 0, inputs = 0, outputs = 0;
   const float* x = nullptr;

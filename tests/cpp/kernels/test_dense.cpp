@@ -250,30 +250,40 @@ TEST_CASE("the dense head's products against double, and nothing written beside 
   });
 }
 
-TEST_CASE("the dense head's bits are one chain of FMAs, on every instruction set that has them") {
-  const Case c({9, 65, 37});
-  on_every_isa([&](const KernelTable& kernels, const std::string& isa) {
-    if (isa == "baseline") return;  // rounds products before they are added
-    const Result got = run(kernels, c, 1);
-    bool same = true;
-    for (std::int64_t b = 0; b < c.shape.rows; ++b) {
-      for (std::int64_t o = 0; o < c.shape.outputs; ++o) {
-        float sum = c.bias[static_cast<std::size_t>(o)];
-        for (std::int64_t k = 0; k < c.shape.inputs; ++k) {
-          sum = std::fma(c.x.row(b)[k], c.weight[static_cast<std::size_t>(o * c.shape.inputs + k)], sum);
-        }
-        same = same && sum == got.y.row(b)[o];
-      }
-      for (std::int64_t k = 0; k < c.shape.inputs; ++k) {
-        float sum = 0;
+TEST_CASE("the dense head's bits are chains of FMAs, on every instruction set that has them") {
+  for (const Shape& shape :
+       {Shape{9, 65, 37}, Shape{1, 65, 37}, Shape{1, 64, 1}, Shape{2, 17, 3}, Shape{3, 15, 2}}) {
+    const Case c(shape);
+    // A logit is the sum of four segments of the inputs, a gradient by an input one chain.
+    const std::int64_t segment = shape.inputs < 16 ? shape.inputs : (shape.inputs + 3) / 4;
+    on_every_isa([&](const KernelTable& kernels, const std::string& isa) {
+      if (isa == "baseline") return;  // rounds products before they are added
+      const Result got = run(kernels, c, 1);
+      bool same = true;
+      for (std::int64_t b = 0; b < c.shape.rows; ++b) {
         for (std::int64_t o = 0; o < c.shape.outputs; ++o) {
-          sum = std::fma(c.dy.row(b)[o], c.weight[static_cast<std::size_t>(o * c.shape.inputs + k)], sum);
+          float logit = 0, sum = c.bias[static_cast<std::size_t>(o)];
+          for (std::int64_t k = 0; k < c.shape.inputs; ++k) {
+            if (k > 0 && k % segment == 0) {
+              logit = k == segment ? sum : logit + sum;
+              sum = 0;
+            }
+            sum = std::fma(c.x.row(b)[k], c.weight[static_cast<std::size_t>(o * c.shape.inputs + k)], sum);
+          }
+          sum = c.shape.inputs > segment ? logit + sum : sum;
+          same = same && sum == got.y.row(b)[o];
         }
-        same = same && sum == got.dx.row(b)[k];
+        for (std::int64_t k = 0; k < c.shape.inputs; ++k) {
+          float sum = 0;
+          for (std::int64_t o = 0; o < c.shape.outputs; ++o) {
+            sum = std::fma(c.dy.row(b)[o], c.weight[static_cast<std::size_t>(o * c.shape.inputs + k)], sum);
+          }
+          same = same && sum == got.dx.row(b)[k];
+        }
       }
-    }
-    CHECK(same);
-  });
+      CHECK(same);
+    });
+  }
 }
 
 TEST_CASE("the dense head gives the same bits on AVX2 and AVX-512") {
