@@ -41,7 +41,7 @@ Status PackedDense<float>::assign(const float* flat) {
   p.outputs = outputs_;
   p.weight = flat + offset_;
   p.weights = packed_.data();
-  dense_pack(*kernels_, p, usable_threads(0));
+  dense_pack(*kernels_, p, 1);  // 0.24 ms for 256 inputs and 5 000 outputs, whose step takes 100
   return {};
 }
 
