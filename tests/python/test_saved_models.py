@@ -26,11 +26,17 @@ def kept(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def same(path: Path, found: NDArray[Any], wanted: NDArray[Any]) -> None:
-    """Equal bits for equal arithmetic: float32 with FMA."""
+    """Equal bits for equal arithmetic: float32 with FMA.
+
+    The files are from before the heads of float32 networks were summed by the kernels, in another order: their
+    predictions may be a few roundings off, the weights and a layer's outputs not at all.
+    """
     if "float64" in path.stem:  # exp and tanh come from the system's C library
         np.testing.assert_allclose(found, wanted, rtol=1e-11)
-    elif _core.isa() in {"avx2", "avx512"}:
+    elif _core.isa() in {"avx2", "avx512"} and path.stem.startswith("layer"):
         np.testing.assert_array_equal(found, wanted)
+    elif _core.isa() in {"avx2", "avx512"}:
+        np.testing.assert_allclose(found, wanted, rtol=4e-7, atol=2e-7)
     else:
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 

@@ -239,6 +239,8 @@ def test_a_changed_model_loads_or_is_refused_by_name(
                 python_alone += 1
                 assert kind != "GRU", error
                 assert changed_config["network"] == config["network"], error
-                assert changed is tensors, error
+                assert all(changed[name] is tensors[name] for name in tensors if "history." not in name), (
+                    error
+                )
     print(f"{kind}: {refused} of {len(cases)} changed models refused, {python_alone} of them by Python alone")
     assert refused > len(cases) // 2
