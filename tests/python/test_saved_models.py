@@ -28,8 +28,8 @@ def kept(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
 def same(path: Path, found: NDArray[Any], wanted: NDArray[Any]) -> None:
     """Equal bits for equal arithmetic: float32 with FMA.
 
-    The files are from before the heads of float32 networks were summed by the kernels, in another order: their
-    predictions may be a few roundings off, the weights and a layer's outputs not at all.
+    The files are older than the kernels that now sum the heads of float32 networks, in another order. Their
+    predictions may be a few roundings off; weights and the outputs of layers may not.
     """
     if "float64" in path.stem:  # exp and tanh come from the system's C library
         np.testing.assert_allclose(found, wanted, rtol=1e-11)
