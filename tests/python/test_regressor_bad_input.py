@@ -337,12 +337,3 @@ def test_refused_data_leaves_the_fitted_estimator_as_it_was() -> None:
             estimator.fit(X, y)
         assert estimator.n_features_in_ == 2
         np.testing.assert_array_equal(estimator.predict(X3), before)
-
-
-def test_a_failed_training_leaves_no_half_fitted_estimator() -> None:
-    estimator = small().fit(X3, Y)
-    estimator.set_params(learning_rate_init=1e30, clip_norm=None, solver="sgd", max_iter=200)
-    with pytest.raises(ValueError, match="learning_rate"):
-        estimator.fit(X2, Y)
-    with pytest.raises(NotFittedError):
-        estimator.predict(X2)

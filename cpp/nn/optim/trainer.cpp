@@ -98,7 +98,7 @@ Status Trainer<S>::diverged(const char* what, double value) const {
   std::snprintf(text, sizeof text,
                 "training diverged: %s of mini-batch %zu of epoch %lld is %g. Lower learning_rate (now %g) "
                 "or clip_norm "
-                "(now %g%s); x and y must be finite. The network keeps its last finite parameters",
+                "(now %g%s); x and y must be finite",
                 what, batch_losses_.size(), static_cast<long long>(epoch_), value, o.learning_rate,
                 o.clip_norm, o.clip_norm == 0 ? ", which is no clipping" : "");
   return Status::invalid(text);

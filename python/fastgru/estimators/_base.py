@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _core
-from fastgru.estimators._data import DataMixin
+from fastgru.estimators._draft import draft_of, publish
 from fastgru.estimators._fit_loop import FitLoop, History, Schedule, Validate, checked_callbacks, patience
-from fastgru.estimators._gates import Gates, gates_of
 from fastgru.estimators._network import (
     Network,
     Trainer,
+    copied_network,
     initial_parameters,
     make_network,
     make_trainer,
@@ -30,6 +29,7 @@ from fastgru.estimators._progress import make_progress
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
 from fastgru.estimators._steps import StepLayout, end_to_end
+from fastgru.estimators._stepwise import StepwiseMixin
 from fastgru.estimators._summary import SummaryMixin
 from fastgru.estimators._tokens import vocabulary_size
 from fastgru.estimators._validation import check_weights, thread_count
@@ -37,7 +37,7 @@ from fastgru.estimators._validation import check_weights, thread_count
 _FROM_DATA = ("input_size", "output_size", "vocabulary_size")  # fields of a network that follow from the data
 
 
-class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
+class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
     """A GRU with a dense head, trained in C++.
 
     A concrete estimator says what y means: `_encode_targets`, `_head`, `_target_scaling`,
@@ -46,6 +46,7 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
     """
 
     _parameter_constraints: dict[str, list[Any]] = PARAMETER_CONSTRAINTS
+    _first_classes: NDArray[Any] | None = None  # the `classes` of a classifier's partial_fit
 
     def __init__(
         self,
@@ -165,39 +166,59 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         """Return the weight of each sample, with mean 1, or None."""
         return check_weights(sample_weight, X)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool, classes: NDArray[Any] | None = None
+    ) -> None:
+        """Fit a draft of the estimator, and publish it: an error on the way leaves the estimator as it was.
+
+        `classes`: the labels that a first call of a classifier's ``partial_fit`` was given.
+        """
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         continuing = hasattr(self, "_network") and (self.warm_start or incremental)
         if continuing:
             self._check_same_network()
-        samples = self._check_samples(X, y, sample_weight, reset=not continuing)
+        draft = draft_of(self)
+        draft._first_classes = classes
+        if not continuing:
+            draft.__dict__.pop("_network", None)
+        interrupted = draft._train(X, y, sample_weight, continuing=continuing, incremental=incremental)
+        publish(draft, self)
+        if interrupted is not None:
+            raise interrupted  # for the caller's loop, now that the weights are kept
 
+    def _train(
+        self, X: Any, y: Any, sample_weight: Any, *, continuing: bool, incremental: bool
+    ) -> KeyboardInterrupt | None:
+        """Fit this draft; return the Ctrl-C that is to be passed on."""
+        samples = self._check_samples(X, y, sample_weight, reset=not continuing)
         if continuing:
-            network, seed, history = self._network, self._seed, self._history
+            network, seed, history = (
+                copied_network(self._architecture, self._network),
+                self._seed,
+                self._history,
+            )
         else:
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int64).max, dtype=np.int64))
             network, history = self._new_network(samples, seed), History()
         trainer = self._new_trainer(network, len(samples), seed)
         if continuing and self._trainer_state["solver"] == self.solver:
             trainer.set_state(self._trainer_state["state"])
-        history.continue_with(early_stopping=self.early_stopping)
+        history = history.continued(early_stopping=self.early_stopping)
         interrupted: KeyboardInterrupt | None = None
         if incremental:
             try:
                 self._loop(network, trainer, samples).run_one(samples, history)
             except KeyboardInterrupt as error:
-                interrupted = error  # raised again for the caller's loop, after the weights are kept
+                interrupted = error
         elif self.early_stopping:
             self._run_with_validation(network, trainer, samples, history, seed)
         else:
             self._loop(network, trainer, samples).run(samples, history)
-
         self._network, self._seed, self._history = network, seed, history
         self._trainer_state = {"solver": self.solver, "state": trainer.get_state()}
         self._publish()
-        if interrupted is not None:
-            raise interrupted
+        return interrupted
 
     def _run_with_validation(
         self, network: Network, trainer: Trainer, samples: Samples, history: History, seed: int
@@ -329,68 +350,9 @@ class BaseGRU(DataMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=
         """Set the public fitted attributes from the private ones."""
         history = self._history
         self.n_iter_ = history.n_iter
-        self.loss_curve_ = history.loss_curve
+        self.loss_curve_ = list(history.loss_curve)
         self.loss_ = history.loss_curve[-1] if history.loss_curve else np.inf
         self.best_loss_ = history.best_loss
-        self.validation_scores_ = history.validation_scores
+        scores = history.validation_scores
+        self.validation_scores_ = None if scores is None else list(scores)
         self.best_validation_score_ = history.best_score
-
-    def stream(self, batch_size: int = 1) -> _core.NetworkStreamF32 | _core.NetworkStreamF64:
-        """Return a stream that takes one time step at a time and gives the estimator's prediction after each.
-
-        Parameters
-        ----------
-        batch_size : int, default=1
-            Sequences stepped side by side.
-
-        Returns
-        -------
-        stream
-            ``stream.step(x_t)`` takes raw values of shape (n_features,), or (batch_size, n_features), and
-            returns (n_outputs,), or (batch_size, n_outputs), of the estimator's `dtype`, in the units of y;
-            ``out=`` takes the array to write to. A classifier's are probabilities: one per class or label, of
-            two classes that of the second alone; several quantiles of an output stand side by side. Tokens
-            are stepped as integers, (1,) or (batch_size, 1). After t steps it is what the network answers to
-            the t steps as one sequence. ``stream.reset()`` starts a new sequence, ``stream.copy()`` forks
-            one. NaN is not refused.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-        ValueError
-            ``bidirectional=True``: the reverse direction needs the future.
-        """
-        check_is_fitted(self)
-        return self._network.stream(batch_size)
-
-    def gates(self, X: Any, layer: int = -1) -> Gates:
-        """Return the gates of one layer at every step of some sequences.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
-            The sequences, as ``predict`` takes them.
-        layer : int, default=-1
-            Which layer, from 0; -1 is the last.
-
-        Returns
-        -------
-        Gates
-            A named tuple of `reset`, `update`, `candidate` and `state`, each an array (n_samples,
-            n_timesteps, hidden_size), or a list of arrays if X is one; with two directions 2 * hidden_size,
-            the reverse one second. Where `update` is near 1 a unit keeps its state, where it is near 0 it
-            takes the candidate.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-        ValueError
-            There is no such layer; or as ``predict``.
-        """
-        check_is_fitted(self)
-        array = self._checked_like_fit(X)
-        if not -self._architecture["num_layers"] <= layer < self._architecture["num_layers"]:
-            raise ValueError(f"layer must be one of {self._architecture['num_layers']} layers, got {layer!r}")
-        return gates_of(self._network, self._architecture, array, layer % self._architecture["num_layers"])

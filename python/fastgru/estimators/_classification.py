@@ -31,7 +31,6 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
     """The implementation of `GRUClassifier`."""
 
     _parameter_constraints = CLASSIFIER_CONSTRAINTS
-    _first_classes: NDArray[Any] | None = None  # the `classes` that partial_fit was given
     class_weight: dict[Any, float] | list[dict[int, float]] | str | None
     classes_: NDArray[Any]
     multilabel_: bool

@@ -37,7 +37,7 @@ class DataMixin:
         return check_sequences(self, X, dtype=dtype, allow_nan=missing)
 
     def _check_samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
-        """Check and encode the arguments of ``fit``; with `reset` the estimator is no longer fitted."""
+        """Check and encode the arguments of ``fit``; `reset`: they decide features and classes."""
         estimator: Any = self  # subclasses define how y is encoded
         array = self._check_X(
             X, tokens=self.embedding_dim is not None, missing=self.missing == "mask", dtype=self.dtype
@@ -54,8 +54,6 @@ class DataMixin:
         check_consistent_length(array, targets)
         weight = estimator._all_weights(sample_weight, targets, array)
         check_features(self, X, array, reset=reset)
-        if reset:  # the old network must not survive: it may not fit the data's shape, and training may fail
-            self.__dict__.pop("_network", None)
         return Samples(as_sequences(array), targets, weight, None, class_weight).without_zero_weights()
 
     def _checked_like_fit(self, X: Any) -> NDArray[Any] | SequenceList:

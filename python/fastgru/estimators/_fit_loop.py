@@ -35,16 +35,15 @@ class History:
     n_iter: int = 0
     idle: int = 0  # epochs in a row without an improvement of tol
 
-    def continue_with(self, *, early_stopping: bool) -> None:
-        """Prepare for more epochs that continue from the current weights."""
-        self.n_iter = 0
+    def continued(self, *, early_stopping: bool) -> History:
+        """Return a record of its own for more epochs, which continue from the current weights."""
+        scores, best_score, best_loss = None, None, None
         if early_stopping:
-            self.validation_scores = self.validation_scores or []
-            self.best_score = -np.inf if self.best_score is None else self.best_score
-            self.best_loss = None
+            scores = list(self.validation_scores or [])
+            best_score = -np.inf if self.best_score is None else self.best_score
         else:
-            self.validation_scores = self.best_score = None
-            self.best_loss = np.inf if self.best_loss is None else self.best_loss
+            best_loss = np.inf if self.best_loss is None else self.best_loss
+        return History(list(self.loss_curve), scores, best_loss, best_score)
 
     def add(self, loss: float, score: float | None, tol: float) -> bool:
         """Record one epoch; return whether it was the best so far."""
@@ -208,5 +207,5 @@ class FitLoop:
         else:
             text = "Training interrupted by user in the first epoch: the weights so far are kept."
         # Stack levels from here to the user's call of fit; one more with a validation set.
-        level = 6 if self.validate is None else 7
+        level = 7 if self.validate is None else 8
         warnings.warn(text, UserWarning if interrupted else ConvergenceWarning, stacklevel=level)

@@ -33,6 +33,22 @@ def make_network(architecture: Architecture) -> Network:
     return (_core.NetworkF64 if architecture["dtype"] == "float64" else _core.NetworkF32)(**fields)
 
 
+def restored_network(
+    architecture: Architecture, flat: NDArray[Any], scaling: tuple[NDArray[Any], ...]
+) -> Network:
+    """Return a network with these weights and this scaling, in the dtype of `architecture`."""
+    network = make_network(architecture)
+    network.set_parameters(flat)
+    x_mean, x_scale, y_mean, y_scale = scaling
+    network.set_scaling(x_mean, x_scale, y_mean, y_scale)
+    return network
+
+
+def copied_network(architecture: Architecture, network: Network) -> Network:
+    """Return a network of its own with the same weights and scaling."""
+    return restored_network(architecture, network.parameters, network.scaling)
+
+
 def make_trainer(network: Network, **options: Any) -> Trainer:
     """Return a trainer of the network's precision."""
     if isinstance(network, _core.NetworkF64):

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _model_file, _self_test
 from fastgru.estimators._fit_loop import History
-from fastgru.estimators._network import Architecture, Network, make_network
+from fastgru.estimators._network import Architecture, Network, restored_network
 
 _Self = TypeVar("_Self", bound="ModelFileMixin")
 
@@ -40,9 +40,9 @@ class ModelFileMixin:
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         saved = state.pop("_network_state", None)
-        super().__setstate__(state)  # type: ignore[misc]  # BaseEstimator's
         if saved is not None:
-            self._network = _restored_network(self._architecture, saved[0], saved[1])
+            state["_network"] = restored_network(state["_architecture"], saved[0], saved[1])
+        super().__setstate__(state)  # type: ignore[misc]  # BaseEstimator's
 
     def _fitted_config(self) -> dict[str, Any]:
         """Return the rest of the fitted state for a file, as JSON values."""
@@ -109,7 +109,7 @@ class ModelFileMixin:
         network = self._network
         if dtype is not None and dtype != self._architecture["dtype"]:
             flat = network.parameters.astype(dtype)
-            network = _restored_network({**self._architecture, "dtype": dtype}, flat, network.scaling)
+            network = restored_network({**self._architecture, "dtype": dtype}, flat, network.scaling)
         tokens = self._architecture["vocabulary_size"] > 0
         answers = network.predict((x.astype(np.int64) if tokens else x)[None])
         return answers.reshape(-1, answers.shape[-1])
@@ -147,16 +147,6 @@ class ModelFileMixin:
             n_iter=_whole(fitted, "n_iter", 0, 2**63 - 1),
         )
         self._restore_fitted(fitted)
-
-
-def _restored_network(
-    architecture: Architecture, flat: NDArray[Any], scaling: tuple[NDArray[Any], ...]
-) -> Network:
-    network = make_network(architecture)
-    network.set_parameters(flat)
-    x_mean, x_scale, y_mean, y_scale = scaling
-    network.set_scaling(x_mean, x_scale, y_mean, y_scale)
-    return network
 
 
 def _plain(name: str, value: Any) -> Any:

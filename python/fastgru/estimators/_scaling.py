@@ -131,5 +131,5 @@ def _warn_of_lost_digits(
             f"predictions in {dtype} keep few digits of what varies there. Subtract a constant from it"
             + (', or use dtype="float64".' if dtype == "float32" else "."),
             UserWarning,
-            stacklevel=8,
+            stacklevel=9,
         )

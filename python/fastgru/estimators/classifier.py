@@ -317,7 +317,6 @@ class GRUClassifier(Classification):
         UserWarning
             Ctrl-C.
         """
-        self._first_classes = None
         self._fit(X, y, sample_weight, incremental=False)
         return self
 
@@ -367,11 +366,10 @@ class GRUClassifier(Classification):
                 "class_weight='balanced' is not possible with partial_fit, which sees a part of the samples: "
                 "pass the weights as a dict"
             )
-        self._first_classes = None if classes is None else np.unique(np.asarray(classes))
-        declared = self._first_classes
+        declared = None if classes is None else np.unique(np.asarray(classes))
         if declared is not None and hasattr(self, "_network") and not np.array_equal(declared, self.classes_):
             raise ValueError(f"classes={classes!r} differ from those of the first call: {self.classes_}")
-        self._fit(X, y, sample_weight, incremental=True)
+        self._fit(X, y, sample_weight, incremental=True, classes=declared)
         return self
 
     def predict(self, X: Any) -> Any:

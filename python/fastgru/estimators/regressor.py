@@ -162,7 +162,8 @@ class GRURegressor(Regression):
 
     Ctrl-C during ``fit`` stops it with a warning, as in scikit-learn's MLP: the estimator is fitted, with the
     weights of the best epoch so far (of the last whole mini-batch, if no epoch was finished). Ctrl-C during
-    ``partial_fit`` is passed on, so that the caller's loop ends.
+    ``partial_fit`` is passed on, so that the caller's loop ends. A call that raises any other error (bad
+    data, a callback's own, divergence) leaves the estimator as it was before.
 
     References
     ----------

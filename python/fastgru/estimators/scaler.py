@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from fastgru.estimators._draft import draft_of, publish
 from fastgru.estimators._scaling import standard
 from fastgru.estimators._validation import (
     as_sequences,
@@ -120,10 +121,12 @@ class SequenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         """
         array = self._checked(X)
         weight = check_weights(sample_weight, array)
-        check_features(self, X, array, reset=True)
+        draft = draft_of(self)
+        check_features(draft, X, array, reset=True)
         found = standard(as_sequences(array), weight, name="X", missing=self.missing == "keep")
-        self.mean_ = found.mean if self.with_mean else np.zeros_like(found.mean)
-        self.scale_ = found.scale if self.with_std else np.ones_like(found.scale)
+        draft.mean_ = found.mean if self.with_mean else np.zeros_like(found.mean)
+        draft.scale_ = found.scale if self.with_std else np.ones_like(found.scale)
+        publish(draft, self)
         return self
 
     def transform(self, X: Any) -> Any:
