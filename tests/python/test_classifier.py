@@ -239,12 +239,12 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "class_weight negative": (
         lambda: small(class_weight={"up": -1, "down": 1}).fit(X3, TWO),
         ValueError,
-        "class_weight must not be negative",
+        "class_weight must hold finite numbers that are not negative, got -1",
     ),
     "warm start, unseen": (
         lambda: fitted("two", warm_start=True).fit(X3, FOUR),
         ValueError,
-        "y has the labels -2, 10, 3, 7, which the first call",
+        "y has the labels -2, 10, 3, 7, which are not among the classes of the first call",
     ),
     "warm start, more columns": (
         lambda: fitted("several", warm_start=True).fit(X3, np.hstack([SEVERAL, SEVERAL])),

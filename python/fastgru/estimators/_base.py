@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_random_state
 
 from fastgru import _core
@@ -28,6 +27,7 @@ from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
+from fastgru.estimators._split import held_out_split
 from fastgru.estimators._steps import StepLayout, end_to_end
 from fastgru.estimators._stepwise import StepwiseMixin
 from fastgru.estimators._summary import SummaryMixin
@@ -162,6 +162,13 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
         """Return the weight of each class, if every step has a class."""
         return None
 
+    def _check_step_targets(self, y: Any) -> None:
+        """Refuse targets of steps that would change their meaning when they are joined."""
+
+    def _strata(self, samples: Samples) -> NDArray[np.int64] | None:
+        """Return the stratum of each sample, all of which early stopping wants on both sides."""
+        return None
+
     def _all_weights(self, sample_weight: Any, targets: NDArray[Any], X: Any) -> NDArray[np.float64] | None:
         """Return the weight of each sample, with mean 1, or None."""
         return check_weights(sample_weight, X)
@@ -223,16 +230,10 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
     def _run_with_validation(
         self, network: Network, trainer: Trainer, samples: Samples, history: History, seed: int
     ) -> None:
-        # Depends on the seed alone, so that a warm start holds out the same rows again.
-        train, held_out = train_test_split(
-            np.arange(len(samples)), test_size=self.validation_fraction, random_state=seed % 2**32
+        train, held_out = held_out_split(
+            len(samples), self.validation_fraction, seed % 2**32, self._strata(samples)
         )
-        if len(held_out) < 2:
-            raise ValueError(
-                f"The validation set is too small ({len(held_out)} of {len(samples)} samples). Increase "
-                "'validation_fraction' or the size of your dataset."
-            )
-        unseen = samples.take(np.sort(held_out))
+        unseen = samples.take(held_out)
         threads = thread_count(self.n_jobs)
         wanted, weight = end_to_end(unseen.chosen_y), unseen.chosen_weight
         if self.output == "sequence":
@@ -242,7 +243,7 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
             raw = network.predict(unseen.X, rows=unseen.rows, raw=True, num_threads=threads)
             return self._validation_score(wanted, raw.reshape(len(wanted), -1), weight)
 
-        seen = samples.take(np.sort(train))
+        seen = samples.take(train)
         self._loop(network, trainer, seen, validate).run(seen, history)
 
     def _loop(

@@ -9,20 +9,23 @@ from numpy.typing import NDArray
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import Tags, compute_class_weight, compute_sample_weight
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_consistent_length
 
 from fastgru.estimators._base import BaseGRU
+from fastgru.estimators._class_weight import class_weights, weights_of_tables
 from fastgru.estimators._labels import (
     check_labels,
     classes_from_json,
     classes_of,
     classes_to_json,
     encode_labels,
+    refuse_mixed_labels,
 )
 from fastgru.estimators._params import CLASSIFIER_CONSTRAINTS
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity
+from fastgru.estimators._split import labels_of_steps, rarest_labels
 from fastgru.estimators._steps import StepLayout
 from fastgru.estimators._validation import check_weights
 
@@ -44,8 +47,13 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         labels, multilabel = check_labels(self, y)
         if reset:
             self.multilabel_ = multilabel
-            given = None if multilabel else self._first_classes
-            self.classes_ = classes_of(labels, multilabel=multilabel) if given is None else given
+            known = classes_of(labels, multilabel=multilabel)
+            self.classes_ = known if self._first_classes is None else self._first_classes
+            if multilabel and not np.array_equal(self.classes_, known):
+                raise ValueError(
+                    f"classes={self.classes_.tolist()}, but y is a table of labels, whose classes are the "
+                    f"numbers of its columns, {known.tolist()}: leave them out"
+                )
         if multilabel != self.multilabel_ or (multilabel and labels.shape[1] != len(self.classes_)):
             raise ValueError(
                 f"y of shape {labels.shape} does not fit the first call, which had {len(self.classes_)} "
@@ -59,35 +67,44 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
             )
         return encode_labels(labels, self.classes_).astype(np.float64)[:, np.newaxis]
 
+    def _check_step_targets(self, y: Any) -> None:
+        refuse_mixed_labels(y)
+
+    def _strata(self, samples: Samples) -> NDArray[np.int64]:
+        y = samples.chosen_y
+        if not self.multilabel_:
+            if isinstance(y, np.ndarray) and y.ndim == 2:
+                return np.asarray(y[:, 0], dtype=np.int64)
+            return rarest_labels(labels_of_steps(y))
+        columns = (labels.reshape(-1, labels.shape[-1]) > 0 for labels in y)
+        return rarest_labels([np.flatnonzero(table.any(axis=0)) for table in columns])
+
     def _step_class_weight(self, targets: NDArray[Any]) -> NDArray[np.float64] | None:
         if self.class_weight is None:
             return None
         if self.multilabel_:
             raise ValueError("class_weight is not possible for several labels at every step")
-        labels = self.classes_[targets[:, 0].astype(np.int64)]
-        present = np.unique(labels)
-        weight = np.ones(len(self.classes_))
-        weight[encode_labels(present, self.classes_)] = compute_class_weight(
-            self.class_weight, classes=present, y=labels
-        )
-        if np.any(weight < 0):
-            raise ValueError(f"class_weight must not be negative, got {self.class_weight!r}")
-        return weight
+        codes = targets[:, 0].astype(np.int64)
+        weights = class_weights(self.class_weight, codes, self.classes_)
+        if not weights[codes].any():
+            raise ValueError(f"class_weight={self.class_weight!r} gives weight 0 to every step of y")
+        return weights
 
     def _all_weights(self, sample_weight: Any, targets: NDArray[Any], X: Any) -> NDArray[np.float64] | None:
-        if self.class_weight is None or self.output == "sequence":
-            return check_weights(sample_weight, X)
-        if len(targets) != len(X):
-            return None  # the caller raises the error
-        labels = (
-            targets.astype(np.int64) if self.multilabel_ else self.classes_[targets[:, 0].astype(np.int64)]
-        )
-        factor = compute_sample_weight(self.class_weight, labels)
-        given = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        if np.any(factor < 0):
-            raise ValueError(f"class_weight must not be negative, got {self.class_weight!r}")
-        check_weights(given, X)
-        return check_weights(given * factor, X)
+        given = check_weights(sample_weight, X)
+        if self.class_weight is None or self.output == "sequence" or len(targets) != len(X):
+            return given  # the caller raises the error where the lengths differ
+        codes = targets.astype(np.int64)
+        if self.multilabel_:
+            factor = weights_of_tables(self.class_weight, codes)
+        else:
+            factor = class_weights(self.class_weight, codes[:, 0], self.classes_)[codes[:, 0]]
+        weight = factor if given is None else given * factor
+        if not weight.any():
+            raise ValueError(
+                f"class_weight={self.class_weight!r}, times sample_weight, gives weight 0 to every sample"
+            )
+        return check_weights(weight, X)
 
     def _head(self, samples: Samples) -> dict[str, Any]:
         return self._head_of_classes()
@@ -214,8 +231,10 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         predicted = self._decode(scores)
         if layout is not None:
             check_consistent_length(layout.lengths, y)
+            self._check_step_targets(y)
             y = layout.join(y)
             sample_weight = layout.repeat(check_weights(sample_weight, layout.lengths))
+        y, _ = check_labels(self, y)
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
     def _decode(self, scores: NDArray[Any]) -> NDArray[Any]:

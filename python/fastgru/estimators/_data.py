@@ -46,6 +46,7 @@ class DataMixin:
         if self.output == "sequence" and y is not None:
             check_consistent_length(array, y)
             layout = StepLayout.of(array)
+            estimator._check_step_targets(y)
             flat = estimator._encode_targets(layout.join(y), reset=reset)
             class_weight = estimator._step_class_weight(flat)
             targets = layout.split(flat)

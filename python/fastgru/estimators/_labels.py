@@ -12,6 +12,34 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 
+def refuse_mixed_labels(y: Any) -> None:
+    """Raise ValueError where lists or objects in `y` hold texts beside other values.
+
+    NumPy turns numbers among texts into texts: 1 and "1" would be one class, and NaN the class "nan".
+    """
+    texts, others = _first_of_each(y)
+    if texts and others:
+        raise ValueError(
+            f"y mixes texts with other values, {texts[0]!r} with {others[0]!r}: labels are all texts or all "
+            "numbers, and none is missing"
+        )
+
+
+def _first_of_each(y: Any) -> tuple[list[Any], list[Any]]:
+    """Return the first text in `y` and the first other value: lists of one item or none."""
+    if isinstance(y, np.ndarray) and y.dtype != object:
+        one = [item.item() for item in y.flat[:1]]
+        return (one, []) if y.dtype.kind == "U" else ([], one)
+    if not isinstance(y, (list, tuple, np.ndarray)):
+        return [], []
+    items = list(y)
+    if any(issubclass(kind, (list, tuple, np.ndarray)) for kind in set(map(type, items))):
+        parts = [_first_of_each(item) for item in items]
+        return [text for part in parts for text in part[0]][:1], [o for part in parts for o in part[1]][:1]
+    first_text = next(([item] for item in items if isinstance(item, str)), [])
+    return first_text, next(([item] for item in items if not isinstance(item, str)), [])
+
+
 def check_labels(estimator: BaseEstimator, y: Any) -> tuple[NDArray[Any], bool]:
     """Return `y` as labels (n_samples,), or as a 0/1 table (n_samples, n_labels), and whether it is one.
 
@@ -20,12 +48,14 @@ def check_labels(estimator: BaseEstimator, y: Any) -> tuple[NDArray[Any], bool]:
     Raises
     ------
     ValueError
-        No `y`, NaN, wrong rank, or values that are no classes: real numbers, or a table of many classes.
+        No `y`, NaN, wrong rank, texts among numbers, or values that are no classes: real numbers, or a table
+        of anything but 0 and 1.
     """
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None")
     if scipy.sparse.issparse(y):
         y = y.toarray()
+    refuse_mixed_labels(y)
     labels = check_array(
         y, dtype=None, ensure_2d=False, ensure_min_samples=0, estimator=estimator, input_name="y"
     )
@@ -33,6 +63,7 @@ def check_labels(estimator: BaseEstimator, y: Any) -> tuple[NDArray[Any], bool]:
         raise ValueError(f"y should be of shape (n_samples,) or (n_samples, n_labels), got {labels.shape}")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = column_or_1d(labels, warn=True)
+    labels = _without_objects(labels)
     check_classification_targets(labels)
     kind = type_of_target(labels, input_name="y")
     if kind == "multiclass-multioutput":
@@ -40,7 +71,41 @@ def check_labels(estimator: BaseEstimator, y: Any) -> tuple[NDArray[Any], bool]:
             "y is a table of several classes a column (multiclass-multioutput): fit one estimator per "
             "column; several labels at once are a table of 0 and 1"
         )
+    if kind == "multilabel-indicator" and not np.isin(labels, (0, 1)).all():
+        values = ", ".join(str(value) for value in np.unique(labels))
+        raise ValueError(
+            f"y is a table of the values {values}: a table of labels holds 1 where a sample has the label "
+            f"and 0 where it has not, as (y == {labels.max()}).astype(int) does"
+        )
     return labels, kind == "multilabel-indicator"
+
+
+def _without_objects(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return objects that are numbers or bool as an array of these; refuse numbers among texts."""
+    if labels.dtype != object:
+        return labels
+    refuse_mixed_labels(labels)
+    if all(isinstance(label, (bool, np.bool_, int, float, np.number)) for label in labels.flat):
+        return np.array(labels.tolist())
+    return labels
+
+
+def check_classes(classes: Any, *, name: str = "classes") -> NDArray[Any]:
+    """Return the labels that a caller announces, sorted and each once.
+
+    Raises
+    ------
+    ValueError
+        They are no list of labels: another rank, none, missing values, texts among numbers.
+    """
+    refuse_mixed_labels(classes)
+    labels = _without_objects(np.asarray(classes))
+    if labels.ndim != 1 or labels.size == 0:
+        raise ValueError(f"{name} must be a list of labels, (n_classes,), got {classes!r}")
+    texts = all(isinstance(label, str) for label in labels)
+    if not texts and (labels.dtype.kind not in "biufM" or np.any(labels != labels)):  # noqa: PLR0124  # NaN
+        raise ValueError(f"{name} must be numbers or texts, got {classes!r}")
+    return np.unique(labels)
 
 
 def classes_of(labels: NDArray[Any], *, multilabel: bool) -> NDArray[Any]:
@@ -65,8 +130,8 @@ def encode_labels(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int
         unseen = sorted({str(label) for label in labels[~np.asarray(known)]})
         known_ones = ", ".join(str(label) for label in classes[:10])
         raise ValueError(
-            f"y has the labels {', '.join(unseen[:5])}{', …' if len(unseen) > 5 else ''}, which the first "
-            f"call did not have; its classes are {known_ones}"
+            f"y has the labels {', '.join(unseen[:5])}{', …' if len(unseen) > 5 else ''}, which are not "
+            f"among the classes of the first call: {known_ones}"
         )
     return np.asarray(places, dtype=np.int64)
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import _fit_context
 
 from fastgru.estimators._classification import Classification
+from fastgru.estimators._labels import check_classes
 
 __all__ = ["GRUClassifier"]
 
@@ -92,8 +93,8 @@ class GRUClassifier(Classification):
         Hold out `validation_fraction` of the samples, stop when the score on them no longer improves, and
         keep the weights of the best epoch.
     validation_fraction : float in (0, 1), default=0.1
-        The share held out, drawn at random. For overlapping windows of one series, the held-out ones resemble
-        their neighbours and the score flatters.
+        The share held out, drawn at random from every class. For overlapping windows of one series, the
+        held-out ones resemble their neighbours and the score flatters.
     beta_1, beta_2 : float in [0, 1), default=0.9, 0.999
         Decay of Adam's first and second moments.
     epsilon : float, default=1e-8
@@ -366,7 +367,7 @@ class GRUClassifier(Classification):
                 "class_weight='balanced' is not possible with partial_fit, which sees a part of the samples: "
                 "pass the weights as a dict"
             )
-        declared = None if classes is None else np.unique(np.asarray(classes))
+        declared = None if classes is None else check_classes(classes)
         if declared is not None and hasattr(self, "_network") and not np.array_equal(declared, self.classes_):
             raise ValueError(f"classes={classes!r} differ from those of the first call: {self.classes_}")
         self._fit(X, y, sample_weight, incremental=True, classes=declared)
