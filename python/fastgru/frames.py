@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgru._tables import split_rows, table_values
+
 __all__ = ["to_sequences"]
 
 
@@ -72,21 +74,15 @@ def to_sequences(
             raise ValueError(
                 f"{name}={column!r}: {absent.size} rows have no value there, first row {absent[0]}"
             )
-    values = _values(df, features)
-    codes, ids = pd.factorize(df[id])
-    # Ranks instead of values allow any kind of time that pandas can sort, and one stable sort by both keys.
-    ranks = pd.factorize(df[time], sort=True)[0]
-    order = np.lexsort((ranks, codes))
-    codes, ranks = codes[order], ranks[order]
-    twice = np.flatnonzero((codes[1:] == codes[:-1]) & (ranks[1:] == ranks[:-1]))
-    if twice.size:
-        first, second = order[twice[0]], order[twice[0] + 1]
+    values = table_values(df[features], "columns")
+    values = values.astype(np.float32 if np.can_cast(values.dtype, np.float32) else np.float64, copy=False)
+    sequences, ids, twice = split_rows(values, df[id], df[time])
+    if twice is not None:
         raise ValueError(
-            f"rows {first} and {second} of df have the same id {df[id].tolist()[first]!r} and the same time "
-            f"{df[time].iloc[first]}: a sequence has one row per time step"
+            f"rows {twice[0]} and {twice[1]} of df have the same id {df[id].tolist()[twice[0]]!r} and the "
+            f"same time {df[time].iloc[twice[0]]}: a sequence has one row per time step"
         )
-    starts = np.flatnonzero(codes[1:] != codes[:-1]) + 1
-    return np.split(values[order], starts), np.asarray(ids)
+    return sequences, ids
 
 
 def _features(df: Any, id: Hashable, time: Hashable, columns: Any) -> list[Hashable]:
@@ -111,20 +107,3 @@ def _features(df: Any, id: Hashable, time: Hashable, columns: Any) -> list[Hasha
     if not wanted:
         raise ValueError(f"df has no features: no columns besides id={id!r} and time={time!r}")
     return wanted
-
-
-def _values(df: Any, features: list[Hashable]) -> NDArray[Any]:
-    """Return (n_rows, n_features), float32 or float64."""
-    import pandas as pd
-
-    for label in features:
-        kind = df[label].dtype
-        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind):
-            raise TypeError(
-                f"columns: {label!r} has dtype {kind}, and features are real numbers: leave it out with "
-                "columns=, or turn it into numbers (pandas.to_numeric, pandas.get_dummies)"
-            )
-    # Nullable columns name their NumPy dtype; their missing values become NaN.
-    kinds = [getattr(df[label].dtype, "numpy_dtype", df[label].dtype) for label in features]
-    dtype = np.float32 if all(np.can_cast(kind, np.float32) for kind in kinds) else np.float64
-    return np.asarray(df[features].to_numpy(dtype=dtype, na_value=np.nan))

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from fastgru._containers import read_sequence
+
 __all__ = ["make_windows"]
 
 
@@ -89,12 +91,7 @@ def _at_least_one(name: str, value: int) -> int:
 
 
 def _as_series(series: ArrayLike) -> NDArray[Any]:
-    values = np.asarray(series)
-    if values.dtype.kind == "O":
-        try:
-            values = values.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"series must hold real numbers: {error}") from error
+    values = np.asarray(read_sequence(series, "series"))
     if values.dtype.kind not in "biuf":
         raise TypeError(f"series must hold real numbers, got dtype {values.dtype}")
     if values.ndim not in (1, 2) or (values.ndim == 2 and values.shape[1] == 0):

@@ -43,7 +43,18 @@ ISA_SYSTEM_HEADERS = {
 # Python: the floor of each module or subpackage of fastgru, lowest first.
 PYTHON_FLOORS = [
     {"_version", "_core", "_paths"},
-    {"gru", "config", "windows", "frames", "_model_file", "_self_test", "datasets"},
+    {
+        "gru",
+        "config",
+        "windows",
+        "frames",
+        "_containers",
+        "_tables",
+        "_targets",
+        "_model_file",
+        "_self_test",
+        "datasets",
+    },
     {"estimators"},
     {"convert", "plot", "cli", "__main__"},
 ]

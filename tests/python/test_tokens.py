@@ -110,7 +110,7 @@ def test_partial_fit_and_warm_start() -> None:
 
 CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "fractions": (lambda: regressor().fit([[1.5, 2.0]], [0]), TypeError, "X must hold integer tokens"),
-    "NaN": (lambda: regressor().fit([[np.nan, 2.0]], [0]), TypeError, "X must hold integer tokens"),
+    "NaN": (lambda: regressor().fit([[np.nan, 2.0]], [0]), TypeError, "X must hold .* a missing value"),
     "texts": (
         lambda: regressor().fit([["a", "b"]], [0]),
         TypeError,
@@ -133,10 +133,15 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         r"X\[1\] has the token 5, beyond vocabulary_size=5",
     ),
-    "ragged lists": (
-        lambda: regressor().fit([[2, 3], [3]], [0, 1]),
+    "ragged below": (
+        lambda: regressor().fit([[[2], [3, 4]], [[3], [2]]], [0, 1]),
         ValueError,
-        "pass a list of NumPy arrays",
+        "X: its parts differ in length",
+    ),
+    "missing": (
+        lambda: regressor().fit([np.array([2, None]), X[1]], [0, 1]),
+        TypeError,
+        r"X\[0\] must hold integer tokens .* got a missing value",
     ),
     "one row": (lambda: regressor().fit(X, Y).predict(X[0]), ValueError, r"Reshape your data"),
     "empty": (lambda: regressor().fit([X[0], X[1][:0]], [0, 1]), ValueError, r"X\[1\] has shape \(0,\)"),

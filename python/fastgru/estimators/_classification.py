@@ -10,8 +10,8 @@ from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_consistent_length
 
+from fastgru._targets import read_weights
 from fastgru.estimators._base import BaseGRU
 from fastgru.estimators._class_weight import class_weights, weights_of_tables
 from fastgru.estimators._labels import (
@@ -229,8 +229,9 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         """
         scores, layout = self._answers(X, raw=True)
         predicted = self._decode(scores)
-        if layout is not None:
-            check_consistent_length(layout.lengths, y)
+        if layout is None:
+            sample_weight = read_weights(sample_weight)
+        else:
             self._check_step_targets(y)
             y = layout.join(y)
             sample_weight = layout.repeat(check_weights(sample_weight, layout.lengths))

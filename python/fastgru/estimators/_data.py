@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from fastgru._containers import read
 from fastgru.estimators._network import Architecture, Network
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._sequence_list import SequenceList
@@ -39,12 +40,12 @@ class DataMixin:
     def _check_samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
         """Check and encode the arguments of ``fit``; `reset`: they decide features and classes."""
         estimator: Any = self  # subclasses define how y is encoded
+        X = read(X)
         array = self._check_X(
             X, tokens=self.embedding_dim is not None, missing=self.missing == "mask", dtype=self.dtype
         )
         class_weight = None
         if self.output == "sequence" and y is not None:
-            check_consistent_length(array, y)
             layout = StepLayout.of(array)
             estimator._check_step_targets(y)
             flat = estimator._encode_targets(layout.join(y), reset=reset)
@@ -59,6 +60,7 @@ class DataMixin:
 
     def _checked_like_fit(self, X: Any) -> NDArray[Any] | SequenceList:
         """Check that `X` fits the data of ``fit``, and return it in the form that the core reads."""
+        X = read(X)
         fitted = self._architecture
         tokens, missing = fitted["vocabulary_size"] > 0, fitted["missing_mask"]
         array = self._check_X(X, tokens=tokens, missing=missing, dtype=fitted["dtype"])

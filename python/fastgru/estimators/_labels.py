@@ -11,6 +11,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
+from fastgru._targets import read_targets
+
 
 def refuse_mixed_labels(y: Any) -> None:
     """Raise ValueError where lists or objects in `y` hold texts beside other values.
@@ -31,13 +33,20 @@ def _first_of_each(y: Any) -> tuple[list[Any], list[Any]]:
         one = [item.item() for item in y.flat[:1]]
         return (one, []) if y.dtype.kind == "U" else ([], one)
     if not isinstance(y, (list, tuple, np.ndarray)):
-        return [], []
+        y = read_targets(y)  # a Series, for example
+        return _first_of_each(y) if isinstance(y, (list, np.ndarray)) else ([], [])
     items = list(y)
-    if any(issubclass(kind, (list, tuple, np.ndarray)) for kind in set(map(type, items))):
+    if any(_is_part(kind) for kind in set(map(type, items))):
         parts = [_first_of_each(item) for item in items]
         return [text for part in parts for text in part[0]][:1], [o for part in parts for o in part[1]][:1]
     first_text = next(([item] for item in items if isinstance(item, str)), [])
     return first_text, next(([item] for item in items if not isinstance(item, str)), [])
+
+
+def _is_part(kind: type) -> bool:
+    """Tell whether objects of a class hold several labels."""
+    arrays = hasattr(kind, "__array__") and not issubclass(kind, np.generic)
+    return arrays or issubclass(kind, (list, tuple))
 
 
 def check_labels(estimator: BaseEstimator, y: Any) -> tuple[NDArray[Any], bool]:
@@ -57,7 +66,12 @@ def check_labels(estimator: BaseEstimator, y: Any) -> tuple[NDArray[Any], bool]:
         y = y.toarray()
     refuse_mixed_labels(y)
     labels = check_array(
-        y, dtype=None, ensure_2d=False, ensure_min_samples=0, estimator=estimator, input_name="y"
+        read_targets(y),
+        dtype=None,
+        ensure_2d=False,
+        ensure_min_samples=0,
+        estimator=estimator,
+        input_name="y",
     )
     if labels.ndim not in (1, 2) or labels.size == 0:
         raise ValueError(f"y should be of shape (n_samples,) or (n_samples, n_labels), got {labels.shape}")

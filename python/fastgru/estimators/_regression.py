@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import d2_pinball_score, r2_score
-from sklearn.utils.validation import check_consistent_length
 
+from fastgru._targets import read_weights
 from fastgru.estimators._base import BaseGRU
 from fastgru.estimators._params import REGRESSOR_CONSTRAINTS
 from fastgru.estimators._samples import Samples
@@ -47,11 +47,10 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
         """
         answers, layout = self._answers(X)
         if layout is not None:
-            check_consistent_length(layout.lengths, y)
             y = layout.join(y)
             sample_weight = layout.repeat(check_weights(sample_weight, layout.lengths))
         wanted = check_real_targets(self, y, dtype="float64")
-        return self._validation_score(wanted, answers, sample_weight)
+        return self._validation_score(wanted, answers, read_weights(sample_weight))
 
     def _unpacked(self, answers: NDArray[Any]) -> NDArray[Any]:
         """Reshape (n, n_outputs * n_quantiles), without axes of length one."""

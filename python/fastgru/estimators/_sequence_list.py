@@ -1,4 +1,4 @@
-"""Lists of sequences of different lengths: recognising, checking and reading them without a copy."""
+"""Lists of sequences of different lengths: checking and reading them without a copy."""
 
 from __future__ import annotations
 
@@ -19,20 +19,10 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _BLOCK_VALUES = 1 << 16  # values checked together: they fit the caches
 
 
-def is_sequence_list(X: Any) -> bool:
-    """Tell whether `X` is a list, a tuple or an object array of arrays.
-
-    A nested list of numbers is a table, as everywhere in scikit-learn.
-    """
-    if isinstance(X, np.ndarray) and (X.dtype != object or X.ndim != 1):
-        return False
-    return isinstance(X, (list, tuple, np.ndarray)) and any(_is_array(part) for part in X)
-
-
 def check_sequence_list(
-    estimator: BaseEstimator, X: Any, *, dtype: str, allow_nan: bool = False
+    estimator: BaseEstimator, X: list[Any], *, dtype: str, allow_nan: bool = False
 ) -> SequenceList:
-    """Return the sequences as finite arrays (n_timesteps_i, n_features) of one dtype, views where possible.
+    """Return the arrays of a list as finite ones (n_timesteps_i, n_features) of one dtype, views if possible.
 
     Raises
     ------
@@ -87,10 +77,6 @@ def blocks_of_steps(
         first = last
 
 
-def _is_array(part: Any) -> bool:
-    return hasattr(part, "__array__") and len(getattr(part, "shape", ())) > 0
-
-
 def _as_numbers(part: Any, i: int, estimator: BaseEstimator) -> NDArray[Any]:
     # Arrays of floats, the usual case, need none of scikit-learn's conversions.
     if type(part) is np.ndarray and (part.dtype is _FLOAT32 or part.dtype is _FLOAT64):
@@ -128,7 +114,8 @@ def _check_all_finite(sequences: SequenceList, computed_in: str, *, allow_nan: b
     most, least = (np.fmax.reduce, np.fmin.reduce) if allow_nan else (np.max, np.min)
     first = 0
     for block, lengths in blocks_of_steps(sequences):
-        if not (most(block, axis=None) <= limit and least(block, axis=None) >= -limit):  # false for NaN
+        # Compared as float64: the limit may lie beyond the block's own dtype. False for NaN.
+        if not (float(most(block, axis=None)) <= limit and float(least(block, axis=None)) >= -limit):
             for i in range(first, first + len(lengths)):
                 check_finite(sequences[i], computed_in, f"X[{i}]", allow_nan=allow_nan)
         first += len(lengths)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_consistent_length
 
+from fastgru._targets import read_targets
 from fastgru.estimators._sequence_list import SequenceList
 
 
@@ -37,8 +39,10 @@ class StepLayout:
         Raises
         ------
         ValueError
-            `y` has other steps than X, or its sequences differ in their number of outputs.
+            `y` has other sequences or steps than X, or its sequences differ in their number of outputs.
         """
+        y = read_targets(y, by_instance=True)
+        check_consistent_length(self.lengths, y)
         if self.shape is not None and not isinstance(y, (list, tuple)):
             array = np.asarray(y)
             if array.dtype != object or array.ndim > 1:

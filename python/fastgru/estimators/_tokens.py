@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from fastgru.estimators._sequence_list import SequenceList, is_sequence_list
+from fastgru._containers import read
+from fastgru.estimators._sequence_list import SequenceList
 
 PADDING, UNKNOWN = 0, 1
 
@@ -25,15 +26,16 @@ def check_tokens(estimator: BaseEstimator, X: Any, *, every_step: bool) -> NDArr
     ValueError
         Wrong rank, no tokens, negative ids, padding between tokens, or padding where `every_step`.
     """
-    if is_sequence_list(X):
-        rows = [_integers(part, f"X[{i}]") for i, part in enumerate(X)]
+    values = read(X).values
+    if isinstance(values, list) and values:
+        rows = [_integers(part, f"X[{i}]") for i, part in enumerate(values)]
         rows = [row[:, 0] if row.ndim == 2 and row.shape[1] == 1 else row for row in rows]
         for i, row in enumerate(rows):
             if row.ndim != 1 or row.size == 0:
                 raise ValueError(f"X[{i}] has shape {row.shape}: in a list of tokens each is (n_tokens,)")
         table = None
     else:
-        table = _integers(X, "X")
+        table = _integers(values, "X")
         table = table[:, :, 0] if table.ndim == 3 and table.shape[2] == 1 else table
         if table.ndim != 2 or table.size == 0:
             raise ValueError(
@@ -71,15 +73,14 @@ def vocabulary_size(X: NDArray[np.int64] | SequenceList, wanted: int | None) -> 
     return int(wanted)
 
 
-def _integers(X: Any, name: str) -> NDArray[np.int64]:
-    try:
-        array = np.asarray(X)
-    except ValueError as error:
-        raise ValueError(
-            f"{name}: its parts differ in length ({error}): pass a list of NumPy arrays"
-        ) from error
+def _integers(values: Any, name: str) -> NDArray[np.int64]:
+    array = np.asarray(values)
     if array.dtype.kind == "f":
-        if not np.all(array == np.floor(array)) or not np.all(np.abs(array) < 2**53):  # NaN fails, too
+        if np.isnan(array).any():
+            raise TypeError(
+                f"{name} must hold integer tokens where embedding_dim is set, got a missing value"
+            )
+        if not np.all(array == np.floor(array)) or not np.all(np.abs(array) < 2**53):
             raise TypeError(f"{name} must hold integer tokens where embedding_dim is set, got other numbers")
     elif array.dtype.kind not in "biu":
         raise TypeError(

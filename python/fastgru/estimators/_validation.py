@@ -12,8 +12,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from fastgru._containers import Given, read
+from fastgru._targets import read_targets, read_weights
 from fastgru.estimators._finite import check_finite
-from fastgru.estimators._sequence_list import SequenceList, check_sequence_list, is_sequence_list
+from fastgru.estimators._sequence_list import SequenceList, check_sequence_list
 
 _SHAPES = "(n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)"
 
@@ -23,7 +25,8 @@ def check_sequences(
 ) -> NDArray[Any] | SequenceList:
     """Return `X` as a finite float32 or float64 array of rank 2 or 3; an array of either is not copied.
 
-    A list of arrays stays one; see `check_sequence_list`. `allow_nan`: NaN is a value that is missing.
+    `X` is any container, or a `Given` that was read already. Sequences are a list of arrays; see
+    `check_sequence_list`. `allow_nan`: NaN is a value that is missing.
 
     Raises
     ------
@@ -32,9 +35,10 @@ def check_sequences(
     ValueError
         Wrong rank, an empty axis, text, complex numbers, NaN, or values beyond the range of `dtype`.
     """
-    if is_sequence_list(X):
-        return check_sequence_list(estimator, X, dtype=dtype, allow_nan=allow_nan)
-    array = _as_numbers(X, "X", estimator)
+    values = read(X).values
+    if isinstance(values, list) and values:
+        return check_sequence_list(estimator, values, dtype=dtype, allow_nan=allow_nan)
+    array = _as_numbers(values, "X", estimator)
     if array.ndim not in (2, 3):
         raise ValueError(
             f"Expected X of shape {_SHAPES}, got a {array.ndim}D array of shape {array.shape}. Reshape your "
@@ -59,7 +63,7 @@ def check_features(
 
     The features of a rank 2 `X` are its time steps (one variable), those of a rank 3 `X` or of a list its
     last axis, so that the number of time steps may then differ from one call to the next. What was fitted
-    with one feature in that way takes a rank 2 `X`, too.
+    with one feature in that way takes a rank 2 `X`, too. `X` is any container, or a `Given`.
 
     Raises
     ------
@@ -74,13 +78,20 @@ def check_features(
         if wanted == 2:
             hint = "to let the number of time steps of one variable differ, fit with X[..., np.newaxis]"
         raise ValueError(f"X has {n_dims} dimensions, but {name} was fitted with {wanted}: {hint}.")
-    if n_dims == 2 and not univariate:
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
-    else:
-        one_step = np.asarray(as_sequences(checked)[0])[:1]
-        validate_data(estimator, one_step, reset=reset, skip_check_array=True)
+    features = _with_features(read(X), checked, by_step=n_dims == 2 and not univariate)
+    validate_data(estimator, features, reset=reset, skip_check_array=True)
     if reset:
         estimator._n_dims = n_dims
+
+
+def _with_features(given: Given, checked: NDArray[Any] | SequenceList, *, by_step: bool) -> Any:
+    """Return what scikit-learn shall take the features and their names from: a frame or an array.
+
+    `by_step`: every time step is a feature.
+    """
+    if given.frame is not None and (by_step or isinstance(given.values, list)):
+        return given.frame
+    return checked if by_step else np.asarray(as_sequences(checked)[0])[:1]
 
 
 def check_real_targets(estimator: BaseEstimator, y: Any, *, dtype: str) -> NDArray[Any]:
@@ -95,7 +106,7 @@ def check_real_targets(estimator: BaseEstimator, y: Any, *, dtype: str) -> NDArr
     """
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None")
-    array = _as_numbers(y, "y", estimator)
+    array = _as_numbers(read_targets(y), "y", estimator)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"y should be of shape (n_samples,) or (n_samples, n_outputs), got {array.shape}")
     array = _finite_as(array, np.dtype(np.float64), dtype, "y")
@@ -114,7 +125,7 @@ def check_weights(sample_weight: Any, X: NDArray[Any] | SequenceList) -> NDArray
     """
     if sample_weight is None:
         return None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    weight = _check_sample_weight(read_weights(sample_weight), X, dtype=np.float64)
     if np.any(weight < 0):
         raise ValueError(
             f"sample_weight must not be negative, got {weight.min()} at row {int(weight.argmin())}"

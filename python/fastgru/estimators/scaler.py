@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from fastgru._containers import read
 from fastgru.estimators._draft import draft_of, publish
 from fastgru.estimators._scaling import standard
 from fastgru.estimators._validation import (
@@ -119,6 +120,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         TypeError
             Sparse X, or objects that are not numbers.
         """
+        X = read(X)
         array = self._checked(X)
         weight = check_weights(sample_weight, array)
         draft = draft_of(self)
@@ -178,12 +180,13 @@ class SequenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def _each(self, X: Any, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
         check_is_fitted(self)
+        X = read(X)
         array = self._checked(X)
         check_features(self, X, array, reset=False)
         if isinstance(array, list):
             return [
                 change(part).astype(part.dtype).reshape(np.shape(given))
-                for part, given in zip(array, X, strict=True)
+                for part, given in zip(array, X.values, strict=True)
             ]
         sequences = np.asarray(as_sequences(array))
         return change(sequences).astype(array.dtype).reshape(array.shape)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgru._targets import read_targets
 from fastgru.plot._axes import COLOURS, GREY, check_estimator, grid, new_axes, pyplot, score_name
 
 if TYPE_CHECKING:
@@ -146,9 +147,7 @@ def confusion_matrix(est: GRUClassifier, X: Any, y: Any, ax: Any = None, **optio
 
     raw, layout = est._answers(X, raw=True)
     predicted = est._decode(raw)
-    if layout is not None:
-        check_consistent_length(layout.lengths, y)
-        y = layout.join(y)
+    y = read_targets(y) if layout is None else layout.join(y)
     check_consistent_length(predicted, y)
     labels = unique_labels(est.classes_, y)
     long = sum(len(str(label)) for label in labels) > 25  # horizontal labels would overlap
@@ -171,14 +170,10 @@ def _true_and_predicted(
 
     n counts samples, or the time steps of all sequences.
     """
-    from sklearn.utils.validation import check_consistent_length
-
     from fastgru.estimators._validation import check_real_targets
 
     answers, layout = est._answers(X)
-    if layout is not None:
-        check_consistent_length(layout.lengths, y)
-        y = layout.join(y)
+    y = read_targets(y) if layout is None else layout.join(y)
     levels = list(est._architecture["quantiles"]) or [0.5]
     true = check_real_targets(est, y, dtype="float64")
     if true.shape != (len(answers), est.n_outputs_):

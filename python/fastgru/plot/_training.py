@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgru._containers import Given, read
 from fastgru.plot._axes import COLOURS, GREY, check_estimator, grid, log_scale, new_axes, pyplot, score_name
 
 if TYPE_CHECKING:
@@ -172,20 +174,20 @@ def _draw_scores(ax: Any, scores: list[float], n_epochs: int, name: str) -> list
     return handles
 
 
-def _only(X: Any, sample: int) -> Any:
-    """Return an X of the same kind that holds only one sequence of `X`."""
+def _only(X: Any, sample: int) -> Given:
+    """Return what holds only one sequence of `X`."""
     try:
         index = operator.index(sample)
     except TypeError:
         raise TypeError(f"sample must be an integer, got {sample!r}") from None
-    if not hasattr(X, "__len__"):
+    given = read(X)
+    if not hasattr(given.values, "__len__") or getattr(given.values, "ndim", 1) == 0:
         raise TypeError(f"X must be an array or a list of sequences, got {type(X).__name__}")
-    if not -len(X) <= index < len(X):
-        raise ValueError(f"sample must be one of {len(X)} samples of X, got {index}")
-    index %= len(X)
-    if hasattr(X, "iloc"):  # a frame, with the column names of fit
-        return X.iloc[index : index + 1]
-    return X[index : index + 1]
+    n_samples = len(given.values)
+    if not -n_samples <= index < n_samples:
+        raise ValueError(f"sample must be one of {n_samples} samples of X, got {index}")
+    index %= n_samples
+    return replace(given, values=given.values[index : index + 1])
 
 
 def _two_axes(plt: Any, ax: Any) -> NDArray[Any]:
