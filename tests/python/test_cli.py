@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import os
 import re
@@ -84,6 +85,23 @@ def test_demo_on_a_file(small: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert sorted(path.name for path in small.parent.iterdir()) == ["out.png", "small.csv"]
 
 
+def test_demo_on_a_file_of_a_european_spreadsheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        f"{i % 24:02}:00;{1 + i // 24:02}.07.2025;x;{1200 + 300 * math.sin(i * math.pi / 12):,.3f} €"
+        for i in range(200)
+    ]
+    text = "Netz;12;Nord;\nZeit;Datum;Größe;Größe\n" + "\n".join(rows).translate(str.maketrans(",.", ".,"))
+    path = tmp_path / "netz.csv.gz"
+    path.write_bytes(gzip.compress(text.replace(",07,", ".07.").encode("cp1252")))
+    options = ["--encoding", "cp1252", "--skip-lines", "1", "--target", "4", "--epochs", "2"]
+    assert main(["demo", "--data", str(path), *options, "--output", str(tmp_path / "o.png")]) == 0
+    printed = capsys.readouterr()
+    assert "Größe (netz.csv.gz): 200 rows, 2025-07-01 00:00 to 2025-07-09 07:00" in printed.out
+    assert "Forecast 6 hours ahead" in printed.out
+    assert "Seasonal naive, 24 hours" in printed.out
+    assert printed.err == ""
+
+
 def test_demo_is_the_same_every_time(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tables = []
     for threads in ("1", "2"):
@@ -112,6 +130,14 @@ def test_the_ending_of_the_output_says_its_format(small: Path, ending: str) -> N
         (["--data", "none.csv"], r"none\.csv: cannot be read: No such file"),
         (["--data", "small.csv", "--target", "w"], r'small\.csv: no column "w"; the columns are "v"'),
         (["--target", "v"], "--target goes with --data"),
+        (["--decimal", ","], r"--decimal goes with --data FILE\.csv"),
+        (["--no-header"], "--no-header goes with --data"),
+        (["--no-dates"], "--no-dates goes with --data"),
+        (["--skip-lines", "2"], "--skip-lines goes with --data"),
+        (["--data", "small.csv", "--sort"], "--sort needs a column of dates"),
+        (["--data", "small.csv", "--sort", "--no-dates"], "--sort does not go with --no-dates"),
+        (["--data", "small.csv", "--date-format", "%Y", "--no-dates"], "--date-format does not go with"),
+        (["--data", "small.csv", "--encoding", "klingon"], "--encoding: 'klingon' is not known"),
         (
             ["--data", "small.csv", "--length", "100"],
             r"120 rows are too few to look back 100 .* at least \d+ are needed",
@@ -161,6 +187,9 @@ def test_what_cannot_be_done_is_said_in_one_line_before_training(
         ["demo", "--hidden-size", "x"],
         ["demo", "--seed", "4294967296"],
         ["demo", "--series", "tides"],
+        ["demo", "--data", "a.csv", "--delimiter", "ab"],
+        ["demo", "--data", "a.csv", "--decimal", "x"],
+        ["demo", "--data", "a.csv", "--skip-lines", "-1"],
         ["demo", "--data", "a.csv", "--series", "co2"],
         ["walk"],
         [],

@@ -9,13 +9,14 @@ import pytest
 
 from fastgru.cli._forecast import (
     drifts,
-    find_season,
     mae,
     make_samples,
     persistence,
     rmse,
     seasonal_naive,
 )
+from fastgru.cli._reading import Reading
+from fastgru.cli._season import find_season
 from fastgru.cli._source import Source, load_source
 from fastgru.cli._task import make_task
 from fastgru.cli._text import number
@@ -80,12 +81,12 @@ def test_season_and_drift() -> None:
     noise = np.random.default_rng(0).normal(size=600)
     wave = np.sin(2 * np.pi * time_steps / 24)
     slow = 10 * np.sin(2 * np.pi * time_steps / 550)
-    assert find_season(wave + 0.3 * noise, changes=False) == 24
-    assert find_season(wave + slow, changes=False) == 24
-    assert find_season(wave + 0.1 * time_steps, changes=True) == 24
-    assert find_season(noise, changes=False) is None
-    assert find_season(noise.cumsum(), changes=False) is None
-    assert find_season(np.arange(5.0), changes=False) is None
+    assert find_season(wave + 0.3 * noise) == 24
+    assert find_season(wave + slow) == 24
+    assert find_season(wave + 0.1 * time_steps) == 24
+    assert find_season(noise) is None
+    assert find_season(noise.cumsum()) is None
+    assert find_season(np.arange(5.0)) is None
     assert drifts(0.1 * time_steps + wave)
     assert not drifts(wave + noise)
 
@@ -95,16 +96,16 @@ def test_defaults_of_a_task() -> None:
         task = make_task(source, length=None, horizon=None, season=None, hidden_size=4, epochs=None, seed=0)
         return task.split, task.season, task.options.horizon, task.options.length
 
-    assert settle(load_source(None, None, "elnino", True)) == (585, 12, 3, 24)
-    assert settle(load_source(None, None, "co2", True)) == (360, 12, 3, 24)
-    split, season, horizon, length = settle(load_source(None, None, "sunspots", True))
+    assert settle(load_source(None, "elnino", Reading())) == (585, 12, 3, 24)
+    assert settle(load_source(None, "co2", Reading())) == (360, 12, 3, 24)
+    split, season, horizon, length = settle(load_source(None, "sunspots", Reading()))
     assert (split, horizon, length) == (2496, 12, 96)
     assert season is not None
     assert 110 < season < 145
 
 
 def test_nothing_is_learned_from_the_test_part() -> None:
-    source = load_source(None, None, "elnino", True)
+    source = load_source(None, "elnino", Reading())
     split = 240
     spoilt = source.values.copy()
     spoilt[split:] = 1e6

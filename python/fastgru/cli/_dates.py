@@ -1,48 +1,24 @@
-"""The date column of a table: find it, read it, check its order."""
+"""The date column of a table: find it, put the rows in order, describe its steps."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from datetime import datetime, timezone
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastgru.cli import _date_columns
+from fastgru.cli._date_formats import DateReading, Dates, named_like_dates, odd_one, readings
+from fastgru.cli._errors import InputError
+from fastgru.cli._numbers import is_missing, is_number
+from fastgru.cli._reading import Reading
 from fastgru.cli._table import Table
 from fastgru.cli._text import count
 
-_Dates = NDArray[np.datetime64]
-
-_FORMATS = (
-    "%Y-%m-%d",
-    "%Y/%m/%d",
-    "%Y-%m-%d %H:%M",
-    "%Y/%m/%d %H:%M",
-    "%Y/%m/%d %H:%M:%S",
-    "%Y-%m",
-    "%Y/%m",
-    "%d.%m.%Y",
-    "%d.%m.%Y %H:%M",
-    "%d.%m.%Y %H:%M:%S",
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%m/%d/%Y %H:%M",
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M:%S",
-    "%b %Y",
-    "%B %Y",
-    "%b %d %Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-    "%d %b %Y",
-    "%Y-%b",
-    "%d-%b-%Y",
-)
-_DIGIT_FORMATS = ("%Y%m%d", "%Y%m", "%Y")
-_DATE_NAME = re.compile(r"year|month|date|time|day|jahr|datum|zeit|fecha", re.IGNORECASE)
+_NOTHING = np.timedelta64(0, "s")
+_HOUR = np.timedelta64(1, "h")
 _UNITS = (  # the word for a unit of time, and its length in seconds
+    ("microseconds", 1e-6),
+    ("milliseconds", 1e-3),
     ("seconds", 1.0),
     ("minutes", 60.0),
     ("hours", 3600.0),
@@ -54,117 +30,215 @@ _UNITS = (  # the word for a unit of time, and its length in seconds
 )
 
 
-def _from_iso(text: str) -> datetime:
-    moment = datetime.fromisoformat(text.removesuffix("Z"))
-    return moment if moment.tzinfo is None else moment.astimezone(timezone.utc).replace(tzinfo=None)
+@dataclass(frozen=True)
+class Found:
+    """The dates of a table.
+
+    Attributes
+    ----------
+    columns : tuple of int
+        Positions of the columns that hold them.
+    dates : ndarray of shape (n,), datetime64
+        The date or time of each row, in the order of the rows.
+    cells : list of str
+        What stands in the file, for messages.
+    notes : tuple of str
+        How doubtful dates were read.
+    """
+
+    columns: tuple[int, ...]
+    dates: Dates
+    cells: list[str]
+    notes: tuple[str, ...] = ()
 
 
-def _with_format(pattern: str) -> Callable[[str], datetime]:
-    return lambda text: datetime.strptime(text, pattern)
-
-
-def _parsers(name: str, first: str) -> list[Callable[[str], datetime]]:
-    """Return the parsers that accept the first cell, the most likely first."""
-    if first.isdecimal():
-        # A column of plain digits may be the measurement itself: it is a date only if its name says so.
-        candidates = [_with_format(pattern) for pattern in _DIGIT_FORMATS] if _DATE_NAME.search(name) else []
-    else:
-        candidates = [_from_iso, *(_with_format(pattern) for pattern in _FORMATS)]
-    return [parser for parser in candidates if _parse_all(parser, [first]) is not None]
-
-
-def _parse_all(parser: Callable[[str], datetime], cells: list[str]) -> _Dates | None:
-    try:
-        return np.array([parser(cell) for cell in cells], dtype="datetime64[s]")
-    except ValueError:
-        return None
-
-
-def find_dates(table: Table) -> tuple[int, _Dates] | None:
-    """Find the column that holds the date or time of each row.
+def find_dates(table: Table, reading: Reading) -> Found | None:
+    """Find the columns that hold the date or time of each row.
 
     Parameters
     ----------
     table : Table
         The table.
+    reading : Reading
+        The user's options.
 
     Returns
     -------
-    tuple of int and ndarray of shape (n,), datetime64[s], or None
-        The first column in which every cell is a date of the same format, and the dates. A format in which
-        the dates ascend is preferred: it decides whether 01/02 is in January or in February. Plain digits,
-        such as years, count only in a column with a name like "year", and only if they ascend.
+    Found or None
+        The first column in which every cell is a date of the same format, together with a time of day in a
+        column of its own; or columns of year, month, day and hour. Of the formats that all cells have, one in
+        which the dates ascend in even steps is taken: it decides whether 01/02 is in January or in February.
+        Plain numbers, such as years, count only in a column with a name like "year", and only if they ascend.
 
     Raises
     ------
     InputError
-        If a few cells of a date column are not dates.
+        If a few cells of a date column are not dates, or if two formats fit equally.
     """
-    for index, name in enumerate(table.header):
-        cells = table.cells(index)
-        parsers = _parsers(name, cells[0])
-        readings = [dates for parser in parsers if (dates := _parse_all(parser, cells)) is not None]
-        ascending = [dates for dates in readings if _ascend(dates) or _ascend(dates[::-1])]
-        if ascending:
-            return index, ascending[0]
-        if readings and not cells[0].isdecimal():
-            return index, readings[0]
-        if parsers and not readings:
-            _report_odd_one(table, index, parsers)
+    for columns, name, cells in _date_columns.candidates(table):
+        held = [row for row, cell in enumerate(cells) if not is_missing(cell)]
+        if not held:
+            continue
+        found = readings(name, cells, reading.date_format) if len(held) == len(cells) else []
+        choice = _choose(table, found, reading, is_number(cells[0]))
+        if choice is not None:
+            return Found(columns, choice[0].dates, cells, choice[1])
+        if not found and (odd := odd_one(name, cells)) is not None:
+            row, good = odd
+            table.fail(row, columns[0], f"{cells[row]!r} is not a date like {good!r}")
+    if reading.date_format is not None:
+        raise InputError(f"{table.path}: --date-format {reading.date_format!r} fits no column")
     return None
 
 
-def _report_odd_one(table: Table, index: int, parsers: list[Callable[[str], datetime]]) -> None:
-    """Raise InputError at the first cell that is not a date in a column that otherwise holds dates."""
-    cells = table.cells(index)
-    wrong = min(
-        ([row for row, cell in enumerate(cells) if _parse_all(parser, [cell]) is None] for parser in parsers),
-        key=len,
-    )
-    if len(wrong) < len(cells) / 10:
-        table.fail(wrong[0], table.header[index], f"{cells[wrong[0]]!r} is not a date like {cells[0]!r}")
+def not_understood(table: Table) -> str | None:
+    """Return a note if a column is named like dates, but holds none, or dates out of order."""
+    for index, name in enumerate(table.header):
+        cell = table.rows[0][index]
+        if not named_like_dates(name) or not cell:
+            continue
+        if not is_number(cell):
+            problem, option = (
+                f"is not understood as dates ({cell!r})",
+                "--date-format FORMAT names their format",
+            )
+        elif readings(name, table.cells(index)):
+            problem, option = (
+                "holds dates that are not in order, and is not used",
+                "--sort sorts the rows by it",
+            )
+        else:
+            continue
+        return f"{table.path}: {table.name(index)} {problem}; the rows are taken as they stand ({option})"
+    return None
 
 
-def _ascend(dates: _Dates) -> bool:
-    return bool((np.diff(dates) > np.timedelta64(0, "s")).all())
+def _choose(
+    table: Table, found: list[DateReading], reading: Reading, numeric: bool
+) -> tuple[DateReading, tuple[str, ...]] | None:
+    """Return the reading with the most even steps among those in order, and a note if others are in order."""
+    in_order = [one for one in found if _ascend(one.dates) or _ascend(one.dates[::-1])]
+    if reading.sort and not in_order:
+        in_order = [one for one in found if len(np.unique(one.dates)) == len(one.dates)]
+        if len({one.dates.tobytes() for one in in_order}) > 1:
+            listed = " or ".join(repr(one.how) for one in in_order[:2])
+            raise InputError(
+                f"{table.path}: the dates may be of the format {listed}: --date-format says which"
+            )
+    if not in_order and (not found or numeric):
+        return None
+    best = max(in_order or found, key=lambda one: _evenness(one.dates))
+    notes = []
+    if best.guessed:
+        notes.append(f"numbers are read as dates: {best.how}, the first {show(best.dates[0])}")
+    elif any(
+        (one.dates.astype("datetime64[s]") != best.dates.astype("datetime64[s]")).any() for one in in_order
+    ):
+        notes.append(f"the dates are read as {best.how!r}; --date-format names another format")
+    return best, tuple(f"{table.path}: {note}" for note in notes)
 
 
-def newest_first(dates: _Dates) -> bool:
-    """Return whether the rows run backwards in time."""
-    return len(dates) > 1 and _ascend(dates[::-1])
+def _evenness(dates: Dates) -> float:
+    """Return the share of steps that are about as long as the median step."""
+    if len(dates) < 2:
+        return 1.0
+    steps = np.abs(np.diff(dates).astype(np.float64))
+    return float(np.mean(np.abs(steps / np.median(steps) - 1.0) < 0.12))
 
 
-def check_order(table: Table, index: int, dates: _Dates) -> None:
-    """Raise InputError where a date is not later than the one before."""
-    wrong = np.flatnonzero(np.diff(dates) <= np.timedelta64(0, "s"))
+def _ascend(dates: Dates) -> bool:
+    return bool((np.diff(dates) > _NOTHING).all())
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Rows in order of time.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n,), int64
+        Positions of the rows in the table, oldest first.
+    dates : ndarray of shape (n,), datetime64
+        Their dates, ascending.
+    notes : tuple of str
+        What was done.
+    """
+
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+    dates: Dates
+    notes: tuple[str, ...]
+
+
+def in_order(table: Table, found: Found, sort: bool) -> Ordered:
+    """Return the rows in order of time; raises InputError where a date is not later than the one before."""
+    dates, notes = found.dates, list(found.notes)
+    rows = np.arange(len(dates))
+    if sort:
+        rows = np.argsort(dates, kind="stable")
+    elif len(dates) > 1 and _ascend(dates[::-1]):
+        notes.append(f"{table.path}: the newest row stands first; the rows are read from the bottom up")
+        rows = rows[::-1]
+    dates = dates[rows]
+    if (changes := _clock_changes(dates)) is not None:
+        often = count(int((changes > _NOTHING).sum()), "times")
+        notes.append(
+            f"{table.path}: an hour comes twice {often}: the dates are read as a clock with summer time, and "
+            "shown in the time of the first row"
+        )
+        dates = dates + np.concatenate(([_NOTHING], np.cumsum(changes)))
+    wrong = np.flatnonzero(np.diff(dates) <= _NOTHING)
     if len(wrong):
-        row = int(wrong[0]) + 1
-        cells = table.cells(index)
+        row, before = int(rows[wrong[0] + 1]), int(rows[wrong[0]])
         table.fail(
             row,
-            table.header[index],
-            f"{cells[row]} is not later than {cells[row - 1]} in the row before; wanted is one series "
-            "in order of time (--no-dates takes the rows as they stand)",
+            found.columns[0],
+            f"{found.cells[row]} is not later than {found.cells[before]} in the row before; wanted is one "
+            "series in order of time (--sort sorts the rows by date, --no-dates takes them as they stand)",
         )
+    if gaps := _describe_gaps(table, rows, dates):
+        notes.append(f"{table.path}: {gaps}")
+    return Ordered(rows, dates, tuple(notes))
 
 
-def describe_gaps(table: Table, dates: _Dates) -> str | None:
+def _clock_changes(dates: Dates) -> np.ndarray[tuple[int], np.dtype[np.timedelta64]] | None:
+    """Return the corrections of a clock that goes back an hour in autumn and forward in spring, or None.
+
+    The corrections make even steps; at most one in a hundred days goes back.
+    """
+    if len(dates) < 3:
+        return None
+    steps = np.diff(dates)
+    usual = np.median(steps.astype(np.int64)).astype(np.int64).astype(steps.dtype)
+    back = steps == usual - _HOUR
+    if not back.any() or (steps[~back] <= _NOTHING).any() or usual > _HOUR or usual <= _NOTHING:
+        return None
+    days = (dates[-1] - dates[0]) / np.timedelta64(1, "D")
+    if back.sum() > 1 + days / 100 or np.abs(int(back.sum()) - int((steps == usual + _HOUR).sum())) > 1:
+        return None
+    corrections = np.zeros(len(steps), dtype="timedelta64[s]")
+    corrections[back] = _HOUR
+    corrections[steps == usual + _HOUR] = -_HOUR
+    return corrections
+
+
+def _describe_gaps(
+    table: Table, rows: np.ndarray[tuple[int], np.dtype[np.int64]], dates: Dates
+) -> str | None:
     """Return a sentence about missing dates, or None if the rows are about evenly spaced."""
     steps = np.diff(dates).astype(np.float64)
-    gaps = np.flatnonzero(steps > 1.5 * np.median(steps))
+    gaps = np.flatnonzero(steps > 1.5 * np.median(steps)) if len(steps) else np.empty(0, np.int64)
     if not len(gaps):
         return None
-    row = int(gaps[0])
-    before, after = coarsest(dates)[row : row + 2]
+    before, after = coarsest(dates)[gaps[0] : gaps[0] + 2]
     return (
-        f"{count(len(gaps), 'gaps')} in the dates, the first after line {table.lines[row]} "
+        f"{count(len(gaps), 'gaps')} in the dates, the first after line {table.lines[rows[gaps[0]]]} "
         f"({show(before)} to {show(after)}); the rows are taken as evenly spaced"
     )
 
 
-def coarsest(dates: _Dates) -> _Dates:
-    """Return the dates in the coarsest of year, month, day, minute and second that is exact."""
-    for unit in ("Y", "M", "D", "m"):
+def coarsest(dates: Dates) -> Dates:
+    """Return the dates in the coarsest unit, from years to milliseconds, that is exact."""
+    for unit in ("Y", "M", "D", "m", "s", "ms"):
         coarse = dates.astype(f"datetime64[{unit}]")
         if (coarse == dates).all():
             return coarse
@@ -176,12 +250,19 @@ def show(moment: np.datetime64) -> str:
     return str(moment).replace("T", " ")
 
 
-def unit_of_time(dates: _Dates | None) -> str:
-    """Return the unit of one step, in the plural: "months", "hours", or "steps" if dates do not tell."""
+def step_seconds(dates: Dates | None) -> float | None:
+    """Return the median length of a step in seconds, or None without dates."""
     if dates is None or len(dates) < 2:
-        return "steps"
-    step = float(np.median(np.diff(dates.astype("datetime64[s]")).astype(np.float64)))
+        return None
+    if np.datetime_data(dates.dtype)[0] in ("Y", "M"):
+        dates = dates.astype("datetime64[s]")
+    return float(np.median(np.diff(dates) / np.timedelta64(1, "s")))
+
+
+def unit_of_time(dates: Dates | None) -> str:
+    """Return the unit of one step, in the plural: "months", "hours", or "steps" if dates do not tell."""
+    step = step_seconds(dates)
     for name, seconds in _UNITS:
-        if abs(step / seconds - 1.0) < 0.04:
+        if step is not None and abs(step / seconds - 1.0) < 0.04:
             return name
     return "steps"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fastgru
-from fastgru.cli import _report
+from fastgru.cli import _file_options, _report
 from fastgru.cli._errors import InputError
 from fastgru.cli._forecast import make_samples
 from fastgru.cli._output import check_writable, whole_file
@@ -30,7 +30,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--data", metavar="FILE.csv", type=Path, help="a CSV file of your own, with column names"
+        "--data",
+        metavar="FILE.csv",
+        type=Path,
+        help="a CSV file of your own, with column names; it may be compressed",
     )
     which.add_argument(
         "--series",
@@ -39,8 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="a bundled series (default: %(default)s)",
     )
     add = parser.add_argument
-    add("--target", metavar="COLUMN", help="the column to forecast; needed if several hold numbers")
-    add("--no-dates", action="store_true", help="keep the order of the rows and look for no dates")
+    _file_options.add_to(parser)
     add(
         "--horizon",
         metavar="STEPS",
@@ -108,9 +110,7 @@ def run(options: argparse.Namespace) -> None:
     require_matplotlib(options.output)
     check_writable(options.output)
     bar = _progress_bar()
-    if options.target is not None and options.data is None:
-        raise InputError("--target goes with --data FILE.csv")
-    source = load_source(options.data, options.target, options.series, not options.no_dates)
+    source = load_source(options.data, options.series, _file_options.reading(options))
     task = make_task(
         source,
         length=options.length,

@@ -1,4 +1,4 @@
-"""The demo's arithmetic: windows, split in time, season, naive forecasts and errors."""
+"""The demo's arithmetic: windows, split in time, naive forecasts and errors."""
 
 from __future__ import annotations
 
@@ -32,10 +32,22 @@ class Samples:
     offset: _Floats
     when: _Ints
 
-    def part(self, start: int, stop: int, every: int = 1) -> Samples:
-        """Return every `every`-th of the samples whose forecast value lies in ``[start, stop)``."""
+    def part(self, start: int, stop: int) -> Samples:
+        """Return the samples whose forecast value lies in ``[start, stop)``."""
         first, last = np.searchsorted(self.when, (start, stop))
-        rows = slice(int(first), int(last), every)
+        return self._rows(slice(int(first), int(last)))
+
+    def drawn(self, most: int, seed: int) -> Samples:
+        """Return `most` of the samples, drawn at random and still in order of time; all if there are no more.
+
+        A fixed stride would meet the same phases of the season again and again, and miss the others.
+        """
+        if len(self) <= most:
+            return self
+        rows = np.random.default_rng(seed).choice(len(self), most, replace=False)
+        return self._rows(np.sort(rows))
+
+    def _rows(self, rows: slice | _Ints) -> Samples:
         return Samples(self.inputs[rows], self.targets[rows], self.offset[rows], self.when[rows])
 
     def __len__(self) -> int:
@@ -78,46 +90,6 @@ def drifts(train: _Floats) -> bool:
     cut = len(train) * 4 // 5
     before, after = train[:cut], train[cut:]
     return bool(np.mean((after < before.min()) | (after > before.max())) > 0.1)
-
-
-def find_season(train: _Floats, changes: bool) -> int | None:
-    """Return the length of the season in steps, or None.
-
-    Parameters
-    ----------
-    train : ndarray of shape (n,), float64
-        The training part of the series.
-    changes : bool
-        Whether to search changes alone, because the series drifts.
-
-    Returns
-    -------
-    int or None
-        At least 2, at most a third of `train`. Changes are searched first, because a short season (a day) on
-        top of a long one (a year) shows only there. A long season with much noise shows only in the values.
-    """
-    season = _highest_peak(np.diff(train))
-    return season if season is not None or changes else _highest_peak(train)
-
-
-def _highest_peak(series: _Floats) -> int | None:
-    """Return the lag of the highest peak of the autocorrelation that reaches 0.25 and stands out by 0.1."""
-    centred = series - series.mean()
-    size = 1 << (2 * len(series) - 1).bit_length()
-    power = np.abs(np.fft.rfft(centred, size)) ** 2
-    lags = np.arange(len(series) // 3 + 1)
-    covariance = np.fft.irfft(power, size)[: len(lags)] / (len(series) - lags)
-    if len(lags) < 4 or covariance[0] <= 0.0:
-        return None
-    correlation = covariance / covariance[0]
-    inner = correlation[1:-1]
-    peaks = 1 + np.flatnonzero((inner >= correlation[:-2]) & (inner > correlation[2:]))
-    valleys = np.minimum.accumulate(correlation)
-    peaks = peaks[(peaks >= 2) & (correlation[peaks] > 0.25) & (correlation[peaks] - valleys[peaks] > 0.1)]
-    if not len(peaks):
-        return None
-    # Multiples of the season have peaks about as high as the season's: the first high peak is the season.
-    return int(peaks[correlation[peaks] >= 0.7 * correlation[peaks].max()][0])
 
 
 def persistence(values: _Floats, when: _Ints, horizon: int) -> _Floats:

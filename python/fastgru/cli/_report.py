@@ -95,8 +95,11 @@ def table(task: Task, result: Result) -> str:
 
 def timing(choice: Choice, final: Run, result: Result) -> str:
     """Return the chosen settings and the speed."""
+    epochs = count(choice.epochs, "epochs")
+    if final.windows < final.of_windows:
+        epochs += f" of {final.windows} windows, drawn at random from {final.of_windows}"
     return (
-        f"Learned from {'changes' if choice.changes else 'values'} in {count(choice.epochs, 'epochs')}, "
+        f"Learned from {'changes' if choice.changes else 'values'} in {epochs}, "
         f"{statistics.median(final.seconds):.3f} s per epoch; "
         f"{result.microseconds:.1f} µs per streaming step; "
         f"{count(fastgru.get_num_threads(), 'threads')}, {_core.isa()}"

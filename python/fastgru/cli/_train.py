@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from fastgru.cli._errors import InputError
 from fastgru.cli._forecast import Samples, drifts, make_samples, rmse
 
-_MAX_EPOCHS = 40
-_PATIENCE = 6
-_MAX_TRAINING_SAMPLES = 8000
+_MAX_EPOCHS = 40  # or more, where an epoch has few mini-batches
+_MAX_STEPS = 600
+_PATIENCE = 6  # epochs without improvement, or more likewise
+_PATIENT_STEPS = 100
+_BATCH = 32
+_MOST_WINDOWS = 8000  # of training, and of validation
 
 Bar = Callable[[int, str], Any]  # (total, title) -> a progress bar like tqdm's
 
@@ -61,10 +64,14 @@ class Run:
         Time of each epoch, without validation.
     variance : float
         Variance of the training targets: converts a loss to a squared error in the unit of the series.
+    windows, of_windows : int
+        Number of windows in an epoch, and of those there are; fewer are drawn at random.
     """
 
     model: Any
     variance: float
+    windows: int
+    of_windows: int
     losses: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -120,11 +127,11 @@ def choose(values: NDArray[np.float64], split: int, options: Options, bar: Bar) 
     train = values[:split]
     border = validation_start(split, options)
     kinds = (True,) if drifts(train) else (False, True)
-    most = options.epochs or _MAX_EPOCHS
     runs = {}
     for changes in kinds:
         samples = make_samples(train, options.length, options.horizon, changes)
         fit_part, held = samples.part(0, border), samples.part(border, split)
+        most = options.epochs or max(_MAX_EPOCHS, math.ceil(_MAX_STEPS / _steps(len(fit_part))))
         progress = bar(most, "Validating on changes" if changes else "Validating on values")
         runs[changes] = _run(fit_part, held, options, most, progress)
     choices = [Choice(changes, options.epochs or run.best_epoch, run) for changes, run in runs.items()]
@@ -139,7 +146,7 @@ def validation_start(split: int, options: Options) -> int:
 
 
 def fit(samples: Samples, options: Options, epochs: int, bar: Bar) -> Run:
-    """Train on the whole training part for a given number of epochs."""
+    """Train on the whole training part for a given number of epochs, the step size falling to zero."""
     return _run(samples, None, options, epochs, bar(epochs, "Training"))
 
 
@@ -160,14 +167,19 @@ def microseconds_per_step(model: Any, inputs: NDArray[np.float64], steps: int = 
 def _run(train: Samples, held: Samples | None, options: Options, epochs: int, progress_bar: Any) -> Run:
     from fastgru.estimators import GRURegressor  # here, because it imports scikit-learn
 
-    step = math.ceil(len(train) / _MAX_TRAINING_SAMPLES)
-    inputs, targets = train.inputs[::step], train.targets[::step]
-    model = GRURegressor(hidden_size=options.hidden_size, random_state=options.seed)
-    run = Run(model, float(np.var(train.targets)) or 1.0)
+    drawn = train.drawn(_MOST_WINDOWS, options.seed)
+    held = None if held is None else held.drawn(_MOST_WINDOWS, options.seed)
+    model = GRURegressor(hidden_size=options.hidden_size, batch_size=_BATCH, random_state=options.seed)
+    first_rate = model.learning_rate_init
+    patience = max(_PATIENCE, math.ceil(_PATIENT_STEPS / _steps(len(drawn))))
+    run = Run(model, float(np.var(train.targets)) or 1.0, len(drawn), len(train))
     with progress_bar as progress:
-        for _ in range(epochs):
+        for epoch in range(epochs):
+            if held is None:  # the number of epochs is settled: the last ones, at small steps, end the jitter
+                cosine = 0.5 * (1.0 + math.cos(math.pi * epoch / epochs))
+                model.set_params(learning_rate_init=first_rate * cosine)
             start = time.perf_counter()
-            _one_epoch(run.model, inputs, targets)
+            _one_epoch(run.model, drawn.inputs, drawn.targets)
             run.seconds.append(time.perf_counter() - start)
             run.losses.append(float(run.model.loss_curve_[-1]))
             shown = f"loss {run.losses[-1]:.3f}"
@@ -176,11 +188,16 @@ def _run(train: Samples, held: Samples | None, options: Options, epochs: int, pr
                 shown += f", held-out {run.validation[-1]:.3f}"
             progress.set_postfix_str(shown, refresh=False)
             progress.update(1)
-            if held is not None and options.epochs is None and len(run.losses) - run.best_epoch >= _PATIENCE:
+            if held is not None and options.epochs is None and len(run.losses) - run.best_epoch >= patience:
                 break
         progress.total = len(run.losses)
         progress.refresh()
     return run
+
+
+def _steps(windows: int) -> int:
+    """Return the number of mini-batches in an epoch."""
+    return math.ceil(min(windows, _MOST_WINDOWS) / _BATCH)
 
 
 def _one_epoch(model: Any, inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
