@@ -19,6 +19,7 @@ class NetworkStream {
   Status copy(std::unique_ptr<NetworkStream>& result) const;
 
   const NetworkConfig& config() const { return version_.config(); }
+  const NetworkVersion<S>& version() const { return version_; }
   std::int64_t rows() const { return call_.rows; }
 
   // x (rows, features): raw units of any float type, or tokens. y (rows, logits): as predict() gives them. No

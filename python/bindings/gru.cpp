@@ -260,6 +260,31 @@ std::string PyGru<S>::explain(std::int64_t steps, std::int64_t rows) const {
 
 namespace {
 
+// A stream in a pickle: the layer's configuration and weights, and the states.
+template <class S>
+py::tuple to_pickle(PyStream<S>& stream) {
+  const Weights<S>& weights = stream.weights();
+  const GruConfig& c = weights.config();
+  return py::make_tuple(c.input_size, c.hidden_size, c.num_layers, c.bias, c.reset_after,
+                        py::array_t<S>(weights.layout().total(), weights.params()), stream.state());
+}
+
+template <class S>
+std::unique_ptr<PyStream<S>> from_pickle(const py::tuple& state) {
+  if (state.size() != 7) raise_value_error("this is no pickle of a stream");
+  GruConfig config;
+  config.input_size = state[0].cast<std::int64_t>();
+  config.hidden_size = state[1].cast<std::int64_t>();
+  config.num_layers = state[2].cast<std::int64_t>();
+  config.bias = state[3].cast<bool>();
+  config.reset_after = state[4].cast<bool>();
+  PyGru<S> layer(config, false);
+  layer.set_parameters(state[5]);
+  auto stream = layer.stream(py::len(state[6]) > 0 ? py::len(state[6][py::int_(0)]) : 0);
+  stream->set_state(state[6]);
+  return stream;
+}
+
 template <class S>
 void bind_scalar(py::module_& module, const std::string& suffix) {
   const auto none = py::none();
@@ -275,7 +300,10 @@ void bind_scalar(py::module_& module, const std::string& suffix) {
       .def_property_readonly("batch_size", &PyStream<S>::rows, "How many sequences advance together.")
       .def("reset", &PyStream<S>::reset, "Sets all states to zero.")
       .def("copy", &PyStream<S>::copy, "An independent stream with the same state.")
-      .def("__copy__", &PyStream<S>::copy);
+      .def("__copy__", &PyStream<S>::copy)
+      .def(
+          "__deepcopy__", [](PyStream<S>& stream, py::handle) { return stream.copy(); }, py::arg("memo"))
+      .def(py::pickle(&to_pickle<S>, &from_pickle<S>));
 
   using Layer = PyGru<S>;
   py::class_<Layer>(module, ("Gru" + suffix).c_str(), "The GRU layer on flat parameters; see fastgru.GRU.")

@@ -88,6 +88,7 @@ class PyStream {
   }
 
   std::int64_t rows() const { return stream_.rows(); }
+  const Weights<S>& weights() const { return stream_.weights(); }
 
  private:
   void run(const S* x, S* y) {

@@ -12,6 +12,7 @@
 #include "bindings/bindings.h"
 #include "bindings/exclusive.h"
 #include "bindings/fields.h"
+#include "bindings/network_pickle.h"
 #include "bindings/network_stream.h"
 #include "bindings/status.h"
 #include "bindings/training_data.h"
@@ -279,7 +280,10 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
       .def_property_readonly("batch_size", &Stream::rows)
       .def("reset", &Stream::reset)
       .def("copy", &Stream::copy)
-      .def("__copy__", &Stream::copy);
+      .def("__copy__", &Stream::copy)
+      .def(
+          "__deepcopy__", [](Stream& stream, py::handle) { return stream.copy(); }, py::arg("memo"))
+      .def(py::pickle(&to_pickle<S>, &from_pickle<S>));
 
   using Net = PyNetwork<S>;
   py::class_<Net>(module, ("Network" + suffix).c_str(),

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,7 +35,9 @@ class PyNetworkStream {
       if ((proxy(out)->flags & kContiguous) == 0) raise_value_error("out must be C-contiguous");
       y = py::reinterpret_borrow<py::object>(out);
     }
+    check_values(input);  // before the state changes
     run(input, data_of<S>(y));
+    check_answers(data_of<S>(y));
     return y;
   }
 
@@ -72,19 +76,79 @@ class PyNetworkStream {
     return std::make_unique<PyNetworkStream>(std::move(fresh));
   }
 
+  // For pickles: what the stream reads, and the bytes of its state.
+  const NetworkVersion<S>& version() const { return stream_->version(); }
+  std::string save() {
+    std::string state(stream_->state_bytes(), 0);
+    const Exclusive exclusive(busy_, "stream");
+    stream_->save(state.data());
+    return state;
+  }
+  void restore(const std::string& state) {
+    if (state.size() != stream_->state_bytes()) raise_value_error("this is no pickle of such a stream");
+    stream_->restore(state.data());
+  }
+
   std::int64_t rows() const { return stream_->rows(); }
 
  private:
   const NetworkConfig& config() const { return stream_->config(); }
 
-  // Reads tokens, of any integer dtype.
+  // Reads tokens of the dtypes that predict() takes: integers, bool, and floats that are whole.
   static Operand<std::int64_t> read_integers(py::handle x) {
     const py::object array = as_ndarray(x, "x");
     const char kind = array.attr("dtype").attr("kind").cast<std::string>()[0];
-    if (kind != 'i' && kind != 'u') {
-      raise_type_error("x must hold tokens, which are integers, got dtype " + dtype_text(array));
+    if (kind == 'i' || kind == 'u' || kind == 'b')
+      return operand_of<std::int64_t>(converted<std::int64_t>(array));
+    if (kind == 'f') {
+      const py::object whole = array.attr("astype")("int64");
+      if (py::cast<bool>(array.attr("__eq__")(whole).attr("all")())) {
+        return operand_of<std::int64_t>(converted<std::int64_t>(whole));
+      }
     }
-    return operand_of<std::int64_t>(converted<std::int64_t>(array));
+    raise_type_error("x must hold tokens, which are integers, got dtype " + dtype_text(array));
+  }
+
+  // Refuses what predict() refuses.
+  void check_values(const Numbers& x) const {
+    const std::int64_t count = rows() * config().features();
+    if (x.type == SampleType::int64) {
+      check_tokens(static_cast<const std::int64_t*>(x.data), count);
+    } else if (x.type == SampleType::float64) {
+      check_numbers(static_cast<const double*>(x.data), count);
+    } else {
+      check_numbers(static_cast<const float*>(x.data), count);
+    }
+  }
+
+  static void check_tokens(const std::int64_t* x, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (x[i] > 0) continue;
+      raise_value_error("x has the " + (x[i] == 0
+                                            ? std::string("padding id 0, which is no time step: leave it out")
+                                            : "token " + std::to_string(x[i]) + ": ids are not negative"));
+    }
+  }
+
+  template <class X>
+  void check_numbers(const X* x, std::int64_t count) const {
+    constexpr double kMost = std::numeric_limits<S>::max();
+    for (std::int64_t i = 0; i < count; ++i) {
+      const double value = x[i];
+      if (std::abs(value) <= kMost || (std::isnan(value) && config().missing_mask)) continue;
+      raise_value_error(std::isnan(value)
+                            ? "x contains NaN: fill missing values in, or fit with missing='mask'"
+                            : "x contains infinity or a value too large for the dtype of the network");
+    }
+  }
+
+  void check_answers(const S* y) const {
+    for (std::int64_t i = 0; i < rows() * config().logits(); ++i) {
+      if (std::isfinite(y[i])) continue;
+      raise_value_error(
+          "x lies so far from the data of fit that the answer is not finite; reset() the stream, whose state "
+          "may not be, either");
+    }
   }
 
   void step_any(const Numbers& x, S* y) noexcept {

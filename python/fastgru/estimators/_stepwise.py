@@ -30,8 +30,10 @@ class StepwiseMixin(DataMixin):
             ``out=`` takes the array to write to. A classifier's are probabilities: one per class or label, of
             two classes that of the second alone; several quantiles of an output stand side by side. Tokens
             are stepped as integers, (1,) or (batch_size, 1). After t steps it is what the network answers to
-            the t steps as one sequence. ``stream.reset()`` starts a new sequence, ``stream.copy()`` forks
-            one. NaN is not refused.
+            the t steps as one sequence. ``step`` refuses what ``predict`` refuses, and the state then stays:
+            NaN without ``missing="mask"``, infinity, negative tokens, and the padding id, which is no step.
+            ``stream.reset()`` starts a new sequence, ``stream.copy()`` forks one; ``copy.deepcopy`` and
+            ``pickle`` keep its state and the weights it was made with.
 
         Raises
         ------
