@@ -121,7 +121,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     object
-        Of the class that was saved: `GRU`, `GRURegressor`, `GRUClassifier`.
+        Of the class that was saved: `GRU`, `GRURegressor`, `GRUClassifier` (of a subclass: its base here).
 
     Raises
     ------

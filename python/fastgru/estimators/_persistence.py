@@ -57,7 +57,8 @@ class ModelFileMixin:
         The file holds the weights, the scaling, the constructor's parameters and the fitted numbers: no code
         and no pickle. It leaves out three things: a `random_state` that is a RandomState instance and
         `callbacks` (stored as None), and the optimiser's moments (training that goes on from a loaded
-        estimator starts them anew).
+        estimator starts them anew). An object of a subclass of your own is saved as the `GRURegressor` or
+        `GRUClassifier` that it is, with the parameters of that class; pickle keeps your class.
 
         Parameters
         ----------
@@ -73,8 +74,9 @@ class ModelFileMixin:
         """
         check_is_fitted(self)
         history = self._history
+        kind = self._kind()
         config = {
-            "params": {name: _plain(name, value) for name, value in self.get_params(deep=False).items()},  # type: ignore[attr-defined]
+            "params": {name: _plain(name, getattr(self, name)) for name in kind._get_param_names()},
             "network": dict(self._architecture),
             "fitted": {
                 "n_features_in": self.n_features_in_,
@@ -92,7 +94,12 @@ class ModelFileMixin:
         for name, values in zip(_HISTORY, (history.loss_curve, history.validation_scores or []), strict=True):
             tensors[name] = np.array(values, dtype=np.float64)
         tensors.update(self._self_test())
-        _model_file.save(path, type(self).__name__, config, tensors)
+        _model_file.save(path, kind.__name__, config, tensors)
+
+    @classmethod
+    def _kind(cls) -> Any:
+        """Return the class of this package that a file names: of a subclass, its nearest base among them."""
+        return next(each for each in cls.__mro__ if each.__module__.partition(".")[0] == "fastgru")
 
     def _self_test(self) -> dict[str, NDArray[Any]]:
         x_mean, x_scale, _, y_scale = self._network.scaling

@@ -209,6 +209,8 @@ class Layer:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the layer to a model file (safetensors) that `fastgru.load` reads.
 
+        An object of a subclass is saved as the `GRU` that it is; pickle keeps its class.
+
         Raises
         ------
         OSError
