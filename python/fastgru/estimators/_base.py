@@ -219,9 +219,9 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
             except KeyboardInterrupt as error:
                 interrupted = error
         elif self.early_stopping:
-            self._run_with_validation(network, trainer, samples, history, seed)
+            interrupted = self._run_with_validation(network, trainer, samples, history, seed)
         else:
-            self._loop(network, trainer, samples).run(samples, history)
+            interrupted = self._loop(network, trainer, samples).run(samples, history)
         self._network, self._seed, self._history = network, seed, history
         self._trainer_state = {"solver": self.solver, "state": trainer.get_state()}
         self._publish()
@@ -229,7 +229,7 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
 
     def _run_with_validation(
         self, network: Network, trainer: Trainer, samples: Samples, history: History, seed: int
-    ) -> None:
+    ) -> KeyboardInterrupt | None:
         train, held_out = held_out_split(
             len(samples), self.validation_fraction, seed % 2**32, self._strata(samples)
         )
@@ -244,7 +244,7 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
             return self._validation_score(wanted, raw.reshape(len(wanted), -1), weight)
 
         seen = samples.take(train)
-        self._loop(network, trainer, seen, validate).run(seen, history)
+        return self._loop(network, trainer, seen, validate).run(seen, history)
 
     def _loop(
         self, network: Network, trainer: Trainer, samples: Samples, validate: Validate | None = None

@@ -10,6 +10,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru._containers import read
+from fastgru.estimators._axes import refuse_one_sequence
 from fastgru.estimators._network import Architecture, Network
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._sequence_list import SequenceList
@@ -23,6 +24,7 @@ class DataMixin:
 
     _network: Network
     _architecture: Architecture
+    _n_dims: int
     embedding_dim: int | None
     missing: str
     output: str
@@ -65,6 +67,7 @@ class DataMixin:
         tokens, missing = fitted["vocabulary_size"] > 0, fitted["missing_mask"]
         array = self._check_X(X, tokens=tokens, missing=missing, dtype=fitted["dtype"])
         check_features(self, X, array, reset=False)
+        refuse_one_sequence(array, self._n_dims)
         return as_sequences(array)
 
     def _answers(self, X: Any, *, raw: bool = False) -> tuple[NDArray[np.float64], StepLayout | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import warnings
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastgru.estimators._network import Network, Trainer
 from fastgru.estimators._progress import Progress
 from fastgru.estimators._samples import Samples
+from fastgru.estimators._warning import warn_user
 
 Callback = Callable[[dict[str, Any]], Any]  # called after each epoch; a true result stops training
 Validate = Callable[[], float]  # the validation score of the current weights
@@ -98,6 +99,20 @@ def patience(n_iter_no_change: float | str, n_samples: int, batch_size: int) -> 
     return max(10, math.ceil(100 / steps_of_an_epoch))
 
 
+_TWICE = 2.0  # seconds between two presses of Ctrl-C that belong together
+_last_interrupt = -math.inf
+
+
+def pressed_twice() -> bool:
+    """Record Ctrl-C during a fit; return whether the one before came at most two seconds ago.
+
+    One Ctrl-C ends a fit, and a search or a loop goes on with the next fit. Two end these as well.
+    """
+    global _last_interrupt  # of the keyboard, which is one for all fits
+    before, _last_interrupt = _last_interrupt, time.monotonic()
+    return _last_interrupt - before <= _TWICE
+
+
 def checked_callbacks(callbacks: Callback | list[Callback] | None) -> list[Callback]:
     """Return the estimator's parameter as a list."""
     given = [callbacks] if callable(callbacks) else list(callbacks or [])
@@ -121,15 +136,17 @@ class FitLoop:
     schedule: Schedule
     callbacks: list[Callback]
 
-    def run(self, samples: Samples, history: History) -> None:
+    def run(self, samples: Samples, history: History) -> KeyboardInterrupt | None:
         """Train until `max_iter`, convergence or Ctrl-C; update `history` after each epoch.
 
         With validation the network ends with the weights of the best score. After Ctrl-C it ends with the
-        weights of the best epoch in any case, with a warning.
+        weights of the best epoch in any case, with a warning. Ctrl-C pressed twice is returned, to be passed
+        on.
         """
         history.idle = 0
         best: NDArray[Any] | None = self.network.parameters.copy() if history.loss_curve else None
-        interrupted = converged = stop_requested = False
+        interrupted: KeyboardInterrupt | None = None
+        converged = stop_requested = False
         try:
             while history.n_iter < self.max_iter and not converged and not stop_requested:
                 self.schedule.before_epoch(self.trainer, history.n_iter)
@@ -144,14 +161,17 @@ class FitLoop:
                     history.idle = 0
             if converged:
                 self._say_converged()
-        except KeyboardInterrupt:
-            interrupted = True
+        except KeyboardInterrupt as error:
+            interrupted = error
         finally:
             self.progress.close()
         if best is not None and (interrupted or self.validate is not None):
             self.network.set_parameters(best)
+        if interrupted and pressed_twice():
+            return interrupted
         if interrupted or not (converged or stop_requested):
-            self._warn_of_the_end(history, interrupted=interrupted)
+            self._warn_of_the_end(history, interrupted=interrupted is not None)
+        return None
 
     def run_one(self, samples: Samples, history: History) -> None:
         """Train one epoch, for ``partial_fit``, without a test or warning of convergence.
@@ -206,6 +226,6 @@ class FitLoop:
             )
         else:
             text = "Training interrupted by user in the first epoch: the weights so far are kept."
-        # Stack levels from here to the user's call of fit; one more with a validation set.
-        level = 7 if self.validate is None else 8
-        warnings.warn(text, UserWarning if interrupted else ConvergenceWarning, stacklevel=level)
+        if interrupted:
+            text += " Ctrl-C twice within two seconds ends a search or loop around fit, too."
+        warn_user(text, UserWarning if interrupted else ConvergenceWarning)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru.estimators._sequence_list import SequenceList, blocks_of_steps
+from fastgru.estimators._warning import warn_user
 
 _BLOCK_VALUES = 1 << 18  # float64 values held at once: 2 MiB, whatever the size of X
 
@@ -126,10 +126,8 @@ def _warn_of_lost_digits(
     lost = np.abs(mean) / scale * np.finfo(dtype).eps
     worst = int(np.argmax(lost))
     if lost[worst] > 1e-3:
-        warnings.warn(
+        warn_user(
             f"{name}: column {worst} has mean {mean[worst]:.6g} and standard deviation {scale[worst]:.3g}; "
             f"predictions in {dtype} keep few digits of what varies there. Subtract a constant from it"
-            + (', or use dtype="float64".' if dtype == "float32" else "."),
-            UserWarning,
-            stacklevel=9,
+            + (', or use dtype="float64".' if dtype == "float32" else ".")
         )

@@ -45,7 +45,7 @@ def check_sequence_list(
             )
         raise ValueError(
             f"X[{i}] has shape {shape} and X[0] has {parts[0].shape}: the sequences of a list differ in "
-            "their number of time steps only"
+            "their number of time steps only" + _turned(parts)
         )
     dtypes = {part.dtype for part in parts}
     narrow = all(np.can_cast(each, np.float32) for each in dtypes)
@@ -75,6 +75,12 @@ def blocks_of_steps(
         last = max(first + 1, int(np.searchsorted(ends, before + most, side="right")))
         yield np.concatenate(chosen[first:last]), lengths[first:last]
         first = last
+
+
+def _turned(parts: list[NDArray[Any]]) -> str:
+    """Return what to pass where the sequences are (n_channels, n_timesteps)."""
+    turned = all(part.ndim == 2 and len(part) == len(parts[0]) for part in parts)
+    return ". If each is (n_channels, n_timesteps), pass x.T" if turned else ""
 
 
 def _as_numbers(part: Any, i: int, estimator: BaseEstimator) -> NDArray[Any]:

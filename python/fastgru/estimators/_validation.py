@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastgru._containers import Given, read
 from fastgru._targets import read_targets, read_weights
+from fastgru.estimators._axes import order_hint, warn_of_few_steps
 from fastgru.estimators._finite import check_finite
 from fastgru.estimators._sequence_list import SequenceList, check_sequence_list
 
@@ -77,10 +78,18 @@ def check_features(
         hint = "pass (n_samples, n_timesteps, n_features)"
         if wanted == 2:
             hint = "to let the number of time steps of one variable differ, fit with X[..., np.newaxis]"
-        raise ValueError(f"X has {n_dims} dimensions, but {name} was fitted with {wanted}: {hint}.")
-    features = _with_features(read(X), checked, by_step=n_dims == 2 and not univariate)
-    validate_data(estimator, features, reset=reset, skip_check_array=True)
+        raise ValueError(
+            f"X has {n_dims} dimensions, but {name} was fitted with {wanted}: {hint}."
+            + order_hint(checked, wanted, estimator.n_features_in_)
+        )
+    try:
+        features = _with_features(read(X), checked, by_step=n_dims == 2 and not univariate)
+        validate_data(estimator, features, reset=reset, skip_check_array=True)
+    except ValueError as error:
+        hint = "" if reset else order_hint(checked, estimator._n_dims, estimator.n_features_in_)
+        raise ValueError(f"{error}{hint}") from error
     if reset:
+        warn_of_few_steps(checked)
         estimator._n_dims = n_dims
 
 

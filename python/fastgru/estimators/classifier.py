@@ -84,7 +84,8 @@ class GRUClassifier(Classification):
         Show a progress bar if tqdm is installed, else a line per epoch.
     warm_start : bool, default=False
         Let ``fit`` continue from the weights, the optimiser's state and the scaling of the previous fit:
-        ``max_iter=5`` twice is ``max_iter=10`` once, to the bit (without `early_stopping`).
+        ``max_iter=5`` twice is ``max_iter=10`` once, to the bit (without `early_stopping`, at a constant
+        `learning_rate`: the other schedules start again with every fit).
     momentum : float in [0, 1), default=0.9
         For ``solver="sgd"``.
     nesterovs_momentum : bool, default=True

@@ -88,7 +88,8 @@ class GRURegressor(Regression):
         Show a progress bar if tqdm is installed, else a line per epoch.
     warm_start : bool, default=False
         Let ``fit`` continue from the weights, the optimiser's state and the scaling of the previous fit:
-        ``max_iter=5`` twice is ``max_iter=10`` once, to the bit (without `early_stopping`).
+        ``max_iter=5`` twice is ``max_iter=10`` once, to the bit (without `early_stopping`, at a constant
+        `learning_rate`: the other schedules start again with every fit).
     momentum : float in [0, 1), default=0.9
         For ``solver="sgd"``.
     nesterovs_momentum : bool, default=True
@@ -161,9 +162,10 @@ class GRURegressor(Regression):
     Initial weights: Glorot uniform input weights, an orthogonal recurrent matrix per gate, zero biases.
 
     Ctrl-C during ``fit`` stops it with a warning, as in scikit-learn's MLP: the estimator is fitted, with the
-    weights of the best epoch so far (of the last whole mini-batch, if no epoch was finished). Ctrl-C during
-    ``partial_fit`` is passed on, so that the caller's loop ends. A call that raises any other error (bad
-    data, a callback's own, divergence) leaves the estimator as it was before.
+    weights of the best epoch so far (of the last whole mini-batch, if no epoch was finished). A search
+    (`GridSearchCV`) or a loop goes on with the next fit; Ctrl-C twice within two seconds ends these, too.
+    Ctrl-C during ``partial_fit`` is passed on, so that the caller's loop ends. A call that raises any other
+    error (bad data, a callback's own, divergence) leaves the estimator as it was before.
 
     References
     ----------
