@@ -11,7 +11,8 @@ plugin* plugin_create(const char* model_path, char* message, size_t size);
 void plugin_destroy(plugin* self);
 /* Computes one output sample per input sample; in and out may be the same array. Real-time safe. */
 void plugin_process(plugin* self, const float* in, float* out, size_t frames);
-/* Resets the state, for example after a jump in the song. Real-time safe. */
+/* Begins anew, for example after a jump in the song: in the state of silence, so that no pop is heard.
+ * Real-time safe. */
 void plugin_reset(plugin* self);
 
 #endif

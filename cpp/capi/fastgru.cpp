@@ -161,6 +161,8 @@ fastgru_status fastgru_model_get_info(const fastgru_model* model, fastgru_model_
   full.every_step = from.every_step ? 1 : 0;
   full.can_stream = from.can_stream() ? 1 : 0;
   full.is_float64 = from.is_double ? 1 : 0;
+  full.reset_after = from.reset_after ? 1 : 0;
+  full.has_bias = from.bias ? 1 : 0;
   std::memcpy(info, &full, full.struct_size);
   return FASTGRU_OK;
 }

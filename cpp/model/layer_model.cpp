@@ -79,6 +79,8 @@ class LayerModel final : public LoadedModel {
     info_.parameters = weights_->layout().total();
     info_.every_step = true;
     info_.is_double = std::is_same_v<S, double>;
+    info_.reset_after = config.reset_after;
+    info_.bias = config.bias;
   }
 
   Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const override {

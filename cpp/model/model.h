@@ -16,8 +16,9 @@ struct ModelInfo {
   std::string kind;
   std::int64_t input_size = 0, output_size = 0;
   std::int64_t hidden_size = 0, num_layers = 0, directions = 0, parameters = 0;
-  bool every_step = false;  // a sequence has one prediction per step instead of one in all
-  bool is_double = false;   // computes in float64
+  bool every_step = false;               // a sequence has one prediction per step instead of one in all
+  bool is_double = false;                // computes in float64
+  bool reset_after = true, bias = true;  // of the GRU
 
   bool can_stream() const { return directions == 1; }
 };

@@ -87,6 +87,8 @@ class NetworkModel final : public LoadedModel {
     info_.directions = config.gru.directions();
     info_.parameters = network_->layout().total();
     info_.is_double = std::is_same_v<S, double>;
+    info_.reset_after = config.gru.reset_after;
+    info_.bias = config.gru.bias;
   }
 
   Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const override {

@@ -29,7 +29,7 @@ class Info(ctypes.Structure):
         ("kind", c_char * 32),
         *((name, c_int64) for name in ("input_size", "output_size", "hidden_size")),
         *((name, c_int64) for name in ("num_layers", "num_directions", "num_parameters")),
-        *((name, c_int32) for name in ("every_step", "can_stream", "is_float64")),
+        *((name, c_int32) for name in ("every_step", "can_stream", "is_float64", "reset_after", "has_bias")),
     ]
 
 
@@ -86,6 +86,7 @@ def test_info(library: ctypes.CDLL, handle: c_void_p) -> None:
     assert library.fastgru_model_get_info(handle, byref(info)) == OK
     assert (info.kind, info.input_size, info.output_size, info.hidden_size) == (b"GRURegressor", 2, 3, 10)
     assert (info.every_step, info.can_stream, info.is_float64) == (0, 1, 0)
+    assert (info.reset_after, info.has_bias) == (1, 1)
     short = Info(struct_size=Info.kind.offset + Info.kind.size, input_size=-1)  # as in an older header
     assert library.fastgru_model_get_info(handle, byref(short)) == OK
     assert (short.kind, short.input_size) == (b"GRURegressor", -1)

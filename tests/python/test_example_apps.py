@@ -53,7 +53,13 @@ def test_plugin_processes_blocks_with_the_bits_of_python(programs: Path, tmp_pat
     gru.save(tmp_path / "m.safetensors")
     samples = np.sin(0.1 * np.arange(1000)).astype(np.float32)
     out = run(programs / "plugin", tmp_path / "m.safetensors", stdin=samples.tobytes()).stdout
-    np.testing.assert_array_equal(np.frombuffer(out, np.float32), gru(samples[:, None])[0][:, 0])
+    _, settled = gru(np.zeros((48000, 1), np.float32))
+    wanted, _ = gru(samples[:, None], settled)
+    np.testing.assert_array_equal(np.frombuffer(out, np.float32), wanted[:, 0])
+    assert abs(wanted[0, 0] - settled[-1, 0]) < 1e-6 < abs(gru(samples[:1, None])[0][0, 0] - settled[-1, 0])
+    twice = np.concatenate([samples[:640], samples[:640]]).tobytes()
+    out = run(programs / "plugin", tmp_path / "m.safetensors", "10", stdin=twice).stdout
+    np.testing.assert_array_equal(np.frombuffer(out, np.float32), np.tile(wanted[:640, 0], 2))
     fastgru.GRU(2, 3).save(tmp_path / "m.safetensors")
     done = subprocess.run([programs / "plugin", tmp_path / "m.safetensors"], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (1, b"plugin: the model must take one value and give one\n")

@@ -79,9 +79,11 @@ typedef struct fastgru_model_info {
   int64_t num_layers;
   int64_t num_directions;
   int64_t num_parameters;
-  int32_t every_step; /* 1: fastgru_model_forward answers after every step, 0: once for a sequence */
-  int32_t can_stream; /* 0: two directions, whose second one needs the future */
-  int32_t is_float64; /* 1: computes in float64, else in float32 */
+  int32_t every_step;  /* 1: fastgru_model_forward answers after every step, 0: once for a sequence */
+  int32_t can_stream;  /* 0: two directions, whose second one needs the future */
+  int32_t is_float64;  /* 1: computes in float64, else in float32 */
+  int32_t reset_after; /* 1: PyTorch's and Keras' GRU, 0: that of Cho et al. (2014) */
+  int32_t has_bias;    /* 0: a GRU without bias_ih and bias_hh */
 } fastgru_model_info;
 
 FASTGRU_API fastgru_status fastgru_model_get_info(const fastgru_model* model,
@@ -119,7 +121,11 @@ FASTGRU_API int64_t fastgru_stream_rows(const fastgru_stream* stream) FASTGRU_NO
  * of fastgru_model_forward on them. NaN in x stays in its row, until a reset. [real-time] */
 FASTGRU_API void fastgru_stream_step(fastgru_stream* stream, const float* x, float* y) FASTGRU_NOEXCEPT;
 FASTGRU_API void fastgru_stream_step_f64(fastgru_stream* stream, const double* x, double* y) FASTGRU_NOEXCEPT;
-/* Begins new sequences. [real-time] */
+/* Begins new sequences, from a state of zeros. [real-time]
+ *
+ * Where a jump is heard or seen (audio begins with a pop), begin in the settled state instead: after making a
+ * stream, step some thousand steps of silence, fastgru_stream_save the state once, and fastgru_stream_restore
+ * it in place of every reset. examples/plugin.c does so. */
 FASTGRU_API void fastgru_stream_reset(fastgru_stream* stream) FASTGRU_NOEXCEPT;
 
 /* The state as bytes: to keep, and to restore in a stream of the same model and as many rows, on a machine of

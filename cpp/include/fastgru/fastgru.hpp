@@ -55,7 +55,8 @@ class Stream {
   // x (rows, input_size), y (rows, output_size): the answer to all steps so far. Real-time safe.
   void step(const float* x, float* y) noexcept { fastgru_stream_step(handle_.get(), x, y); }
   void step(const double* x, double* y) noexcept { fastgru_stream_step_f64(handle_.get(), x, y); }
-  // Begins new sequences. Real-time safe.
+  // Begins new sequences, from a state of zeros. Real-time safe. To begin without a jump, save() the state
+  // after some thousand steps of silence and restore() it instead: see fastgru_stream_reset.
   void reset() noexcept { fastgru_stream_reset(handle_.get()); }
 
   // The state as bytes, which restore() of a stream of the same model and as many rows takes back.
@@ -157,6 +158,21 @@ class Model {
     throw_on_error(fastgru_model_get_parameter(handle_.get(), name.c_str(), values.data(), count, &error),
                    error);
     return values;
+  }
+
+  // For code that is compiled for one kind of layer, as GruLayer is: throws Error unless the GRU has one
+  // direction and this reset variant.
+  void require_layer(bool reset_after) const {
+    if (info_.num_directions != 1) {
+      throw Error(FASTGRU_INVALID_ARGUMENT,
+                  "the model's GRU has two directions: one of them alone gives other answers, and the second "
+                  "needs the future");
+    }
+    if ((info_.reset_after != 0) == reset_after) return;
+    throw Error(FASTGRU_INVALID_ARGUMENT, reset_after ? "the model's GRU has reset_after=False, wanted True: "
+                                                        "GruLayer<I, H, false> is its layer"
+                                                      : "the model's GRU has reset_after=True, wanted False: "
+                                                        "GruLayer<I, H> is its layer");
   }
 
   const fastgru_model* handle() const noexcept { return handle_.get(); }

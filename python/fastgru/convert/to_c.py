@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
+from functools import partial
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgru import _core, _model_file
+from fastgru._self_test import make, sample
 from fastgru._version import __version__
-from fastgru.convert import _c_text
+from fastgru.convert._c_header import header
+from fastgru.convert._c_model import Layer, Model, SelfTest
+from fastgru.convert._c_names import check_name
+from fastgru.convert._c_numbers import flushed, meaning, scaling
+from fastgru.convert._c_text import source
 from fastgru.gru.parameters import named
 
 __all__ = ["CSource", "to_c"]
-
-# C99 keywords that a prefix could collide with; names that begin with an underscore are refused anyway.
-_RESERVED = re.compile(
-    "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|"
-    "register|restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|"
-    "while|main"
-)
 
 
 class CSource(NamedTuple):
@@ -31,15 +30,6 @@ class CSource(NamedTuple):
     name: str
     source: str
     header: str
-
-
-class Layer(NamedTuple):
-    """One layer's weights in the order of the step: a row per input, with the gates side by side."""
-
-    inputs: int
-    w: NDArray[Any]  # (inputs, 3H): n, r, z
-    u: NDArray[Any]  # (H, 3H): r, z, n
-    bias: NDArray[Any]  # (4H): n of the input, r, z, n of the state
 
 
 def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
@@ -82,63 +72,135 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     >>> "void tiny_step(tiny_state *state, const float *x, float *y);" in files.header
     True
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name) or _RESERVED.fullmatch(name):
-        raise ValueError(f"name must be a C identifier, got {name!r}")
+    check_name(name)
     kind, config, core, _ = _model_file.content(path)
     is_layer = "network" not in config
     architecture = config if is_layer else config["network"]
     if not is_layer:
         _check_network(architecture)
-    if architecture["bidirectional"]:
-        raise ValueError("a model of two directions cannot be stepped: the second one needs the future")
     tensors = named(core.parameters, core.parameter_layout)
-    layers = list(_layers(architecture, tensors, "" if is_layer else "gru."))
-    scaling = None
-    if not is_layer:
-        scaling = dict(zip(("x_mean", "x_scale", "y_mean", "y_scale"), core.scaling, strict=True))
-    head = None if is_layer else (tensors["head.weight"], tensors["head.bias"])
-    model = _c_text.Model(
+    double = architecture["dtype"] == "float64"
+    model = Model(
         name=name,
         kind=kind,
         version=__version__,
-        real="double" if architecture["dtype"] == "float64" else "float",
-        inputs=architecture["input_size"],
+        real="double" if double else "float",
         hidden=architecture["hidden_size"],
-        outputs=architecture["hidden_size"] if head is None else architecture["output_size"],
+        directions=2 if architecture["bidirectional"] else 1,
         reset_after=architecture["reset_after"],
-        layers=layers,
-        head=head,
-        scaling=scaling,
+        layers=list(_layers(architecture, tensors, "" if is_layer else "gru.")),
+        self_test=_self_test(path, core, architecture, is_layer),
+        **(_of_layer(architecture) if is_layer else _of_network(config, core, tensors, double)),
     )
-    return CSource(name, _c_text.source(model), _c_text.header(model))
+    return CSource(name, source(model), header(model))
 
 
 # The fields of a network that the C text has words for, besides those that training alone reads.
 _EXPRESSED = {
     *("input_size", "hidden_size", "num_layers", "output_size", "bias", "bidirectional", "reset_after"),
-    *("dtype", "sequence"),
+    *("dtype", "sequence", "pooling", "missing_mask", "vocabulary_size", "quantiles", "loss"),
 }
+# What each loss makes of the logits; those that are not here: values in units of y.
+_PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
 def _check_network(architecture: dict[str, Any]) -> None:
     """Refuse what the C text has no words for."""
     expressed = {*_EXPRESSED, *_core.training_fields()}
     defaults = _core.network_defaults()
-    if _core.losses()[architecture["loss"]] == "values":  # quantiles are refused as such
-        expressed.add("loss")
     for name, value in architecture.items():
         if name not in expressed and (name not in defaults or value != defaults[name]):
             raise ValueError(f"a network with {name}={value!r} cannot be written as C yet")
+    loss = architecture["loss"]
+    if _core.losses()[loss] != "values" and loss not in _PROBABILITIES:
+        raise ValueError(f"a network with loss={loss!r} cannot be written as C yet")
+
+
+def _of_layer(architecture: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of Model that only networks have, for a layer."""
+    return {
+        "features": architecture["input_size"],
+        "encoder": "layer",
+        "pooling": "last",
+        "every_step": True,
+        "answers": "state",
+        "outputs": architecture["hidden_size"],
+        "quantiles": 0,
+        "meaning": [],
+        "tensors": {},
+    }
+
+
+def _of_network(
+    config: dict[str, Any], core: Any, tensors: dict[str, NDArray[Any]], double: bool
+) -> dict[str, Any]:
+    """Return the fields of Model that only networks have."""
+    network = config["network"]
+    arrays = {"head_weight": flushed(tensors["head.weight"].T), "head_bias": flushed(tensors["head.bias"])}
+    encoder = "mask" if network["missing_mask"] else "numbers"
+    x_mean, x_scale, y_mean, y_scale = core.scaling
+    if network["vocabulary_size"] > 0:
+        encoder = "tokens"
+        arrays["embedding"] = flushed(tensors["embedding.weight"])
+    else:
+        arrays |= scaling("x", x_mean, x_scale, double)
+    answers = _PROBABILITIES.get(network["loss"], "values")
+    if answers == "values":
+        arrays |= scaling("y", y_mean, y_scale, double)
+    return {
+        "features": core.features,
+        "encoder": encoder,
+        "pooling": "last" if network["sequence"] else network["pooling"],
+        "every_step": network["sequence"],
+        "answers": "quantiles" if len(network["quantiles"]) > 1 else answers,
+        "outputs": network["output_size"],
+        "quantiles": len(network["quantiles"]),
+        "meaning": meaning(config),
+        "tensors": arrays,
+    }
 
 
 def _layers(architecture: dict[str, Any], tensors: dict[str, NDArray[Any]], prefix: str) -> Iterator[Layer]:
     hidden = architecture["hidden_size"]
-    for number in range(architecture["num_layers"]):
-        w, u = (tensors[f"{prefix}weight_{part}_l{number}"] for part in ("ih", "hh"))
+    directions = ("", "_reverse") if architecture["bidirectional"] else ("",)
+    for number, direction in product(range(architecture["num_layers"]), directions):
+        tail = f"l{number}{direction}"
+        w, u = (tensors[f"{prefix}weight_{part}_{tail}"] for part in ("ih", "hh"))
         zeros = np.zeros(3 * hidden, w.dtype)
-        b, c = (tensors.get(f"{prefix}bias_{part}_l{number}", zeros) for part in ("ih", "hh"))
+        b, c = (tensors.get(f"{prefix}bias_{part}_{tail}", zeros) for part in ("ih", "hh"))
         w_r, w_z, w_n = np.split(w, 3)
         b_r, b_z, b_n = np.split(b, 3)
         c_r, c_z, c_n = np.split(c, 3)
         bias = np.concatenate([b_n, b_r + c_r, b_z + c_z, c_n])
-        yield Layer(w.shape[1], np.concatenate([w_n, w_r, w_z]).T, u.T, bias)
+        yield Layer(flushed(np.concatenate([w_n, w_r, w_z]).T), flushed(u.T), flushed(bias))
+
+
+def _self_test(
+    path: str | os.PathLike[str], core: Any, architecture: dict[str, Any], is_layer: bool
+) -> SelfTest:
+    """Return a sequence of inputs that C reads without rounding, and an answer to it."""
+    model, unit = _model_file.load(path), np.ones(1)
+    vocabulary = 0 if is_layer else architecture["vocabulary_size"]
+    gap = not is_layer and architecture["missing_mask"]
+    if is_layer:
+        x = sample(np.zeros(architecture["input_size"]), np.ones(architecture["input_size"]))
+    else:
+        x_mean, x_scale, _, y_scale = core.scaling
+        x = sample(x_mean, x_scale).astype(architecture["dtype"]).astype(np.float64)
+        unit = np.repeat(y_scale, max(1, len(architecture["quantiles"])))
+    if vocabulary > 0:
+        x = 1.0 + np.arange(len(x))[:, None] % (vocabulary - 1)
+
+    def answers(x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
+        given = x.copy()
+        if gap:
+            given[len(x) // 2, 0] = np.nan
+        return np.asarray(model._self_test_answers(given, dtype))
+
+    made = make(answers, partial(answers, dtype="float64"), x, unit)
+    if not made:
+        raise ValueError("the model's answers are not finite, which C cannot test itself with")
+    y = made["selftest.y"]
+    both = architecture["bidirectional"]
+    step = len(y) // 2 if both and len(y) > 1 else len(y) - 1  # after which both directions have seen steps
+    return SelfTest(x=x, step=step, y=y[step], tolerance=made["selftest.tolerance"], gap=gap)

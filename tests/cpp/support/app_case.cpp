@@ -87,7 +87,8 @@ std::string layer_file(const GruConfig& config, std::vector<S>& flat) {
       "GRU",
       "{\"input_size\":" + std::to_string(config.input_size) + ",\"hidden_size\":" +
           std::to_string(config.hidden_size) + ",\"num_layers\":" + std::to_string(config.num_layers) +
-          R"(,"bias":true,"batch_first":false,"dropout":0.0,"precision":"highest","bidirectional":)" +
+          ",\"bias\":" + flag(config.bias) +
+          R"(,"batch_first":false,"dropout":0.0,"precision":"highest","bidirectional":)" +
           flag(config.bidirectional) + ",\"reset_after\":" + flag(config.reset_after) + ",\"dtype\":\"" +
           dtype_text<S>() + "\"}",
       tensors);
@@ -174,11 +175,13 @@ AppCase layer_case(bool is_double, bool bidirectional, bool reset_after) {
                    : make_layer<float>(bidirectional, reset_after);
 }
 
-AppCase one_layer_case(int inputs, int hidden, bool reset_after) {
+AppCase one_layer_case(int inputs, int hidden, bool reset_after, bool bidirectional, bool bias) {
   GruConfig config;
   config.input_size = inputs;
   config.hidden_size = hidden;
   config.reset_after = reset_after;
+  config.bidirectional = bidirectional;
+  config.bias = bias;
   AppCase c = empty_case(inputs, hidden, false);
   std::vector<float> flat;
   c.file = layer_file(config, flat);

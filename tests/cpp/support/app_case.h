@@ -21,7 +21,8 @@ struct AppCase {
 // float32 data is exact in both precisions, so all four entry points give the same numbers.
 AppCase layer_case(bool is_double, bool bidirectional, bool reset_after);
 // Only the file, of a float32 layer of these sizes.
-AppCase one_layer_case(int inputs, int hidden, bool reset_after);
+AppCase one_layer_case(int inputs, int hidden, bool reset_after, bool bidirectional = false,
+                       bool bias = true);
 AppCase estimator_case(bool is_double, bool bidirectional, bool reset_after);
 
 }  // namespace fastgru_test
