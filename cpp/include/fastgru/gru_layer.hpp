@@ -23,6 +23,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 namespace fastgru {
 inline namespace app {
@@ -99,7 +100,8 @@ class GruLayer {
   // PyTorch's names, shapes and gate order r, z, n: weight_ih (3H, I), weight_hh (3H, H), bias_ih (3H),
   // bias_hh (3H), float or double, C order. A null bias is zero.
   template <class T>
-  GruLayer(const T* weight_ih, const T* weight_hh, const T* bias_ih, const T* bias_hh) noexcept {
+  GruLayer(const T* weight_ih, const T* weight_hh, const std::common_type_t<T>* bias_ih,
+           const std::common_type_t<T>* bias_hh) noexcept {  // common_type: nullptr is not asked for its T
     for (int gate = 0; gate < 3; ++gate) {
       for (int j = 0; j < H; ++j) take(weight_ih, weight_hh, bias_ih, bias_hh, gate, j);
     }
@@ -115,7 +117,8 @@ class GruLayer {
     const auto w = model.parameter(prefix + "weight_ih" + tail, std::int64_t{3} * H * I);
     const auto u = model.parameter(prefix + "weight_hh" + tail, std::int64_t{3} * H * H);
     if (model.info().has_bias == 0) {
-      return std::make_unique<const GruLayer>(w.data(), u.data(), nullptr, nullptr);
+      const double* const none = nullptr;
+      return std::make_unique<const GruLayer>(w.data(), u.data(), none, none);
     }
     const auto b = model.parameter(prefix + "bias_ih" + tail, std::int64_t{3} * H);
     const auto c = model.parameter(prefix + "bias_hh" + tail, std::int64_t{3} * H);

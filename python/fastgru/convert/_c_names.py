@@ -20,7 +20,7 @@ typename typeof typeof_unqual union unsigned using virtual void volatile wchar_t
 _HEADERS = """
 aio aliases alloca assert complex cpio ctype direct dirent dlfcn elf endian err errno error execinfo fcntl
 features fenv float fmtmsg fnmatch ftw getopt glob grp iconv ifaddrs inttypes io iso646 langinfo libgen
-limits link locale malloc math memory monetary mqueue ndbm net netdb new nl_types omp poll process pthread
+limits link locale malloc math memory monetary mqueue ndbm netdb new nl_types omp poll process pthread
 pty pwd regex resolv sched search select semaphore setjmp share shadow signal spawn stab stdalign stdarg
 stdatomic stdbit stdbool stdckdint stddef stdint stdio stdlib stdnoreturn string strings stropts syscall
 sysexits syslog tar termio termios tgmath threads time trace uchar ucontext ulimit unistd utime utmp utmpx

@@ -88,7 +88,7 @@ TEST_CASE("no subnormal number enters the layer of fixed sizes or its state") {
   CHECK(flushed(8.7e-19f) == 8.7e-19f);
   CHECK(std::isnan(flushed(std::nanf(""))));
   const float w[3] = {1e-40f, 0.0f, 1.0f}, u[3] = {0.0f, 0.0f, 0.5f};
-  const GruLayer<1, 1> layer(w, u, static_cast<const float*>(nullptr), static_cast<const float*>(nullptr));
+  const GruLayer<1, 1> layer(w, u, nullptr, nullptr);
   GruLayer<1, 1>::State h = {1.0f};
   const float subnormal = 1e-40f;
   for (int t = 0; t < 200; ++t) {

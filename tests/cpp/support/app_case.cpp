@@ -83,15 +83,14 @@ std::string layer_file(const GruConfig& config, std::vector<S>& flat) {
   flat = random_vector<S>(random, layout.total(), 0.3);
   std::vector<TensorSource> tensors;
   for (const ParamSlot& slot : layout.slots()) tensors.push_back(source(slot, flat.data()));
-  return file_of(
-      "GRU",
-      "{\"input_size\":" + std::to_string(config.input_size) + ",\"hidden_size\":" +
-          std::to_string(config.hidden_size) + ",\"num_layers\":" + std::to_string(config.num_layers) +
-          ",\"bias\":" + flag(config.bias) +
-          R"(,"batch_first":false,"dropout":0.0,"precision":"highest","bidirectional":)" +
-          flag(config.bidirectional) + ",\"reset_after\":" + flag(config.reset_after) + ",\"dtype\":\"" +
-          dtype_text<S>() + "\"}",
-      tensors);
+  return file_of("GRU",
+                 "{\"input_size\":" + std::to_string(config.input_size) +
+                     ",\"hidden_size\":" + std::to_string(config.hidden_size) + ",\"num_layers\":" +
+                     std::to_string(config.num_layers) + ",\"bias\":" + flag(config.bias) +
+                     R"(,"batch_first":false,"dropout":0.0,"precision":"highest","bidirectional":)" +
+                     flag(config.bidirectional) + ",\"reset_after\":" + flag(config.reset_after) +
+                     ",\"dtype\":\"" + dtype_text<S>() + "\"}",
+                 tensors);
 }
 
 template <class S>
