@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import platform
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,85 +26,17 @@ STEPS = 60
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wdouble-promotion", "-Werror"]
 
 
-class Combination(NamedTuple):
-    """A compiler ("zig": Clang from PyPI), its flags, and what runs the program."""
-
-    compiler: str
-    flags: str
-    runner: str = ""
-
-
-COMBINATIONS = [
-    Combination("gcc", "-O0"),
-    Combination("gcc", "-O2"),
-    Combination("gcc", "-O3 -march=native"),
-    Combination("gcc", "-Ofast -march=native"),
-    Combination("gcc", "-O2 -ffast-math"),
-    Combination("gcc", "-O3 -funsafe-math-optimizations"),
-    Combination("gcc", "-O3 -mfpmath=387"),
-    Combination("gcc", "-Ofast -mfpmath=387"),
-    Combination("clang", "-O0"),
-    Combination("clang", "-O3 -march=native"),
-    Combination("clang", "-Ofast -march=native"),
-    Combination("clang", "-O2 -ffast-math"),
-    Combination("zig", "-O3 -ffast-math -march=native"),
-    Combination("zig", "-O2 -target x86-linux-musl -mcpu=i586"),  # x87 alone
-    Combination("zig", "-O3 -ffast-math -target x86-linux-musl -mcpu=i586"),
-    Combination("zig", "-O2 -target aarch64-linux-musl", "qemu-aarch64"),
-    Combination("zig", "-O3 -ffast-math -target aarch64-linux-musl", "qemu-aarch64"),
-    Combination("zig", "-O2 -target wasm32-wasi", "wasmtime"),
-    Combination("zig", "-O3 -ffast-math -target wasm32-wasi", "wasmtime"),
-]
+def load_compilers() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("compilers", Path(__file__).with_name("compilers.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["compilers"] = module  # where its classes look up their annotations
+    spec.loader.exec_module(module)
+    return module
 
 
-def compiler_of(combination: Combination, language: str) -> list[str]:
-    """The command of a compiler, or a skip."""
-    x86 = platform.machine() in {"x86_64", "AMD64"}
-    if ("387" in combination.flags or "x86-" in combination.flags) and not x86:
-        pytest.skip("x87 is a part of x86 processors")
-    if combination.compiler == "zig":
-        if importlib.util.find_spec("ziglang") is None:
-            pytest.skip("needs the package ziglang")
-        return [sys.executable, "-m", "ziglang", "cc" if language == "c" else "c++"]
-    name = (
-        combination.compiler if language == "c" else {"gcc": "g++", "clang": "clang++"}[combination.compiler]
-    )
-    found = shutil.which(name) or shutil.which(f"{name}-14")
-    if found is None:
-        pytest.skip(f"{name} is not on the path")
-    return [found]
-
-
-def run(program: Path, runner: str) -> str:
-    """What the program prints."""
-    if runner == "wasmtime":
-        return run_wasm(program)
-    command = [str(program)]
-    if runner and runner != f"qemu-{platform.machine()}":
-        emulator = shutil.which(runner) or shutil.which(f"{runner}-static")
-        if emulator is None:
-            pytest.skip(f"{runner} is not on the path, and no package of PyPI has it")
-        command.insert(0, emulator)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def run_wasm(program: Path) -> str:
-    wasmtime = pytest.importorskip("wasmtime", reason="needs the package wasmtime")
-    engine = wasmtime.Engine()
-    store, linker = wasmtime.Store(engine), wasmtime.Linker(engine)
-    wasi = wasmtime.WasiConfig()
-    wasi.stdout_file = str(program.with_suffix(".txt"))
-    store.set_wasi(wasi)
-    linker.define_wasi()
-    instance = linker.instantiate(store, wasmtime.Module.from_file(engine, str(program)))
-    try:
-        instance.exports(store)["_start"](store)
-    except wasmtime.ExitTrap as trap:
-        assert trap.code == 0
-    del store, instance
-    return program.with_suffix(".txt").read_text()
+compilers = load_compilers()
 
 
 class Case(NamedTuple):
@@ -159,30 +90,37 @@ def bits(name: str, x: NDArray[Any]) -> str:
     return f"static const uint32_t {name}[] = {{{words}}};\n"
 
 
-PRINT_STREAM = """\
-static void run_@name@(void) {
-  static @type@ x[@steps@ * @NAME@_INPUTS];
-  static float y[@NAME@_OUTPUTS];
-  static @name@_state state;
-  int t, j;
-  memcpy(x, @name@_x, sizeof(x));
-  @name@_reset(&state);
-  for (t = 0; t < @steps@; ++t) {
-    @name@_step(&state, x + t * @NAME@_INPUTS, y);
-    for (j = 0; j < @NAME@_OUTPUTS; ++j) printf("@name@ %.9g\\n", (double)y[j]);
+ANSWER_STREAM = """\
+  {
+    static union { uint32_t bits[@steps@ * @NAME@_INPUTS]; @type@ x[@steps@ * @NAME@_INPUTS]; } given;
+    static @name@_state state;
+    for (i = 0; i < @steps@ * @NAME@_INPUTS; ++i) given.bits[i] = @name@_x[i];
+    @name@_reset(&state);
+    for (i = 0; i < @steps@; ++i, y += @NAME@_OUTPUTS) @name@_step(&state, given.x + i * @NAME@_INPUTS, y);
+    *y++ = (float)@name@_self_test();
   }
-  printf("@name@_self_test %d\\n", @name@_self_test());
-}
 """
-PRINT_SEQUENCE = """\
-static void run_@name@(void) {
-  static float x[@steps@ * @NAME@_INPUTS], work[@steps@ * @NAME@_WORK], y[@NAME@_OUTPUTS];
-  int j;
-  memcpy(x, @name@_x, sizeof(x));
-  @name@_predict(x, @steps@, work, y);
-  for (j = 0; j < @NAME@_OUTPUTS; ++j) printf("@name@ %.9g\\n", (double)y[j]);
-  printf("@name@_self_test %d\\n", @name@_self_test());
+ANSWER_SEQUENCE = """\
+  {
+    static union { uint32_t bits[@steps@ * @NAME@_INPUTS]; @type@ x[@steps@ * @NAME@_INPUTS]; } given;
+    static float work[@steps@ * @NAME@_WORK];
+    for (i = 0; i < @steps@ * @NAME@_INPUTS; ++i) given.bits[i] = @name@_x[i];
+    @name@_predict(given.x, @steps@, work, y);
+    y += @NAME@_OUTPUTS;
+    *y++ = (float)@name@_self_test();
+  }
+"""
+
+
+ANSWERS = """\
+#ifdef __cplusplus
+extern "C" {
+#endif
+extern float out[];
+int answers(void);
+#ifdef __cplusplus
 }
+#endif
 """
 
 
@@ -197,46 +135,47 @@ class Sources(NamedTuple):
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Sources:
     """All cases as C, and main.c, which prints their answers."""
     folder, made = tmp_path_factory.mktemp("exported"), dict(cases())
-    top, body = ["#include <stdint.h>\n#include <stdio.h>\n#include <string.h>\n"], []
+    top, body = ["#include <stdint.h>\n"], []
     for name, case in made.items():
         case.model.save(folder / "m.safetensors")
         files = to_c(folder / "m.safetensors", name)
         (folder / f"{name}.c").write_text(files.source)
         (folder / f"{name}.h").write_text(files.header)
-        text = PRINT_SEQUENCE if case.model.bidirectional else PRINT_STREAM
+        text = ANSWER_SEQUENCE if case.model.bidirectional else ANSWER_STREAM
         kind = "int32_t" if case.x.dtype == np.int32 else "float"
         for key, value in (("name", name), ("NAME", name.upper()), ("type", kind), ("steps", str(STEPS))):
             text = text.replace(f"@{key}@", value)
         top += [f'#include "{name}.h"\n', bits(f"{name}_x", case.x)]
         body.append(text)
-    calls = " ".join(f"run_{name}();" for name in made)
-    (folder / "main.c").write_text("".join([*top, *body, f"int main(void) {{ {calls} return 0; }}\n"]))
+    count = sum(case.wanted.size + 1 for case in made.values())
+    function = f"float out[{count}];\nint answers(void) {{\n  float *y = out;\n  int i;\n"
+    (folder / "main.c").write_text("".join([*top, ANSWERS, function, *body, "  return (int)(y - out);\n}\n"]))
     return Sources(folder, made)
 
 
 LAYER_MAIN = """\
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include "fastgru/gru_layer.hpp"
 @arrays@
 template <int I, int H, bool ResetAfter>
-void run(const char* name, const float* weights, const uint32_t* bits) {
+float* run(const float* weights, const uint32_t* bits, float* y) {
   const float* const u = weights + 3 * H * I;
   const fastgru::GruLayer<I, H, ResetAfter> layer(weights, u, u + 3 * H * H, u + 3 * H * H + 3 * H);
   typename fastgru::GruLayer<I, H, ResetAfter>::State h = {};
-  for (int t = 0; t < @steps@; ++t) {
+  for (int t = 0; t < @steps@; ++t, y += H) {
     float x[static_cast<std::size_t>(I)];
     memcpy(x, bits + t * I, sizeof(x));
     layer.step(x, h);
-    for (const float value : h) printf("%s %.9g\\n", name, static_cast<double>(value));
+    memcpy(y, h.data(), sizeof(h));
   }
+  *y = fastgru::gru_layer_self_test() ? 1.0f : 0.0f;
+  return y + 1;
 }
-int main() {
-  run<8, 16, true>("after", after_w, after_x);
-  run<3, 9, false>("before", before_w, before_x);
-  printf("self_test %d\\n", fastgru::gru_layer_self_test() ? 1 : 0);
-  return 0;
+float out[@count@];
+int answers() {
+  float* const y = run<8, 16, true>(after_w, after_x, out);
+  return static_cast<int>(run<3, 9, false>(before_w, before_x, y) - out);
 }
 """
 
@@ -253,54 +192,45 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Sources:
         flat = np.concatenate([value.ravel() for value in gru.state_dict().values()])
         arrays += f"static const float {name}_w[] = {{{', '.join(f'{v:.9e}f' for v in flat)}}};\n"
         arrays += bits(f"{name}_x", made[name].x)
-    text = LAYER_MAIN.replace("@arrays@", arrays).replace("@steps@", str(STEPS))
+    count = sum(case.wanted.size + 1 for case in made.values())
+    text = LAYER_MAIN.replace("@arrays@", ANSWERS + arrays).replace("@steps@", str(STEPS))
+    text = text.replace("@count@", str(count))
     (folder / "main.cpp").write_text(text)
     return Sources(folder, made)
 
 
-def compile_and_run(command: list[str], program: Path, runner: str = "") -> list[tuple[str, float]]:
-    """The lines that a program prints: a name and a number."""
-    done = subprocess.run([*command, "-o", str(program)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = [line.split() for line in run(program, runner).splitlines()]
-    return [(name, float(value)) for name, value in lines]
-
-
-def check(printed: list[tuple[str, float]], sources: Sources) -> None:
-    tests = [(name, value) for name, value in printed if name.endswith("self_test")]
-    assert tests
+def check(found: NDArray[np.float32], sources: Sources) -> None:
+    """Each case's answers, then the result of its self-test."""
     for name, case in sources.cases.items():
-        found = np.array([value for owner, value in printed if owner == name]).reshape(case.wanted.shape)
+        answers, found = found[: case.wanted.size].reshape(case.wanted.shape), found[case.wanted.size :]
         closest = 2 * np.finfo(np.float32).eps * np.abs(case.wanted)  # two roundings of the answer itself
-        worst = np.max((np.abs(found - case.wanted) - closest) / case.unit)
+        worst = np.max((np.abs(answers - case.wanted) - closest) / case.unit)
         print(f"{name}: worst difference {worst:.1e}")
         assert worst < 1e-6, name
-    assert all(value == 1 for _, value in tests), tests
+        assert found[0] == 1, f"the self-test of {name}"
+        found = found[1:]
+    assert found.size == 0
 
 
 def each_combination(function: Callable[..., None]) -> Callable[..., None]:
-    ids = [f"{c.compiler} {c.flags}" for c in COMBINATIONS]
-    return pytest.mark.parametrize("combination", COMBINATIONS, ids=ids)(function)
+    ids = [f"{c.compiler} {c.flags}" for c in compilers.COMBINATIONS]
+    return pytest.mark.parametrize("combination", compilers.COMBINATIONS, ids=ids)(function)
 
 
 @each_combination
-def test_exported_c(combination: Combination, exported: Sources, tmp_path: Path) -> None:
-    command = compiler_of(combination, "c")
+def test_exported_c(combination: Any, exported: Sources, tmp_path: Path) -> None:
     sources = [str(path) for path in sorted(exported.folder.glob("*.c"))]
-    command += ["-std=c99", *WARNINGS, *combination.flags.split(), *sources, "-lm"]
-    check(compile_and_run(command, tmp_path / "program", combination.runner), exported)
+    program = compilers.compiled(combination, sources, tmp_path, *WARNINGS)
+    check(compilers.run(program, combination.runner), exported)
 
 
 @each_combination
-def test_header(combination: Combination, layers: Sources, repo: Path, tmp_path: Path) -> None:
-    flags, made = combination.flags.split(), str(tmp_path / "main.o")
-    command = [*compiler_of(combination, "c++"), "-std=c++17", *WARNINGS, "-pedantic", *flags]
-    command += ["-I", str(repo / "cpp/include"), "-c", str(layers.folder / "main.cpp"), "-o", made]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    # Linked as C: nothing in it needs the C++ library, which zig would first build for each target.
-    command = [*compiler_of(combination, "c"), *flags, made, "-lm"]
-    check(compile_and_run(command, tmp_path / "program", combination.runner), layers)
+def test_header(combination: Any, layers: Sources, repo: Path, tmp_path: Path) -> None:
+    command = [*compilers.compiler_of(combination, "c++"), "-std=c++17", *WARNINGS, "-pedantic"]
+    command += [*combination.flags.split(), "-fno-exceptions", "-I", str(repo / "cpp/include"), "-c"]
+    subprocess.run([*command, str(layers.folder / "main.cpp")], cwd=tmp_path, check=True)
+    program = compilers.compiled(combination, ["main.o"], tmp_path)
+    check(compilers.run(program, combination.runner), layers)
 
 
 # What -Ofast and x87 broke: k from a subtraction that the compiler may cancel, or not round before.
@@ -312,7 +242,7 @@ CANCELLED["c++"] = (
 
 
 def test_the_self_tests_notice_a_build_that_is_wrong(exported: Sources, repo: Path, tmp_path: Path) -> None:
-    command = [*compiler_of(Combination("gcc", ""), "c"), "-Ofast", "-lm"]
+    command = [*compilers.compiler_of(compilers.Combination("gcc", ""), "c"), "-Ofast", "-lm"]
     text = (exported.folder / "numbers.c").read_text()
     assert CANCELLED["c"][0] in text
     (tmp_path / "numbers.c").write_text(text.replace(*CANCELLED["c"]))
@@ -329,7 +259,7 @@ def test_the_self_tests_notice_a_build_that_is_wrong(exported: Sources, repo: Pa
     (tmp_path / "main.cpp").write_text(
         '#include "gru_layer.hpp"\nint main() { return fastgru::gru_layer_self_test() ? 1 : 0; }\n'
     )
-    command = [*compiler_of(Combination("gcc", ""), "c++"), "-std=c++17", "-Ofast"]
+    command = [*compilers.compiler_of(compilers.Combination("gcc", ""), "c++"), "-std=c++17", "-Ofast"]
     subprocess.run([*command, "main.cpp", "-o", "program"], cwd=tmp_path, check=True)
     subprocess.run([tmp_path / "program"], check=True)
 
@@ -339,7 +269,13 @@ def test_a_float32_model_has_no_double_arithmetic_on_a_microcontroller(
     cpu: str, exported: Sources, tmp_path: Path
 ) -> None:
     """On these processors each operation of doubles is a call of the compiler's library."""
-    command = [*compiler_of(Combination("zig", ""), "c"), "-std=c99", *WARNINGS, "-O2", "-c"]
+    command = [
+        *compilers.compiler_of(compilers.Combination("zig", ""), "c"),
+        "-std=c99",
+        *WARNINGS,
+        "-O2",
+        "-c",
+    ]
     command += ["-target", "thumb-freestanding-eabi", f"-mcpu={cpu}"]
     fastgru.GRU(2, 3, dtype="float64", random_state=0).save(tmp_path / "m.safetensors")
     files = to_c(tmp_path / "m.safetensors", "doubles")
@@ -367,6 +303,11 @@ MATH_OF_DOUBLES = "double exp(double);\ndouble tanh(double);"  # as the target h
 
 
 def test_exported_c_is_also_cpp(exported: Sources, tmp_path: Path) -> None:
-    command = [*compiler_of(Combination("gcc", ""), "c++"), "-x", "c++", "-std=c++17", *WARNINGS, "-O2"]
-    sources = [str(path) for path in sorted(exported.folder.glob("*.c"))]
-    check(compile_and_run([*command, *sources], tmp_path / "program"), exported)
+    gcc = compilers.Combination("gcc", "-O2")
+    command = [*compilers.compiler_of(gcc, "c++"), "-x", "c++", "-std=c++17", *WARNINGS, "-O2", "-c"]
+    sources = sorted(exported.folder.glob("*.c"))
+    subprocess.run([*command, *map(str, sources)], cwd=tmp_path, check=True)
+    check(
+        compilers.run(compilers.compiled(gcc, [f"{source.stem}.o" for source in sources], tmp_path), ""),
+        exported,
+    )

@@ -36,16 +36,21 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     """Translate a model file to C99.
 
     The C code steps one sequence: ``<name>_reset(&state)`` and ``<name>_step(&state, x, y)`` have the inputs
-    and outputs of a Python stream of the model. These are raw features and the estimator's predictions, or
-    the top state of a layer. Results agree with fastgru's to about 1e-6 in float32, because sums are taken in
-    another order, and closer in float64.
+    and outputs of a Python stream of the model. These are raw features (NaN where ``missing="mask"``; int32
+    for tokens) and the estimator's predictions (probabilities, quantiles), or the top state of a layer. A
+    model of two directions has ``<name>_predict(x, steps, work, y)`` instead, for a whole sequence.
+
+    Results agree with fastgru's to about 1e-6 in float32, because sums are taken in another order, and closer
+    in float64, under any compiler flags; ``<name>_self_test()`` says whether a build is right. Numbers below
+    2**-60 (in float64 2**-480) count as zeros, as subnormal ones would slow a step a hundredfold. A float32
+    model needs no libm and no arithmetic of doubles.
 
     Parameters
     ----------
     path : str or path-like
         A model file of a `GRU` or an estimator. It is loaded, and thereby checked, first.
     name : str, default="model"
-        A C identifier: the prefix of every name and the stem of the header's file name.
+        A C identifier: the prefix of every name and the stem of the files' names.
 
     Returns
     -------
@@ -57,8 +62,9 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     OSError, ModelFormatError
         As `fastgru.load`.
     ValueError
-        `name` is not an identifier; or the model cannot be stepped, because it has two directions; or it has
-        a part that cannot be written as C yet.
+        `name` is not an identifier, or is a keyword, a function or a header of C, C++ or the system; or the
+        model has a part that cannot be written as C yet, weights or answers that are not finite, or means and
+        scales that float32 cannot hold.
 
     Examples
     --------
