@@ -169,7 +169,7 @@ def inputs_of(model: Any) -> NDArray[Any]:
     if isinstance(model, fastgru.GRU):
         return rng.normal(size=(500, model.input_size)).astype(model.dtype)
     if getattr(model, "embedding_dim", None):
-        return rng.integers(-1, 12, size=(500, 1)).astype(np.int32)  # some of them unknown
+        return rng.integers(1, 12, size=(500, 1)).astype(np.int32)  # some of them unknown
     x = 5 + rng.normal(size=(500, model.n_features_in_))
     if model.missing == "mask":
         x[rng.random(x.shape) < 0.2] = np.nan
@@ -224,6 +224,15 @@ def test_a_large_mean_costs_no_difference(compiler: str, tmp_path: Path) -> None
         found = answers_in_c(library, "offset", X.reshape(-1, 2), wanted)
         assert np.abs(found - wanted).max() < 1e-6 * model._network.scaling[3][0]
         (tmp_path / "offset.so").unlink()
+
+
+def test_what_is_no_token_counts_as_unknown(compiler: str, tmp_path: Path) -> None:
+    """Python refuses such numbers; a step in C cannot."""
+    model = MODELS["tokens"]()
+    library = compiled(compiler, tmp_path, model, "words")
+    wrong = np.array([[0], [-1], [2**31 - 1], [-(2**31)], [5]], np.int32)
+    wanted = python_answers(model, np.array([[1], [1], [1], [1], [5]], np.int32))
+    assert np.abs(steps(library, "words", wrong, wanted) - wanted).max() < 1e-6
 
 
 def test_subnormal_numbers_do_not_stay(compiler: str, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ _X_UNITS = {
     "layer": "the layer's input",
     "numbers": "raw, in the units of fit",
     "mask": "raw, in the units of fit, NaN for a missing one",
-    "tokens": "the number of a token",
+    "tokens": "the number of a token; any that is none counts as 1, unknown",
 }
 
 
