@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
+import compilers
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -24,19 +23,6 @@ pytestmark = [
 ]
 STEPS = 60
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wdouble-promotion", "-Werror"]
-
-
-def load_compilers() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compilers", Path(__file__).with_name("compilers.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["compilers"] = module  # where its classes look up their annotations
-    spec.loader.exec_module(module)
-    return module
-
-
-compilers = load_compilers()
 
 
 class Case(NamedTuple):
