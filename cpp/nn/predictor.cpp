@@ -48,8 +48,8 @@ const std::int64_t* Predictor<S>::order_of(const std::int64_t* lengths, std::int
 template <class S>
 Status Predictor<S>::plan_block(const SampleArray& x, const std::int64_t* lengths, BlockRows& block,
                                 const RunOptions& options) {
-  block.steps = x.steps;
-  if (lengths != nullptr) block.steps = std::max<std::int64_t>(1, lengths[block.sample(0)]);
+  block.steps =
+      config_.frames(lengths == nullptr ? x.steps : std::max<std::int64_t>(1, lengths[block.sample(0)]));
   FASTGRU_RETURN_IF_ERROR(check_memory(config_.gru, block.steps, 1, sizeof(S)));
   const int threads = usable_threads(options.num_threads);
   block.rows = std::min(x.samples - block.first, block_rows(config_, block.steps, sizeof(S), threads));
@@ -57,10 +57,16 @@ Status Predictor<S>::plan_block(const SampleArray& x, const std::int64_t* length
   if (lengths == nullptr) return {};
   lengths_.resize(std::max(lengths_.size(), static_cast<std::size_t>(block.rows)));
   for (std::int64_t b = 0; b < block.rows; ++b) {
-    lengths_[static_cast<std::size_t>(b)] = lengths[block.sample(b)];
+    lengths_[static_cast<std::size_t>(b)] = config_.frames(lengths[block.sample(b)]);
   }
   block.lengths = lengths_.data();
   return {};
+}
+
+template <class S>
+void Predictor<S>::set_framing(const SampleArray& x, const std::int64_t* lengths, BlockRows& block) {
+  frames_ = {config_, config_.sequence, false, x.steps, lengths};
+  if (config_.framed()) block.framing = &frames_;
 }
 
 template <class S>
@@ -86,8 +92,15 @@ Status Predictor<S>::run_block(const NetworkVersion<S>& version, const SampleArr
 template <class S>
 Status Predictor<S>::inputs(const NetworkVersion<S>& version, const SampleArray& x,
                             const std::int64_t* lengths, S* out, const RunOptions& options) {
-  const BlockRows block{nullptr, 0, x.samples, x.steps, lengths, nullptr};
   const FlushDenormals flush;
+  BlockRows block{nullptr, 0, x.samples, config_.frames(x.steps)};
+  if (lengths != nullptr) {
+    lengths_.resize(std::max(lengths_.size(), static_cast<std::size_t>(x.samples)));
+    std::transform(lengths, lengths + x.samples, lengths_.begin(),
+                   [this](std::int64_t length) { return config_.frames(length); });
+    block.lengths = lengths_.data();
+  }
+  set_framing(x, lengths, block);
   Signal<S> encoded;
   FASTGRU_RETURN_IF_ERROR(chain_.encode(call_of(version, block, options), samples_of<S>(x, block), encoded));
   std::copy_n(encoded.values, encoded.count() * encoded.width, out);
@@ -101,6 +114,7 @@ Status Predictor<S>::for_blocks(const NetworkVersion<S>& version, const SampleAr
   const FlushDenormals flush;
   BlockRows block;
   block.order = order_of(lengths, x.samples);
+  set_framing(x, lengths, block);
   for (; block.first < x.samples; block.first += block.rows) {
     FASTGRU_RETURN_IF_ERROR(plan_block(x, lengths, block, options));
     FASTGRU_RETURN_IF_ERROR(run_block(version, x, block, options));
@@ -127,7 +141,7 @@ Status Predictor<S>::predict(const NetworkVersion<S>& version, const SampleArray
   FASTGRU_RETURN_IF_ERROR(validate_inputs(x, lengths, config_));
   const bool sequence = config_.sequence, packed = sequence && lengths != nullptr;
   if (packed) set_places(lengths, x.samples);
-  const std::int64_t width = config_.logits();
+  const std::int64_t width = config_.logits(), each = sequence ? x.steps : 1;
   return for_blocks(version, x, lengths, options, [&](const BlockRows& block) {
     const std::int64_t steps = sequence ? block.steps : 1;
     const S* answers = logits_.values;
@@ -136,10 +150,11 @@ Status Predictor<S>::predict(const NetworkVersion<S>& version, const SampleArray
       answers = outputs_.data();
     }
     for (std::int64_t b = 0; b < block.rows; ++b) {
-      const std::int64_t sample = block.sample(b), count = sequence ? block.length(b) : 1;
-      const std::int64_t place = packed ? places_[static_cast<std::size_t>(sample)] : sample * steps;
-      for (std::int64_t t = 0; t < count; ++t) {
-        std::copy_n(answers + (t * block.rows + b) * width, width, out + (place + t) * width);
+      const std::int64_t sample = block.sample(b), length = frames_.length(sample);
+      const std::int64_t place = packed ? places_[static_cast<std::size_t>(sample)] : sample * each;
+      for (std::int64_t t = 0; t < (sequence ? length : 1); ++t) {
+        const std::int64_t row = (sequence ? config_.frame_of(t, length) : 0) * block.rows + b;
+        std::copy_n(answers + row * width, width, out + (place + t) * width);
       }
     }
   });
@@ -150,7 +165,10 @@ template <class S>
 void Predictor<S>::add_block_loss(const Scaling& scaling, const TrainingData& data, const BlockRows& block,
                                   double& sum) {
   BlockRows answered = block;
-  if (!config_.sequence) answered = {block.order, block.first, block.rows, 1, nullptr, nullptr};
+  Framing ends = frames_;
+  ends.ends = true;
+  if (answered.framing != nullptr) answered.framing = &ends;
+  if (!config_.sequence) answered = {block.order, block.first, block.rows, 1};
   gather_scaled(data.y, answered, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
   const std::int64_t width = config_.logits(), targets = config_.targets();
   for (std::int64_t i = 0; i < answered.steps * block.rows; ++i) {
@@ -177,9 +195,10 @@ Status Predictor<S>::evaluate(const NetworkVersion<S>& version, const TrainingDa
     add_block_loss(*version.scaling, data, block, sum);
   }));
   if (config_.sequence) {
-    count = data.lengths == nullptr ? count * static_cast<double>(data.x.steps)
-                                    : static_cast<double>(std::accumulate(
-                                          data.lengths, data.lengths + data.x.samples, std::int64_t{0}));
+    count = 0;
+    for (std::int64_t i = 0; i < data.x.samples; ++i) {
+      count += static_cast<double>(config_.frames(frames_.length(i)));
+    }
   }
   loss = sum / (count * static_cast<double>(config_.loss->terms(config_)) * mean_weight(data, config_));
   return {};

@@ -21,7 +21,7 @@ class Predictor {
   Status predict(const NetworkVersion<S>& version, const SampleArray& x, const std::int64_t* lengths,
                  bool raw, S* out, const RunOptions& options);
 
-  // The GRU's input for x: out (steps, samples, input_size), zeros beyond a row's length.
+  // The GRU's input for x: out (steps or frames, samples, input_size), zeros beyond a row's length.
   Status inputs(const NetworkVersion<S>& version, const SampleArray& x, const std::int64_t* lengths, S* out,
                 const RunOptions& options);
 
@@ -35,6 +35,8 @@ class Predictor {
   Status reserve(std::int64_t steps, std::int64_t rows);
   // The order in which samples are processed; null: their own order.
   const std::int64_t* order_of(const std::int64_t* lengths, std::int64_t samples);
+  // Sets frames_, and the block's pointer to it if the network reads frames.
+  void set_framing(const SampleArray& x, const std::int64_t* lengths, BlockRows& block);
   // Sets rows, steps and lengths of the block that begins at block.first.
   Status plan_block(const SampleArray& x, const std::int64_t* lengths, BlockRows& block,
                     const RunOptions& options);
@@ -51,6 +53,7 @@ class Predictor {
   const NetworkConfig& config_;
   Chain<S> chain_;
   Signal<S> logits_;
+  Framing frames_;  // of the samples of the call
   std::vector<std::int64_t> order_, lengths_, places_;
   AlignedBuffer<S> outputs_, targets_;
 };

@@ -1,7 +1,9 @@
 // Streams of a network: each step is a walk over the modules whose step is not the identity.
 #include "nn/stream.h"
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -37,6 +39,8 @@ Status NetworkStream<S>::make(NetworkVersion<S> version, std::int64_t rows,
   std::unique_ptr<NetworkStream> fresh(new NetworkStream(std::move(version), rows));
   const NetworkVersion<S>& held = fresh->version_;
   FASTGRU_RETURN_IF_ERROR(fresh->chain_.reserve_stream(held.params->view(), held.params, rows));
+  if (held.config().framed() && !fresh->held_.reserve(rows * held.config().logits())) return out_of_memory();
+  fresh->forget();
   result = std::move(fresh);
   return {};
 }
@@ -57,6 +61,18 @@ template <class S>
 void NetworkStream<S>::reset() noexcept {
   call_.steps = 0;
   for (Module<S>* module : chain_.stepping()) module->reset();
+  forget();
+}
+
+template <class S>
+std::size_t NetworkStream<S>::held_bytes() const noexcept {
+  return config().framed() ? static_cast<std::size_t>(rows() * config().logits()) * sizeof(S) : 0;
+}
+
+template <class S>
+void NetworkStream<S>::forget() noexcept {
+  answered_ = false;
+  std::fill_n(held_.data(), held_bytes() / sizeof(S), std::numeric_limits<S>::quiet_NaN());
 }
 
 template <class S>
@@ -78,12 +94,12 @@ void NetworkStream<S>::set_state(const S* state) noexcept {
 
 template <class S>
 bool NetworkStream<S>::state_is_more() const noexcept {
-  return state_bytes() > sizeof(call_.steps) + recurrent().state_bytes();
+  return state_bytes() > sizeof(call_.steps) + recurrent().state_bytes() + held_bytes();
 }
 
 template <class S>
 std::size_t NetworkStream<S>::state_bytes() const noexcept {
-  std::size_t bytes = sizeof(call_.steps);
+  std::size_t bytes = sizeof(call_.steps) + held_bytes();
   for (const Module<S>* module : chain_.stepping()) bytes += module->state_bytes();
   return bytes;
 }
@@ -97,6 +113,7 @@ void NetworkStream<S>::save(void* to) const noexcept {
     module->save(bytes);
     bytes += module->state_bytes();
   }
+  std::copy_n(reinterpret_cast<const char*>(held_.data()), held_bytes(), bytes);
 }
 
 template <class S>
@@ -108,6 +125,7 @@ void NetworkStream<S>::restore(const void* from) noexcept {
     module->restore(bytes);
     bytes += module->state_bytes();
   }
+  std::copy_n(bytes, held_bytes(), reinterpret_cast<char*>(held_.data()));
 }
 
 template <class S>
@@ -119,8 +137,16 @@ void NetworkStream<S>::step(const X* x, S* y) noexcept {
   signal.raw = x;
   signal.type = sample_type<X>();
   chain_.step(call_, signal);
+  answered_ = !signal.pending;
   const NetworkConfig& c = config();
+  const std::int64_t count = rows() * c.logits();
+  if (signal.pending) {
+    --call_.steps;
+    std::copy_n(held_.data(), count, y);
+    return;
+  }
   c.loss->predict(c, *version_.scaling, signal.values, rows(), y);
+  if (c.framed()) std::copy_n(y, count, held_.data());
 }
 
 template class NetworkStream<float>;

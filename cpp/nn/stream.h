@@ -10,7 +10,8 @@
 
 namespace fastgru {
 
-// The prediction after step t has the bits of predict() on steps 0 ... t.
+// The prediction after step t has the bits of predict() on steps 0 ... t. With frames this holds at the steps
+// that complete one; the prediction then stays until the next. Before the first frame it is NaN.
 template <class S>
 class NetworkStream {
  public:
@@ -27,6 +28,8 @@ class NetworkStream {
   template <class X>
   void step(const X* x, S* y) noexcept;
   void reset() noexcept;
+  // Whether the last step gave a new prediction: always, without frames.
+  bool answered() const noexcept { return answered_; }
 
   // The GRU's state, (L, rows, H). If another module has a state too (`state_is_more`), predictions depend on
   // that as well; only copy(), save() and restore() include it.
@@ -34,8 +37,8 @@ class NetworkStream {
   void set_state(const S* state) noexcept;
   bool state_is_more() const noexcept;
 
-  // The state on which the next predictions depend, as bytes: the number of the step, then the modules'
-  // states. A GRU's state is (L, rows, H).
+  // The state on which the next predictions depend, as bytes: the number of the step (of the frame), then the
+  // modules' states, then, with frames, the last prediction. A GRU's state is (L, rows, H).
   std::size_t state_bytes() const noexcept;
   void save(void* to) const noexcept;
   void restore(const void* from) noexcept;
@@ -43,10 +46,14 @@ class NetworkStream {
  private:
   NetworkStream(NetworkVersion<S> version, std::int64_t rows);
   Module<S>& recurrent() const noexcept;
+  std::size_t held_bytes() const noexcept;
+  void forget() noexcept;
 
   NetworkVersion<S> version_;
   Chain<S> chain_;
   ModuleCall<S> call_;
+  AlignedBuffer<S> held_;  // with frames: the last prediction
+  bool answered_ = false;
 };
 
 }  // namespace fastgru

@@ -16,6 +16,7 @@ namespace fastgru {
 template <class S>
 Status TrainingStep<S>::reserve(std::int64_t steps, std::int64_t rows) {
   const NetworkConfig& c = config();
+  steps = c.frames(steps);
   const bool cut = bptt_ > 0 && steps > bptt_;
   if (cut) steps = bptt_;
   FASTGRU_RETURN_IF_ERROR(chain_.reserve(steps, rows, true));
@@ -42,12 +43,15 @@ void TrainingStep<S>::choose(const TrainingData& data, const Scaling& scaling, c
   call_.rows = rows;
   call_.training = call_.drops = true;
   call_.continues = false;
-  all_steps_ = data.x.steps;
+  frames_ = {config(), config().sequence, false, data.x.steps, data.lengths};
+  target_frames_ = frames_;
+  target_frames_.ends = true;
+  all_steps_ = config().frames(data.x.steps);
   has_lengths_ = data.lengths != nullptr;
   count_ = config().sequence ? rows * all_steps_ : rows;
   if (!has_lengths_) return;
   for (std::int64_t b = 0; b < rows; ++b) {
-    lengths_[static_cast<std::size_t>(b)] = data.lengths[order[first + b]];
+    lengths_[static_cast<std::size_t>(b)] = config().frames(data.lengths[order[first + b]]);
   }
   const auto end = lengths_.begin() + rows;  // as many steps as the longest row of the mini-batch has
   all_steps_ = std::max<std::int64_t>(1, *std::max_element(lengths_.begin(), end));
@@ -60,7 +64,7 @@ template <class S>
 void TrainingStep<S>::set_block(std::int64_t steps, const std::int64_t* lengths, const std::int64_t* skip) {
   call_.steps = steps;
   call_.lengths = lengths;
-  block_ = {order_, first_, call_.rows, steps, lengths, skip};
+  block_ = {order_, first_, call_.rows, steps, lengths, skip, framing(frames_)};
 }
 
 template <class S>
@@ -77,8 +81,10 @@ void TrainingStep<S>::set_stretch(std::int64_t start, Ends ends) {
 // Steps beyond a row's end have weight 0.
 template <class S>
 void TrainingStep<S>::load_targets(std::int64_t rows, const std::int64_t* skip) {
-  BlockRows block{order_, first_, call_.rows, 1, nullptr, nullptr};
-  if (config().sequence) block = {order_, first_, call_.rows, call_.steps, call_.lengths, skip};
+  BlockRows block{order_, first_, call_.rows, 1};
+  if (config().sequence) {
+    block = {order_, first_, call_.rows, call_.steps, call_.lengths, skip, framing(target_frames_)};
+  }
   gather_scaled(data_->y, block, call_.scaling->y_mean, call_.scaling->y_scale, targets_.data(), 1);
   const bool padded = config().sequence && call_.lengths != nullptr;
   const std::int64_t targets = config().targets();

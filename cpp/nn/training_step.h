@@ -22,7 +22,8 @@ class TrainingStep {
                         const std::vector<ModuleFactory<S>>& factories = module_factories<S>())
       : layout_(layout), bptt_(bptt), chain_(layout.config(), factories) {}
 
-  // Reserves memory for mini-batches of `steps` steps and up to `rows` rows.
+  // Everything here counts frames, where the network reads frames: bptt, too.
+  // Reserves memory for mini-batches of `steps` time steps and up to `rows` rows.
   Status reserve(std::int64_t steps, std::int64_t rows);
 
   // Chooses the samples order[first] ... order[first + rows - 1] for the next loss_and_gradient(). All
@@ -46,6 +47,7 @@ class TrainingStep {
 
  private:
   const NetworkConfig& config() const { return layout_.config(); }
+  const Framing* framing(const Framing& frames) const { return config().framed() ? &frames : nullptr; }
   bool truncated() const { return bptt_ > 0 && all_steps_ > bptt_; }
   std::int64_t row_length(std::int64_t b) const {
     return has_lengths_ ? lengths_[static_cast<std::size_t>(b)] : all_steps_;
@@ -70,6 +72,7 @@ class TrainingStep {
   Chain<S> chain_;
   ModuleCall<S> call_;
   BlockRows block_;
+  Framing frames_, target_frames_;
   const TrainingData* data_ = nullptr;
   const std::int64_t* order_ = nullptr;
   const std::int64_t* target_skip_ = nullptr;

@@ -131,11 +131,12 @@ class PyNetwork {
     return out;
   }
 
-  // The GRU's input for x: (T, N, input_size), zeros beyond the end of a list's sequences.
+  // The GRU's input for x: (steps or frames, N, input_size), zeros beyond the end of a list's sequences.
   py::object inputs(py::handle x_in) const {
     const Sequences x(x_in, "x", config().features(), py::none(), config().vocabulary_size > 0);
     raise_if_error(validate_inputs(x.view(), x.lengths(), config()));
-    py::object out = new_array<S>({x.view().steps, x.view().samples, config().gru.input_size});
+    const std::int64_t steps = config().frames(x.view().steps);
+    py::object out = new_array<S>({steps, x.view().samples, config().gru.input_size});
     run_released([&](const RunOptions& options) {
       return network_->inputs(x.view(), x.lengths(), data_of<S>(out), options);
     });
@@ -278,6 +279,7 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
       .def("step", &Stream::step, py::arg("x"), py::arg("out") = py::none())
       .def_property("state", &Stream::state, &Stream::set_state)
       .def_property_readonly("batch_size", &Stream::rows)
+      .def_property_readonly("answered", &Stream::answered)
       .def("reset", &Stream::reset)
       .def("copy", &Stream::copy)
       .def("__copy__", &Stream::copy)

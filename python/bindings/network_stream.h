@@ -90,6 +90,7 @@ class PyNetworkStream {
   }
 
   std::int64_t rows() const { return stream_->rows(); }
+  bool answered() const { return stream_->answered(); }
 
  private:
   const NetworkConfig& config() const { return stream_->config(); }

@@ -19,9 +19,9 @@ _STEPS = 8
 Run = Callable[[NDArray[np.float64]], NDArray[Any]]
 
 
-def sample(mean: NDArray[Any], scale: NDArray[Any]) -> NDArray[np.float64]:
+def sample(mean: NDArray[Any], scale: NDArray[Any], more_steps: int = 0) -> NDArray[np.float64]:
     """Return a sequence (steps, features) that resembles data of this mean and spread."""
-    t, feature = np.arange(_STEPS)[:, None], np.arange(len(mean))[None, :]
+    t, feature = np.arange(_STEPS + more_steps)[:, None], np.arange(len(mean))[None, :]
     wave = np.sin(0.7 * t + 1.3 * feature + 0.2 * t * feature)
     return np.asarray(mean + 1.5 * scale * wave.astype(np.float32), dtype=np.float64)
 

@@ -1,4 +1,4 @@
-// The loop that gathers samples into a dense block (steps, rows, width) and encodes each step.
+// The loops that gather samples into a dense block (steps, rows, width) and encode each step.
 #pragma once
 
 #include <algorithm>
@@ -21,6 +21,7 @@ struct Gather {
   S* out;
 
   void run(std::int64_t item) const {
+    if (block.framing != nullptr) return run_frames(item);
     const std::int64_t begin = item * kRows, end = std::min(block.rows, begin + kRows);
     const Source* starts[kRows];
     std::int64_t strides[kRows], lengths[kRows];
@@ -42,6 +43,35 @@ struct Gather {
     }
   }
 
+  void run_frames(std::int64_t item) const {
+    const std::int64_t end = std::min(block.rows, (item + 1) * kRows),
+                       step = block.framing->options.frame_step;
+    for (std::int64_t b = item * kRows; b < end; ++b) {
+      const std::int64_t sample = block.sample(b), skip = block.skip == nullptr ? 0 : block.skip[b];
+      const std::int64_t first = block.framing->first(sample) + skip * step;
+      for (std::int64_t t = 0; t < block.steps; ++t) {
+        S* to = out + (t * block.rows + b) * width;
+        if (t < block.length(b)) {
+          encode_frame(sample, first + t * step, to);
+        } else {
+          std::fill_n(to, width, S(0));
+        }
+      }
+    }
+  }
+
+  // The time steps before a sample's first are zeros.
+  void encode_frame(std::int64_t sample, std::int64_t first, S* to) const {
+    const std::int64_t count = block.framing->count(), each = width / count;
+    for (std::int64_t t = first; t < first + count; ++t, to += each) {
+      if (t < 0) {
+        std::fill_n(to, each, S(0));
+      } else {
+        encode(source.start<Source>(sample) + t * source.stride(sample), to);
+      }
+    }
+  }
+
   void run_all(int threads) const {
     constexpr std::int64_t kWorthAThread = 1 << 18;
     const std::int64_t items = (block.rows + kRows - 1) / kRows;
@@ -50,7 +80,8 @@ struct Gather {
   }
 };
 
-// encode(const Source* from, S* to) writes `width` values. Steps beyond a row's length become zeros.
+// encode(const Source* from, S* to) encodes a time step; the time steps of a frame have `width` values
+// together. Steps beyond a row's length become zeros.
 template <class S, class Encode>
 void gather_steps(const SampleArray& source, const BlockRows& block, std::int64_t width, const Encode& encode,
                   S* out, int threads) {

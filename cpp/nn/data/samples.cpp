@@ -25,9 +25,10 @@ Status check_values(const char* name, const std::vector<double>& values, std::in
   return {};
 }
 
+// The steps with a target: with frames, the last one of each.
 std::int64_t answered_steps(const TrainingData& data, const NetworkConfig& config, std::int64_t sample) {
   if (!config.sequence) return 1;
-  return data.lengths == nullptr ? data.x.steps : data.lengths[sample];
+  return config.frames(data.lengths == nullptr ? data.x.steps : data.lengths[sample]);
 }
 
 Status check_weights(const double* weights, std::int64_t samples) {
@@ -43,12 +44,15 @@ Status check_weights(const double* weights, std::int64_t samples) {
   return Status::invalid("sample_weight is 0 for every sample, wanted at least one above 0");
 }
 
-// Calls visit(sample, t, target) for every target that is a class number.
+// Calls visit(sample, t, target) for every target, which is a class number.
 template <class Visit>
 void for_classes(const TrainingData& data, const NetworkConfig& config, Visit visit) {
+  const Framing frames{config, config.sequence, true, data.y.steps, config.sequence ? data.lengths : nullptr};
   for (std::int64_t i = 0; i < data.y.samples; ++i) {
     const std::int64_t steps = answered_steps(data, config, i), stride = data.y.stride(i);
-    for (std::int64_t t = 0; t < steps; ++t) {
+    const std::int64_t first = config.sequence ? frames.first(i) : 0;
+    for (std::int64_t k = 0; k < steps; ++k) {
+      const std::int64_t t = first + k * config.frame_step;
       const double target = data.y.type == SampleType::float32
                                 ? static_cast<double>(data.y.start<float>(i)[t * stride])
                                 : data.y.start<double>(i)[t * stride];

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/data/frames.h"
 #include "runtime/status.h"
 
 namespace fastgru {
@@ -37,12 +38,14 @@ struct SampleArray {
 };
 
 // The samples of a block. Row b holds sample order[first + b] (first + b if `order` is null): lengths[b]
-// steps (all if null) beginning at step skip[b] (0 if null), then zeros.
+// steps (all if null) beginning at step skip[b] (0 if null), then zeros. With `framing`, the steps of the
+// block are frames.
 struct BlockRows {
   const std::int64_t* order = nullptr;
   std::int64_t first = 0, rows = 0, steps = 0;
   const std::int64_t* lengths = nullptr;
   const std::int64_t* skip = nullptr;
+  const Framing* framing = nullptr;
 
   std::int64_t sample(std::int64_t b) const { return order == nullptr ? first + b : order[first + b]; }
   std::int64_t length(std::int64_t b) const { return lengths == nullptr ? steps : lengths[b]; }

@@ -46,8 +46,12 @@ class Chain {
 
   Status reserve_stream(const Parameters<S>& params, const std::shared_ptr<const void>& owner,
                         std::int64_t rows);
+  // Ends early, with signal.pending, at a step that completes no frame.
   void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept {
-    for (Module<S>* module : stepping_) module->step(call, signal);
+    for (Module<S>* module : stepping_) {
+      module->step(call, signal);
+      if (signal.pending) return;
+    }
   }
   const std::vector<Module<S>*>& stepping() const { return stepping_; }
 

@@ -1,6 +1,8 @@
 // The input encoder: encodes blocks of the caller's samples, and single steps of a stream.
 #include "nn/modules/input_encoder.h"
 
+#include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "engine/checks.h"
@@ -11,13 +13,25 @@ namespace fastgru {
 
 std::int64_t InputOptions::raw_features(std::int64_t input_size, std::int64_t vocabulary_size) const {
   if (vocabulary_size > 0) return 1;
-  return missing_mask ? input_size / 2 : input_size;
+  return input_size / frame_length / (missing_mask ? 2 : 1);
+}
+
+Status FrameOptions::check_frames(std::int64_t input_size, std::int64_t vocabulary_size) const {
+  const auto refuse = [this](const std::string& wanted) {
+    return Status::invalid("frame_length=" + std::to_string(frame_length) +
+                           " and frame_step=" + std::to_string(frame_step) + ", wanted " + wanted);
+  };
+  if (frame_length < 1 || frame_step < 1) return refuse("both at least 1");
+  if (framed() && vocabulary_size > 0) return refuse("1 for tokens, which cannot be stacked");
+  if (input_size % frame_length == 0) return {};
+  return refuse("a frame_length that divides input_size=" + std::to_string(input_size));
 }
 
 Status InputOptions::check_inputs(std::int64_t input_size, std::int64_t vocabulary_size) const {
-  if (!missing_mask || (vocabulary_size == 0 && input_size % 2 == 0)) return {};
+  FASTGRU_RETURN_IF_ERROR(check_frames(input_size, vocabulary_size));
+  if (!missing_mask || (vocabulary_size == 0 && input_size / frame_length % 2 == 0)) return {};
   return Status::invalid("missing_mask wants an even input_size, half of it masks, and no tokens; got " +
-                         std::to_string(input_size) + " and vocabulary_size " +
+                         std::to_string(input_size / frame_length) + " and vocabulary_size " +
                          std::to_string(vocabulary_size));
 }
 
@@ -41,7 +55,9 @@ void InputEncoder<S>::describe(bool standardized, std::vector<SummaryLine>& line
   const std::vector<std::string> given = summary_shape(true, config_.features());
   lines.push_back({"input", given, 0});
   if (standardized) lines.push_back({"standardization", given, 0});
-  if (config_.missing_mask) lines.push_back({"values and mask", summary_shape(true, width_), 0});
+  const std::int64_t step = width_ / config_.frame_length;
+  if (config_.missing_mask) lines.push_back({"values and mask", summary_shape(true, step), 0});
+  if (config_.framed()) lines.push_back({"frames of time steps", summary_shape(true, width_), 0});
 }
 
 template <class S>
@@ -68,11 +84,49 @@ Status InputEncoder<S>::forward(const ModuleCall<S>& call, const Signal<S>& in, 
 }
 
 template <class S>
+Status InputEncoder<S>::reserve_stream(const Parameters<S>& /*params*/,
+                                       const std::shared_ptr<const void>& /*owner*/, std::int64_t rows) {
+  stream_rows_ = rows;
+  FASTGRU_RETURN_IF_ERROR(reserve(1, rows, false));
+  std::fill_n(x_.data(), rows * width_, S(0));
+  return {};
+}
+
+template <class S>
+std::size_t InputEncoder<S>::state_bytes() const noexcept {
+  if (!config_.framed()) return 0;
+  return sizeof(seen_) + static_cast<std::size_t>(stream_rows_ * width_) * sizeof(S);
+}
+
+template <class S>
+void InputEncoder<S>::save(char* to) const noexcept {
+  if (!config_.framed()) return;
+  std::memcpy(to, &seen_, sizeof(seen_));
+  std::memcpy(to + sizeof(seen_), x_.data(), state_bytes() - sizeof(seen_));
+}
+
+template <class S>
+void InputEncoder<S>::restore(const char* from) noexcept {
+  if (!config_.framed()) return;
+  std::memcpy(&seen_, from, sizeof(seen_));
+  std::memcpy(x_.data(), from + sizeof(seen_), state_bytes() - sizeof(seen_));
+}
+
+template <class S>
+bool InputEncoder<S>::frame_ends() const noexcept {
+  return seen_ >= config_.frame_length && (seen_ - config_.frame_length) % config_.frame_step == 0;
+}
+
+// The last time steps of a row lie one after the other: each step moves them to the front by one.
+template <class S>
 template <class X>
 void InputEncoder<S>::encode_rows(const StepEncoder& encode, const X* x, std::int64_t rows) noexcept {
   for (std::int64_t b = 0; b < rows; ++b) {
     if (width_ > 0) {
-      encode(x + b * encode.features, x_.data() + b * width_);
+      const std::int64_t step = width_ / config_.frame_length;
+      S* const frame = x_.data() + b * width_;
+      std::memmove(frame, frame + step, static_cast<std::size_t>(width_ - step) * sizeof(S));
+      encode(x + b * encode.features, frame + width_ - step);
     } else {
       tokens_.data()[b] = encode.token(x[b]);
     }
@@ -89,6 +143,8 @@ void InputEncoder<S>::step(const ModuleCall<S>& call, StepSignal<S>& signal) noe
   } else {
     encode_rows(encode, static_cast<const std::int64_t*>(signal.raw), call.rows);
   }
+  ++seen_;
+  signal.pending = !frame_ends();
   signal.values = x_.data();
   signal.tokens = tokens_.data();
 }

@@ -5,6 +5,8 @@
 //   value was present, else 0
 // - tokens: ids of the vocabulary. Any value that is not an id, NaN included, becomes kUnknownToken. Id 0 is
 //   padding, which callers leave out; a padding token in a step counts as unknown
+//
+// Encoded steps are then stacked into frames (nn/data/frames.h), one after the other.
 #pragma once
 
 #include <algorithm>
@@ -18,12 +20,14 @@ namespace fastgru {
 
 constexpr std::int64_t kUnknownToken = 1;
 
-struct InputOptions {
-  bool missing_mask = false;  // NaN means missing; gru.input_size is twice the features
+// gru.input_size is the features, times two with a mask, times frame_length.
+struct InputOptions : FrameOptions {
+  bool missing_mask = false;  // NaN means missing
 
   template <class Self, class Visit>
   static void visit(Self& self, Visit&& visit) {
     visit("missing_mask", self.missing_mask, field::Flag{}, field::kLater);
+    FrameOptions::visit(self, visit);
   }
 
   std::int64_t raw_features(std::int64_t input_size, std::int64_t vocabulary_size) const;
@@ -72,18 +76,22 @@ class InputEncoder final : public Module<S> {
   Status backward(const ModuleCall<S>&, const SignalGradient<S>&, SignalGradient<S>*, S*) override {
     return {};
   }
-  Status reserve_stream(const Parameters<S>&, const std::shared_ptr<const void>&,
-                        std::int64_t rows) override {
-    return reserve(1, rows, false);
-  }
+  Status reserve_stream(const Parameters<S>&, const std::shared_ptr<const void>&, std::int64_t rows) override;
   void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept override;
+  void reset() noexcept override { seen_ = 0; }
+  // With frames: the number of time steps, and the last frame_length of them.
+  std::size_t state_bytes() const noexcept override;
+  void save(char* to) const noexcept override;
+  void restore(const char* from) noexcept override;
 
  private:
   template <class X>
   void encode_rows(const StepEncoder& encode, const X* x, std::int64_t rows) noexcept;
+  bool frame_ends() const noexcept;
 
   const NetworkConfig& config_;
-  std::int64_t width_;  // values of an encoded step; 0: tokens
+  std::int64_t width_;  // values of an encoded frame; 0: tokens
+  std::int64_t stream_rows_ = 0, seen_ = 0;
   AlignedBuffer<S> x_;
   AlignedBuffer<std::int64_t> tokens_;
 };

@@ -40,7 +40,7 @@ template <class S>
 struct ModuleCall {
   Parameters<S> params;
   const Scaling* scaling = nullptr;
-  std::int64_t steps = 1;  // of the block; of a stream: the number of this step since the last reset, from 1
+  std::int64_t steps = 1;  // of the block; of a stream: the number of this frame since the last reset, from 1
   std::int64_t rows = 0;
   const std::int64_t* lengths = nullptr;  // steps of each row; null: all of them
   bool training = false;                  // keep the tape for backward
@@ -89,7 +89,8 @@ struct StepSignal {
   const void* raw = nullptr;  // (rows, features) of type `type`, before the input encoder
   SampleType type = SampleType::float32;
   const std::int64_t* tokens = nullptr;
-  S* values = nullptr;  // (rows, width)
+  S* values = nullptr;   // (rows, width)
+  bool pending = false;  // the step completes no frame: the modules behind have nothing to do
 };
 
 template <class S>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -11,33 +12,23 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 
-from fastgru import _core
+from fastgru.estimators._architecture import NetworkMixin
 from fastgru.estimators._draft import draft_of, publish
 from fastgru.estimators._fit_loop import FitLoop, History, Schedule, Validate, checked_callbacks, patience
-from fastgru.estimators._network import (
-    Network,
-    Trainer,
-    copied_network,
-    initial_parameters,
-    make_network,
-    make_trainer,
-)
+from fastgru.estimators._network import Network, Trainer, copied_network, make_trainer
 from fastgru.estimators._params import PARAMETER_CONSTRAINTS
 from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
 from fastgru.estimators._samples import Samples
-from fastgru.estimators._scaling import Standard, identity, standard
+from fastgru.estimators._scaling import Standard
 from fastgru.estimators._split import held_out_split
 from fastgru.estimators._steps import StepLayout, end_to_end
 from fastgru.estimators._stepwise import StepwiseMixin
 from fastgru.estimators._summary import SummaryMixin
-from fastgru.estimators._tokens import vocabulary_size
 from fastgru.estimators._validation import check_weights, thread_count
 
-_FROM_DATA = ("input_size", "output_size", "vocabulary_size")  # fields of a network that follow from the data
 
-
-class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
+class BaseGRU(StepwiseMixin, NetworkMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
     """A GRU with a dense head, trained in C++.
 
     A concrete estimator says what y means: `_encode_targets`, `_head`, `_target_scaling`,
@@ -56,6 +47,8 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
         bidirectional: bool = False,
         embedding_dim: int | None = None,
         vocabulary_size: int | None = None,
+        frame_length: int = 1,
+        frame_step: int = 1,
         output: str = "last",
         pooling: str = "last",
         dropout: float = 0.0,
@@ -94,6 +87,8 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
         self.bidirectional = bidirectional
         self.embedding_dim = embedding_dim
         self.vocabulary_size = vocabulary_size
+        self.frame_length = frame_length
+        self.frame_step = frame_step
         self.output = output
         self.pooling = pooling
         self.dropout = dropout
@@ -262,47 +257,6 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
             checked_callbacks(self.callbacks),
         )
 
-    def _settings(self) -> dict[str, Any]:
-        """Return the fields of the network that the constructor alone decides."""
-        own = vars(self)
-        return {
-            **{
-                name: type(default)(own[name])
-                for name, default in _core.network_defaults().items()
-                if name in own and name not in _FROM_DATA
-            },
-            "missing_mask": self.missing == "mask" and self.embedding_dim is None,
-            "sequence": self.output == "sequence",
-        }
-
-    def _input_size(self, n_features: int) -> int:
-        if self.embedding_dim is not None:
-            return int(self.embedding_dim)
-        return 2 * n_features if self.missing == "mask" else n_features
-
-    def _new_network(self, samples: Samples, seed: int) -> Network:
-        n_features, size = samples.n_features, 0
-        if self.embedding_dim is not None:
-            size = vocabulary_size(samples.X, self.vocabulary_size)
-        architecture = {
-            **_core.network_defaults(),
-            "input_size": self._input_size(n_features),
-            "vocabulary_size": size,
-            **self._settings(),
-            **self._head(samples),
-        }
-        network = make_network(architecture)
-        network.set_parameters(initial_parameters(network, architecture, seed))
-        inputs = identity(n_features)
-        if self.standardize and not size:
-            inputs = standard(
-                samples.X, samples.weight, name="X", rows=samples.rows, missing=self.missing == "mask"
-            )
-        outputs = self._target_scaling(samples)
-        network.set_scaling(inputs.mean, inputs.scale, outputs.mean, outputs.scale)
-        self._architecture = architecture
-        return network
-
     def _new_trainer(self, network: Network, n_samples: int, seed: int) -> Trainer:
         batch_size = min(int(self.batch_size), n_samples)
         return make_trainer(
@@ -324,29 +278,6 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
             recurrent_dropout=self.recurrent_dropout,
         )
 
-    def _check_same_network(self) -> None:
-        before = {name: self._architecture[name] for name in self._settings()}
-        tokens = self._architecture["vocabulary_size"]
-        embedded = self._architecture["input_size"] if tokens else None
-        if self.embedding_dim != embedded or (self.vocabulary_size or tokens) != tokens:
-            raise ValueError(
-                f"embedding_dim={self.embedding_dim!r} and vocabulary_size={self.vocabulary_size!r}, but the "
-                f"network that training goes on with has {embedded!r} and {tokens or None!r}: set them back, "
-                "or call fit with warm_start=False to begin anew"
-            )
-        for name, now in self._settings().items():
-            if before[name] == now:
-                continue
-            shown, was = name, before[name]
-            if name == "sequence":
-                shown, now_shown, was = "output", self.output, "sequence" if was else "last"
-            else:
-                now_shown = now
-            raise ValueError(
-                f"{shown}={now_shown!r}, but the network that training goes on with has {shown}={was!r}: set "
-                "it back, or call fit with warm_start=False to begin anew"
-            )
-
     def _publish(self) -> None:
         """Set the public fitted attributes from the private ones."""
         history = self._history
@@ -357,3 +288,8 @@ class BaseGRU(StepwiseMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metacl
         scores = history.validation_scores
         self.validation_scores_ = None if scores is None else list(scores)
         self.best_validation_score_ = history.best_score
+
+
+def shared_parameters(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of BaseGRU's constructor among the local variables of a subclass' constructor."""
+    return {name: values[name] for name in signature(BaseGRU.__init__).parameters if name != "self"}

@@ -20,6 +20,8 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "bidirectional": ["boolean"],
     "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
     "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],
+    "frame_length": [Interval(Integral, 1, None, closed="left")],
+    "frame_step": [Interval(Integral, 1, None, closed="left")],
     "output": [StrOptions({"last", "sequence"})],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "input_dropout": [Interval(Real, 0, 1, closed="left")],

@@ -30,8 +30,10 @@ class StepwiseMixin(DataMixin):
             ``out=`` takes the array to write to. A classifier's are probabilities: one per class or label, of
             two classes that of the second alone; several quantiles of an output stand side by side. Tokens
             are stepped as integers, (1,) or (batch_size, 1). After t steps it is what the network answers to
-            the t steps as one sequence. ``step`` refuses what ``predict`` refuses, and the state then stays:
-            NaN without ``missing="mask"``, infinity, negative tokens, and the padding id, which is no step.
+            the t steps as one sequence. With frames, an answer comes with the last time step of each frame
+            (``stream.answered`` is then True) and is repeated until the next; it is NaN before the first.
+            ``step`` refuses what ``predict`` refuses, and the state then stays: NaN without
+            ``missing="mask"``, infinity, negative tokens, and the padding id, which is no step.
             ``stream.reset()`` starts a new sequence, ``stream.copy()`` forks one; ``copy.deepcopy`` and
             ``pickle`` keep its state and the weights it was made with.
 
@@ -61,7 +63,7 @@ class StepwiseMixin(DataMixin):
             A named tuple of `reset`, `update`, `candidate` and `state`, each an array (n_samples,
             n_timesteps, hidden_size), or a list of arrays if X is one; with two directions 2 * hidden_size,
             the reverse one second. Where `update` is near 1 a unit keeps its state, where it is near 0 it
-            takes the candidate.
+            takes the candidate. With frames, n_timesteps counts frames.
 
         Raises
         ------

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 
+from fastgru.estimators._base import shared_parameters
 from fastgru.estimators._regression import Regression
 
 __all__ = ["GRURegressor"]
@@ -45,6 +46,12 @@ class GRURegressor(Regression):
         unknown token; every id that the first ``fit`` could not know is read as it.
     vocabulary_size : int or None, default=None
         With `embedding_dim`: the bound below which ids lie. None: taken from the first ``fit``.
+    frame_length, frame_step : int, default=1
+        The network reads frames: `frame_length` successive time steps as one, a new frame every `frame_step`
+        time steps. It so makes n_timesteps / frame_step steps. The last frame of a sequence ends with its
+        last time step; a sequence shorter than a frame is one frame, with zeros (the mean) before it. With
+        ``output="sequence"`` the first frame begins with the first time step, and a prediction holds until
+        the next frame has ended. `bptt` counts frames. Not for tokens.
     output : {"last", "sequence"}, default="last"
         One prediction per sequence, or one per time step (many-to-many): y and predictions are then arrays
         (n_samples, n_timesteps) or (n_samples, n_timesteps, n_outputs), or lists of arrays like X.
@@ -212,6 +219,8 @@ class GRURegressor(Regression):
         bidirectional: bool = False,
         embedding_dim: int | None = None,
         vocabulary_size: int | None = None,
+        frame_length: int = 1,
+        frame_step: int = 1,
         output: str = "last",
         pooling: str = "last",
         dropout: float = 0.0,
@@ -245,45 +254,7 @@ class GRURegressor(Regression):
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
-        super().__init__(
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            embedding_dim=embedding_dim,
-            vocabulary_size=vocabulary_size,
-            output=output,
-            pooling=pooling,
-            dropout=dropout,
-            input_dropout=input_dropout,
-            recurrent_dropout=recurrent_dropout,
-            reset_after=reset_after,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            clip_norm=clip_norm,
-            bptt=bptt,
-            standardize=standardize,
-            missing=missing,
-            callbacks=callbacks,
-            dtype=dtype,
-            n_jobs=n_jobs,
-        )
+        super().__init__(**shared_parameters(locals()))
         self.loss = loss
         self.quantile = quantile
         self.huber_delta = huber_delta

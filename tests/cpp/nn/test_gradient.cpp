@@ -82,6 +82,26 @@ TEST_CASE("the network's gradient is that of its loss") {
   }
 }
 
+TEST_CASE("the gradient of a network that reads frames is that of its loss") {
+  for (const bool sequence : {false, true}) {
+    for (const bool with_lengths : {false, true}) {
+      for (const std::int64_t frame_step : {1, 2, 4}) {
+        NetworkConfig config = testing::network_config(12, 3, 2, true, 2);
+        config.frame_length = 3;
+        config.frame_step = frame_step;
+        config.missing_mask = with_lengths;
+        config.sequence = sequence;
+        const NetworkCase<double> problem(config, 5, 9);
+        BatchLoss loss{problem, with_lengths, with_lengths};
+        CAPTURE(sequence);
+        CAPTURE(with_lengths);
+        CAPTURE(frame_step);
+        CHECK(worst_relative_error(loss, problem.params) < 1e-7);
+      }
+    }
+  }
+}
+
 NetworkConfig loss_config(const Loss* loss, std::int64_t outputs) {
   NetworkConfig config = testing::network_config(2, 3, 2, true, outputs);
   config.loss = loss;

@@ -1,0 +1,90 @@
+"""The network of an estimator: its configuration, from the constructor's parameters and the data of fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastgru import _core
+from fastgru.estimators._network import Architecture, Network, initial_parameters, make_network
+from fastgru.estimators._samples import Samples
+from fastgru.estimators._scaling import identity, standard
+from fastgru.estimators._tokens import vocabulary_size
+
+_FROM_DATA = ("input_size", "output_size", "vocabulary_size")  # fields of a network that follow from the data
+
+
+class NetworkMixin:
+    """The methods of an estimator that make its network, or compare it with the parameters."""
+
+    _architecture: Architecture
+    embedding_dim: int | None
+    vocabulary_size: int | None
+    frame_length: int
+    missing: str
+    output: str
+    standardize: bool
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the fields of the network that the constructor alone decides."""
+        own = vars(self)
+        return {
+            **{
+                name: type(default)(own[name])
+                for name, default in _core.network_defaults().items()
+                if name in own and name not in _FROM_DATA
+            },
+            "missing_mask": self.missing == "mask" and self.embedding_dim is None,
+            "sequence": self.output == "sequence",
+        }
+
+    def _input_size(self, n_features: int) -> int:
+        if self.embedding_dim is not None:
+            return int(self.embedding_dim)
+        return int(self.frame_length) * n_features * (2 if self.missing == "mask" else 1)
+
+    def _new_network(self, samples: Samples, seed: int) -> Network:
+        estimator: Any = self  # subclasses define the head and the scaling of y
+        n_features, size = samples.n_features, 0
+        if self.embedding_dim is not None:
+            size = vocabulary_size(samples.X, self.vocabulary_size)
+        architecture = {
+            **_core.network_defaults(),
+            "input_size": self._input_size(n_features),
+            "vocabulary_size": size,
+            **self._settings(),
+            **estimator._head(samples),
+        }
+        network = make_network(architecture)
+        network.set_parameters(initial_parameters(network, architecture, seed))
+        inputs = identity(n_features)
+        if self.standardize and not size:
+            inputs = standard(
+                samples.X, samples.weight, name="X", rows=samples.rows, missing=self.missing == "mask"
+            )
+        outputs = estimator._target_scaling(samples)
+        network.set_scaling(inputs.mean, inputs.scale, outputs.mean, outputs.scale)
+        self._architecture = architecture
+        return network
+
+    def _check_same_network(self) -> None:
+        before = {name: self._architecture[name] for name in self._settings()}
+        tokens = self._architecture["vocabulary_size"]
+        embedded = self._architecture["input_size"] if tokens else None
+        if self.embedding_dim != embedded or (self.vocabulary_size or tokens) != tokens:
+            raise ValueError(
+                f"embedding_dim={self.embedding_dim!r} and vocabulary_size={self.vocabulary_size!r}, but the "
+                f"network that training goes on with has {embedded!r} and {tokens or None!r}: set them back, "
+                "or call fit with warm_start=False to begin anew"
+            )
+        for name, now in self._settings().items():
+            if before[name] == now:
+                continue
+            shown, was = name, before[name]
+            if name == "sequence":
+                shown, now_shown, was = "output", self.output, "sequence" if was else "last"
+            else:
+                now_shown = now
+            raise ValueError(
+                f"{shown}={now_shown!r}, but the network that training goes on with has {shown}={was!r}: set "
+                "it back, or call fit with warm_start=False to begin anew"
+            )
