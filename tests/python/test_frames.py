@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.exceptions import ConvergenceWarning
 
 import fastgru
 from fastgru import GRUClassifier, GRURegressor, _core
@@ -211,3 +214,58 @@ def test_training_goes_on_with_the_same_frames_only(data):
     est = GRURegressor(frame_length=4, frame_step=2, warm_start=True, **SMALL).fit(X, y)
     with pytest.raises(ValueError, match="frame_step=3, but the network that training goes on with"):
         est.set_params(frame_step=3).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("kind", "steps", "options", "chosen"),
+    [
+        (GRUClassifier, 63, {}, (1, 1, "last")),
+        (GRUClassifier, 64, {}, (8, 4, "max")),
+        (GRUClassifier, 64, {"bptt": 8}, (8, 4, "last")),
+        (GRUClassifier, 64, {"pooling": "mean"}, (8, 4, "mean")),
+        (GRUClassifier, 64, {"frame_length": 10}, (10, 5, "max")),
+        (GRUClassifier, 20, {"frame_step": 3}, (6, 3, "last")),
+        (GRUClassifier, 64, {"frame_step": 1}, (1, 1, "max")),
+        (GRUClassifier, 64, {"frame_length": 1}, (1, 1, "max")),
+        (GRUClassifier, 64, {"output": "sequence"}, (1, 1, "last")),
+        (GRUClassifier, 64, {"embedding_dim": 3}, (1, 1, "last")),
+        (GRURegressor, 255, {}, (1, 1, "last")),
+        (GRURegressor, 256, {}, (8, 4, "last")),
+    ],
+)
+def test_auto_follows_the_length(tmp_path, kind, steps, options, chosen):
+    rng = np.random.default_rng(6)
+    X = rng.integers(1, 9, (8, steps)) if "embedding_dim" in options else rng.normal(size=(8, steps))
+    y = np.arange(8) % 2
+    if options.get("output") == "sequence":
+        y = np.tile(y[:, None], (1, steps))
+    est = kind(**{**SMALL, "max_iter": 1, "warm_start": True, **options}).fit(X, y)
+    assert (est.frame_length_, est.frame_step_, est.pooling_) == chosen
+    est.fit(X, y)  # goes on with the same network
+    est.save(tmp_path / "model.safetensors")
+    again = fastgru.load(tmp_path / "model.safetensors")
+    assert (again.frame_length_, again.frame_step_, again.pooling_) == chosen
+    np.testing.assert_array_equal(again.predict(X), est.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_lists_are_judged_by_their_median_length():
+    rng = np.random.default_rng(7)
+    X = [rng.normal(size=(steps, 1)) for steps in (3, 3, 90, 90, 90, 3, 500)]
+    est = GRUClassifier(**SMALL).fit(X, [0, 1, 0, 1, 0, 1, 0])
+    assert (est.frame_length_, est.frame_step_) == (8, 4)
+    assert est.predict(X).shape == (7,)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_many_steps_are_warned_of():
+    X, y = np.zeros((4, 4100)), [0, 1, 0, 1]
+    with pytest.warns(UserWarning, match="4100 time steps, which the network reads in 1025 steps") as caught:
+        GRUClassifier(**SMALL).fit(X, y)
+    assert __file__ in {warning.filename for warning in caught}
+    for quiet in ({"bptt": 50}, {"frame_step": 40}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            GRUClassifier(**SMALL, **quiet).fit(X, y)

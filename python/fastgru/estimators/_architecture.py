@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from fastgru import _core
@@ -12,14 +13,33 @@ from fastgru.estimators._tokens import vocabulary_size
 
 _FROM_DATA = ("input_size", "output_size", "vocabulary_size")  # fields of a network that follow from the data
 
+_FRAME_LENGTH, _FRAME_STEP = 8, 4  # "auto" for long sequences
+_MANY_STEPS = 1000  # of the network, through which gradients hardly reach
+
+
+def chosen_frames(length: int | str, step: int | str, *, long: bool) -> tuple[int, int]:
+    """Return frame_length and frame_step; where one is "auto", it follows from the other."""
+    if length == step == "auto":
+        return (_FRAME_LENGTH, _FRAME_STEP) if long else (1, 1)
+    if length == "auto":
+        return (2 * int(step) if int(step) > 1 else 1), int(step)
+    return int(length), (max(1, int(length) // 2) if step == "auto" else int(step))
+
 
 class NetworkMixin:
     """The methods of an estimator that make its network, or compare it with the parameters."""
 
+    # Sequences are long from this median number of time steps on, and pooled like this where pooling="auto".
+    # Measured: docs/decisions.md, "Defaults for long sequences".
+    _long_from = 256
+    _pooling_of_long = "last"
     _architecture: Architecture
     embedding_dim: int | None
     vocabulary_size: int | None
-    frame_length: int
+    frame_length: int | str
+    frame_step: int | str
+    pooling: str
+    bptt: int | None
     missing: str
     output: str
     standardize: bool
@@ -31,27 +51,38 @@ class NetworkMixin:
             **{
                 name: type(default)(own[name])
                 for name, default in _core.network_defaults().items()
-                if name in own and name not in _FROM_DATA
+                if name in own and name not in _FROM_DATA and own[name] != "auto"
             },
             "missing_mask": self.missing == "mask" and self.embedding_dim is None,
             "sequence": self.output == "sequence",
         }
 
-    def _input_size(self, n_features: int) -> int:
+    def _input_size(self, n_features: int, frame_length: int) -> int:
         if self.embedding_dim is not None:
             return int(self.embedding_dim)
-        return int(self.frame_length) * n_features * (2 if self.missing == "mask" else 1)
+        return frame_length * n_features * (2 if self.missing == "mask" else 1)
+
+    def _chosen_for(self, samples: Samples) -> dict[str, Any]:
+        """Return the settings that are "auto", chosen by the length of the samples."""
+        long = samples.median_steps >= self._long_from
+        long = long and self.output == "last" and self.embedding_dim is None
+        length, step = chosen_frames(self.frame_length, self.frame_step, long=long)
+        pooling = self._pooling_of_long if long and self.bptt is None else "last"
+        chosen = {"frame_length": length, "frame_step": step, "pooling": pooling}
+        return {name: value for name, value in chosen.items() if vars(self)[name] == "auto"}
 
     def _new_network(self, samples: Samples, seed: int) -> Network:
         estimator: Any = self  # subclasses define the head and the scaling of y
         n_features, size = samples.n_features, 0
         if self.embedding_dim is not None:
             size = vocabulary_size(samples.X, self.vocabulary_size)
+        settings = {**self._settings(), **self._chosen_for(samples)}
+        self._warn_of_many_steps(samples, settings)
         architecture = {
             **_core.network_defaults(),
-            "input_size": self._input_size(n_features),
+            "input_size": self._input_size(n_features, settings["frame_length"]),
             "vocabulary_size": size,
-            **self._settings(),
+            **settings,
             **estimator._head(samples),
         }
         network = make_network(architecture)
@@ -65,6 +96,18 @@ class NetworkMixin:
         network.set_scaling(inputs.mean, inputs.scale, outputs.mean, outputs.scale)
         self._architecture = architecture
         return network
+
+    def _warn_of_many_steps(self, samples: Samples, settings: dict[str, Any]) -> None:
+        steps = samples.most_steps // int(settings["frame_step"])
+        if self.bptt is not None or self.frame_step != "auto" or steps <= _MANY_STEPS:
+            return
+        warnings.warn(
+            f"The longest sequence has {samples.most_steps} time steps, which the network reads in {steps} "
+            "steps: gradients hardly reach back so far, and training is slow. frame_length and frame_step "
+            "make several time steps one, bptt cuts the way back.",
+            UserWarning,
+            stacklevel=8,
+        )
 
     def _check_same_network(self) -> None:
         before = {name: self._architecture[name] for name in self._settings()}

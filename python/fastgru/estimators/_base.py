@@ -47,10 +47,10 @@ class BaseGRU(StepwiseMixin, NetworkMixin, ModelFileMixin, SummaryMixin, BaseEst
         bidirectional: bool = False,
         embedding_dim: int | None = None,
         vocabulary_size: int | None = None,
-        frame_length: int = 1,
-        frame_step: int = 1,
+        frame_length: int | str = "auto",
+        frame_step: int | str = "auto",
         output: str = "last",
-        pooling: str = "last",
+        pooling: str = "auto",
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
@@ -281,6 +281,8 @@ class BaseGRU(StepwiseMixin, NetworkMixin, ModelFileMixin, SummaryMixin, BaseEst
     def _publish(self) -> None:
         """Set the public fitted attributes from the private ones."""
         history = self._history
+        for name in ("frame_length", "frame_step", "pooling"):
+            setattr(self, f"{name}_", self._architecture[name])
         self.n_iter_ = history.n_iter
         self.loss_curve_ = list(history.loss_curve)
         self.loss_ = history.loss_curve[-1] if history.loss_curve else np.inf

@@ -34,6 +34,8 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
     """The implementation of `GRUClassifier`."""
 
     _parameter_constraints = CLASSIFIER_CONSTRAINTS
+    _long_from = 64
+    _pooling_of_long = "max"
     class_weight: dict[Any, float] | list[dict[int, float]] | str | None
     classes_: NDArray[Any]
     multilabel_: bool

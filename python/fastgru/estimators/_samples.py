@@ -35,6 +35,16 @@ class Samples:
         return int(self.X[0].shape[-1])
 
     @property
+    def median_steps(self) -> float:
+        """The median number of time steps of all sequences."""
+        return float(np.median([len(sequence) for sequence in self.X]))
+
+    @property
+    def most_steps(self) -> int:
+        """The time steps of the longest sequence."""
+        return max(len(sequence) for sequence in self.X)
+
+    @property
     def n_targets(self) -> int:
         """Columns of y, per sample or per time step."""
         return int(self.y[0].shape[-1])

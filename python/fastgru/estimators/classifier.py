@@ -39,18 +39,21 @@ class GRUClassifier(Classification):
         unknown token; every id that the first ``fit`` could not know is read as it.
     vocabulary_size : int or None, default=None
         With `embedding_dim`: the bound below which ids lie. None: taken from the first ``fit``.
-    frame_length, frame_step : int, default=1
+    frame_length, frame_step : int or "auto", default="auto"
         The network reads frames: `frame_length` successive time steps as one, a new frame every `frame_step`
         time steps. It so makes n_timesteps / frame_step steps. The last frame of a sequence ends with its
         last time step; a sequence shorter than a frame is one frame, with zeros (the mean) before it. With
         ``output="sequence"`` the first frame begins with the first time step, and a prediction holds until
-        the next frame has ended. `bptt` counts frames. Not for tokens.
+        the next frame has ended. `bptt` counts frames. Not for tokens. auto: 8 and 4 where the median
+        sequence has 64 time steps or more and ``output="last"``, else 1; if one is given, the step is half
+        the length.
     output : {"last", "sequence"}, default="last"
         One prediction per sequence, or one per time step (many-to-many): y and predictions are then arrays
         (n_samples, n_timesteps) or (n_samples, n_timesteps, n_labels), or lists of arrays like X.
-    pooling : {"last", "mean", "max"}, default="last"
+    pooling : {"last", "mean", "max", "auto"}, default="auto"
         The input of the dense layer with ``output="last"``: the last state, or the mean or the maximum of
-        each unit over the time steps.
+        each unit over the time steps. auto: max where the median sequence has 64 time steps or more (not
+        for tokens, nor with `bptt`), else last.
     dropout : float in [0, 1), default=0.0
         In training, the share of every layer's outputs that is set to zero, between layers and before the
         dense layer.
@@ -139,6 +142,8 @@ class GRUClassifier(Classification):
         The labels, sorted; with several labels per sample, the column numbers.
     multilabel_ : bool
         Whether y was a table of 0 and 1.
+    frame_length_, frame_step_, pooling_ : int, int, str
+        What the parameters were, or what "auto" chose.
     n_features_in_ : int
         Time steps of an X of shape (n_samples, n_timesteps), features of an X of shape (n_samples,
         n_timesteps, n_features).
@@ -212,10 +217,10 @@ class GRUClassifier(Classification):
         bidirectional: bool = False,
         embedding_dim: int | None = None,
         vocabulary_size: int | None = None,
-        frame_length: int = 1,
-        frame_step: int = 1,
+        frame_length: int | str = "auto",
+        frame_step: int | str = "auto",
         output: str = "last",
-        pooling: str = "last",
+        pooling: str = "auto",
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
