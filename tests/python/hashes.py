@@ -26,7 +26,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import fastgru
 from fastgru import GRU, GRUClassifier, GRURegressor, _core
-from fastgru.estimators import _base
+from fastgru.estimators import _architecture
 
 STORED = Path(__file__).with_name("hashes.json")
 
@@ -173,7 +173,7 @@ def classifier_hash(params: dict[str, Any]) -> str:
 
 def hashes() -> dict[str, str]:
     """Return the hash of every case on the active instruction set."""
-    _base.initial_parameters = drawn_parameters  # type: ignore[assignment]
+    _architecture.initial_parameters = drawn_parameters  # type: ignore[assignment]
     found = {name: layer_hash(params) for name, params in layer_cases()}
     found |= {f"regressor {name}": regressor_hash(params) for name, params in REGRESSORS.items()}
     found |= {f"classifier {name}": classifier_hash(params) for name, params in CLASSIFIERS.items()}

@@ -80,7 +80,7 @@ def test_frames_of_every_container(length, step, form):
 
 def core_network(length, step, features, weights=None):
     """Return a network of the core that answers every step, with given weights and no scaling."""
-    fields = {**_core.network_defaults(), "input_size": length * features, "hidden_size": 5, "sequence": True}
+    fields = {"input_size": length * features, "hidden_size": 5, "sequence": True}
     network = _core.NetworkF64(**{**fields, "frame_length": length, "frame_step": step})
     if weights is not None:
         network.set_parameters(weights)

@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 from fastgru import _core
-from fastgru.estimators import _base
+from fastgru.estimators import _architecture
 
 
 def script() -> ModuleType:
@@ -35,7 +35,7 @@ FOUND: dict[str, dict[str, str]] = {}  # of each instruction set, computed once
 
 @pytest.fixture(params=sorted({*STORED, *_core.isa_names()}))
 def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The instruction set, made the active one. The script puts a function of its own in _base."""
+    """The instruction set, made the active one. The script puts a function of its own in _architecture."""
     name = request.param
     if platform.machine().lower() not in {"x86_64", "amd64"}:
         pytest.skip(f"the stored hashes are those of x86-64, this is {platform.machine()}")
@@ -43,7 +43,7 @@ def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         pytest.skip(f"hashes.json has none of {name}")
     if name not in _core.isa_names():
         pytest.skip(f"this machine does not run {name}")
-    monkeypatch.setattr(_base, "initial_parameters", _base.initial_parameters)
+    monkeypatch.setattr(_architecture, "initial_parameters", _architecture.initial_parameters)
     before = _core.isa()
     _core.set_isa(name)
     yield name
