@@ -143,7 +143,9 @@ class PyNetworkStream {
     }
   }
 
+  // Before the first frame there is no answer, which is NaN.
   void check_answers(const S* y) const {
+    if (!stream_->answered()) return;
     for (std::int64_t i = 0; i < rows() * config().logits(); ++i) {
       if (std::isfinite(y[i])) continue;
       raise_value_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 
 import numpy as np
@@ -58,6 +59,7 @@ def test_frames_equal_stacked_input(data, length, step, pooling, bptt):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:.*is read as:UserWarning")  # stacked frames: few steps of many features
 @pytest.mark.parametrize(("length", "step"), LENGTHS)
 @pytest.mark.parametrize("form", ["list", "float32", "strided"])
 def test_frames_of_every_container(length, step, form):
@@ -141,9 +143,10 @@ def test_a_stream_answers_at_the_end_of_each_frame(data, output, pooling, length
         else:
             np.testing.assert_array_equal(answer[0], last)
         if t == 6:
-            fork = stream.copy()
+            fork, thawed = stream.copy(), pickle.loads(pickle.dumps(stream))
     for x in X[0, 7:]:
         again = fork.step(x)
+        np.testing.assert_array_equal(thawed.step(x), again)
     np.testing.assert_array_equal(again, answer.astype(again.dtype))
     stream.reset()
     assert length == 1 or np.isnan(stream.step(X[0, 0])).all()
