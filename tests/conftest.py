@@ -45,10 +45,16 @@ def repo() -> Path:
 
 
 @pytest.fixture(scope="session")
-def load_in_c() -> Callable[[Path], str]:
-    """A function that loads a model file in the C library: the error's message, or "" if it loads."""
+def c_library() -> ctypes.CDLL:
+    """The installed C library."""
     name = {"win32": "fastgru.dll", "darwin": "libfastgru.dylib"}.get(sys.platform, "libfastgru.so")
-    library = ctypes.CDLL(str(_paths.cmake_dir().parents[1] / name))
+    return ctypes.CDLL(str(_paths.cmake_dir().parents[1] / name))
+
+
+@pytest.fixture(scope="session")
+def load_in_c(c_library: ctypes.CDLL) -> Callable[[Path], str]:
+    """A function that loads a model file in the C library: the error's message, or "" if it loads."""
+    library = c_library
     library.fastgru_model_free.argtypes = [ctypes.c_void_p]
 
     def load(path: Path) -> str:

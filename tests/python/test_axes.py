@@ -18,7 +18,7 @@ NOISE = RNG.standard_normal((N, T, CHANNELS))
 LENGTHS = RNG.integers(10, T, size=N)
 Y = RNG.standard_normal(N)
 
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 def small(**params: Any) -> GRURegressor:
@@ -82,6 +82,7 @@ OURS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.filterwarnings("default")
 def test_the_other_warnings_point_at_the_callers_line_too() -> None:
     data = RNG.standard_normal((N, 5)) + 1e7
     with pytest.warns(UserWarning) as noticed:

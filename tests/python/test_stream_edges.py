@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import pickle
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -164,6 +166,21 @@ def test_an_answer_that_is_not_finite_is_an_error() -> None:
         stream.step(X[0, 0])
     stream.reset()
     np.testing.assert_array_equal(stream.step(X[0, 0]), NARROW.stream().step(X[0, 0]))
+
+
+def test_c_reads_what_is_no_token_as_the_unknown_one(c_library: ctypes.CDLL, tmp_path: Path) -> None:
+    """C does not check: its header says so."""
+    IDS.save(tmp_path / "m.safetensors")
+    model, stream, message = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.create_string_buffer(512)
+    path = str(tmp_path / "m.safetensors").encode()
+    assert c_library.fastgru_model_load(path, ctypes.byref(model), message) == 0
+    made = c_library.fastgru_stream_new(model, ctypes.c_int64(5), ctypes.byref(stream), message)
+    assert made == 0
+    x, y = (ctypes.c_float * 5)(1, 0, -3, 1e9, np.nan), (ctypes.c_float * 5)()
+    c_library.fastgru_stream_step(stream, x, y)
+    c_library.fastgru_stream_free(stream)
+    c_library.fastgru_model_free(model)
+    np.testing.assert_array_equal(y, np.full(5, IDS.predict([[1]])[0]).astype(np.float32))
 
 
 # --- copies and pickles -------------------------------------------------------------------------------------

@@ -118,7 +118,8 @@ FASTGRU_API void fastgru_stream_free(fastgru_stream* stream) FASTGRU_NOEXCEPT;
 FASTGRU_API int64_t fastgru_stream_rows(const fastgru_stream* stream) FASTGRU_NOEXCEPT;
 
 /* One time step: x (rows, input_size), y (rows, output_size), the answer to all steps so far, with the bits
- * of fastgru_model_forward on them. NaN in x stays in its row, until a reset. [real-time] */
+ * of fastgru_model_forward on them. NaN in x stays in its row, until a reset. Values are not checked: of
+ * tokens, ids below 1 (padding too) and beyond the vocabulary are read as the unknown one. [real-time] */
 FASTGRU_API void fastgru_stream_step(fastgru_stream* stream, const float* x, float* y) FASTGRU_NOEXCEPT;
 FASTGRU_API void fastgru_stream_step_f64(fastgru_stream* stream, const double* x, double* y) FASTGRU_NOEXCEPT;
 /* Begins new sequences, from a state of zeros. [real-time]

@@ -33,10 +33,11 @@ def held_out_split(
         )
     if strata is not None:
         order = np.random.RandomState(seed).permutation(n_samples)
-        codes = np.unique(strata, return_inverse=True)[1].ravel()[order]
-        taken = _shares(np.bincount(codes), len(held_out))
-        held_out = np.concatenate([order[codes == code][:most] for code, most in enumerate(taken)])
-        train = np.setdiff1d(order, held_out)
+        codes, counts = np.unique(strata[order], return_inverse=True, return_counts=True)[1:]
+        order = order[np.argsort(codes, kind="stable")]  # stratum by stratum, each at random
+        place = np.arange(n_samples) - np.repeat(np.cumsum(counts) - counts, counts)  # within its stratum
+        taken = place < np.repeat(_shares(counts, len(held_out)), counts)
+        train, held_out = order[~taken], order[taken]
     return np.sort(train), np.sort(held_out)
 
 

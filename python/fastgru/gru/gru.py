@@ -287,7 +287,7 @@ class GRU(Layer):
             ``step(x, out=None)`` takes (B, I), or (I,) when B is 1, and returns the top layer's new state,
             (B, H) or (H,); ``state`` is a copy of all states, (L, B, H), and can be set; ``reset()`` sets
             them to zero; ``copy()`` returns an independent stream. A stream keeps the weights it was created
-            with. One thread at a time may use it.
+            with, also in a pickle. One thread at a time may use it.
 
         Raises
         ------
