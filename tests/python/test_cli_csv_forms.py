@@ -103,6 +103,7 @@ FORMS: dict[str, str | bytes] = {
     "a column named #": written(row="{n},{day},{number}", header="#,date,height"),
     "sep line": "sep=;\n" + written(delimiter=";"),
     "spaces behind commas": TEXT.replace(",", ", "),
+    "line ends in quotes": TEXT.replace("date,", '"date\nof reading",', 1),
     "carriage returns doubled": TEXT.replace("\n", "\r\r\n"),
 }
 
@@ -179,6 +180,17 @@ def test_three_decimals_are_told_or_asked(tmp_path: Path) -> None:
     other = written(three("."), delimiter=";", header="date,height,depth", row="{day};{number};1,5")
     assert load(tmp_path, other, target="height").values[0] == 9000.0
     assert load(tmp_path, other.replace("1,5", "1.5"), target="height").values[0] == 9.0
+    dotted = written(three("."), lambda d: f"{d[8:]}.{d[5:7]}.{d[:4]}", delimiter=";")
+    with pytest.raises(InputError, match="may be 9 or 9000"):  # the points in dates say nothing
+        load(tmp_path, dotted)
+
+
+def test_messages_about_names_of_several_lines_have_one(tmp_path: Path) -> None:
+    text = written(row='{day},"{number}\n",x', header='"date\nof reading","height\nin m",who')
+    np.testing.assert_array_equal(load(tmp_path, text, target="height in m").values, NUMBERS)
+    with pytest.raises(InputError, match=r'line 4, column "height in m": .*not a number') as caught:
+        load(tmp_path, text.replace(ROWS[0][1], "oops"), target="height in m")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_single_column_with_decimal_commas(tmp_path: Path) -> None:
@@ -259,3 +271,22 @@ def test_a_zip_with_more_than_one_file(tmp_path: Path) -> None:
         archive.writestr("xl/workbook.xml", "")
     with pytest.raises(InputError, match="a spreadsheet or an Office file, not CSV: save the sheet as CSV"):
         load(tmp_path, buffer.getvalue())
+
+
+@pytest.mark.parametrize("how", FORMS)
+def test_damaged_files_are_read_or_refused_in_one_line(tmp_path: Path, how: str) -> None:
+    content = FORMS[how]
+    whole = content if isinstance(content, bytes) else content.encode()
+    rng = np.random.default_rng(len(whole))
+    for _ in range(15):
+        damaged = bytearray(whole)
+        for at in rng.integers(len(whole), size=rng.integers(1, 4)):
+            junk = [b"", b'"', b";", b"\n", b"#", b"\x00", b"9,9", b"NaN", b"(", "é".encode(), b"1/2/"]
+            damaged[at : at + rng.integers(4)] = junk[rng.integers(len(junk))]
+        try:
+            source = load(tmp_path, bytes(damaged))
+        except InputError as error:
+            assert "\n" not in str(error)
+            continue
+        assert np.isfinite(source.values).all()
+        assert source.dates is None or (np.diff(source.dates) > np.timedelta64(0, "s")).all()

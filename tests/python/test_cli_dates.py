@@ -270,6 +270,29 @@ def test_the_hour_that_comes_twice(tmp_path: Path, minutes: int) -> None:
         assert len(source.notes) == 1
 
 
+def test_an_hour_twice_on_any_other_day_is_refused(tmp_path: Path) -> None:
+    hours = np.datetime64("2001-05-07T00:00") + np.arange(COUNT) * np.timedelta64(1, "h")
+    hours[20:] -= np.timedelta64(1, "h")
+    with pytest.raises(InputError, match=r"line 22, .* is not later than"):
+        load(tmp_path, [str(hour) for hour in hours])
+
+
+def test_a_missing_hour_stays_a_gap_beside_summer_time(tmp_path: Path) -> None:
+    even = np.datetime64("2001-10-27T00:00") + np.arange(COUNT + 1) * np.timedelta64(1, "h")
+    even = np.delete(even, 50)
+    shown = np.where(even >= np.datetime64("2001-10-28T03:00"), even - np.timedelta64(1, "h"), even)
+    source = load(tmp_path, [str(hour) for hour in shown])
+    np.testing.assert_array_equal(source.dates, even)  # type: ignore[arg-type]
+    assert "1 gap in the dates" in source.notes[1]
+
+
+def test_local_times_among_those_of_an_offset_are_refused(tmp_path: Path) -> None:
+    stamps = [f"{hour}:00+02:00" for hour in moments(HOUR, 1, "h")]
+    stamps[7] = stamps[7].removesuffix("+02:00")
+    with pytest.raises(InputError, match=r"line 9, column \"date\": .* is not a date like"):
+        load(tmp_path, stamps)
+
+
 def test_years_of_summer_time(tmp_path: Path) -> None:
     zone = pytest.importorskip("zoneinfo")
     try:

@@ -200,8 +200,8 @@ def test_windows_are_drawn_at_random() -> None:
 def test_the_demo_says_how_many_windows_and_learns_every_hour(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """4 800 rows with a stride of 24 would leave 200 windows of one and the same hour."""
-    monkeypatch.setattr(_train, "_MOST_WINDOWS", 160)
+    """A stride would be 24 here, and leave windows of one and the same hour."""
+    monkeypatch.setattr(_train, "_MOST_WINDOWS", 162)
     steps = np.arange(4900)
     values = 10 * np.sin(2 * np.pi * steps / 24) + 0.5 * np.random.default_rng(0).normal(size=len(steps))
     path = tmp_path / "hours.csv"
@@ -210,7 +210,7 @@ def test_the_demo_says_how_many_windows_and_learns_every_hour(
     assert main(["demo", "--data", str(path), "--hidden-size", "16", "--output", output]) == 0
     printed = capsys.readouterr().out
     assert "Seasonal naive, 24 steps" in printed
-    assert re.search(r"epochs? of 160 windows, drawn at random from 3\d{3},", printed)
+    assert re.search(r"epochs? of 162 windows, drawn at random from 3\d{3},", printed)
     error = re.search(r"^GRU, 16 units +([\d.]+)", printed, re.M)
     assert error is not None
     assert float(error[1]) < 0.8

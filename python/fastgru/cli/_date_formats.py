@@ -164,12 +164,12 @@ def odd_one(name: str, cells: Sequence[str]) -> tuple[int, str] | None:
     if is_numeric(cells[0]) and not named_like_dates(name):
         return None
     for good in cells[:3]:
+        zoned = _clean(good)[3]
+        others = [
+            (row, cell) for row, cell in enumerate(cells) if not (is_numeric(good) and is_numeric(cell))
+        ]
         wrong = [
-            [
-                row
-                for row, cell in enumerate(cells)
-                if not (is_numeric(good) and is_numeric(cell)) and _parse([cell], parser, how) is None
-            ]
+            [row for row, cell in others if _clean(cell)[3] != zoned or _parse([cell], parser, how) is None]
             for parser, how in _parsers(good)
         ]
         rows = min(wrong, key=len, default=None)
@@ -246,28 +246,34 @@ def _parse(
     cells: Sequence[str], parser: Callable[[str], datetime], how: str, clean: bool = True
 ) -> DateReading | None:
     """Return the cells read by one parser, or None if a cell is no date for it."""
-    moments = []
+    moments, offsets = [], set()
     parts = np.zeros(len(cells), dtype=np.int64)
     try:
         for row, cell in enumerate(cells):
-            text, parts[row], later = _clean(cell) if clean else (cell, 0, None)
+            text, parts[row], later, zoned = _clean(cell) if clean else (cell, 0, timedelta(), False)
+            offsets.add(zoned)
             moment = parser(text)
             offset = moment.utcoffset()
             if moment.microsecond or offset is not None:
                 parts[row] += moment.microsecond * 1000
                 moment = moment.replace(microsecond=0, tzinfo=None) - (offset or timedelta())
-            moments.append(moment if later is None else moment + later)
+            moments.append(moment + later)
     except (ValueError, OverflowError):
         return None
+    if len(offsets) > 1:
+        return None  # local times among those of a known offset
     return DateReading(_joined(np.array(moments, dtype="datetime64[s]"), parts), how)
 
 
-def _clean(cell: str) -> tuple[str, int, timedelta | None]:
-    """Return a cell's text without fraction, offset and weekday; the nanoseconds; the time to add for UTC."""
-    fraction, later = 0, None
+def _clean(cell: str) -> tuple[str, int, timedelta, bool]:
+    """Return a cell's text without fraction, offset and weekday; what these say.
+
+    That is the nanoseconds, the time to add, and whether an offset makes it UTC.
+    """
+    fraction, later, zoned = 0, timedelta(), False
     if ":" in cell:
         if offset := _OFFSET.search(cell):
-            cell = cell[: offset.start()]
+            cell, zoned = cell[: offset.start()], True
             if offset[1]:
                 shift = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
                 later = -shift if offset[1] == "+" else shift
@@ -276,10 +282,11 @@ def _clean(cell: str) -> tuple[str, int, timedelta | None]:
             cell = cell[: part.start()] + cell[part.end() :]
         if _NEXT_MIDNIGHT.search(cell):
             cell = _NEXT_MIDNIGHT.sub("00", cell)
-            later = (later or timedelta()) + timedelta(days=1)
+            later += timedelta(days=1)
         if "T" in cell:
             cell = re.sub(r"(?<=\d)T(?=\d)", " ", cell)
-    return cell if cell[:1].isdecimal() else _WEEKDAY.sub("", cell), fraction, later
+    text = cell if cell[:1].isdecimal() else _WEEKDAY.sub("", cell)
+    return text, fraction, later, zoned
 
 
 def _joined(seconds: Dates, nanoseconds: NDArray[np.int64]) -> Dates:

@@ -209,15 +209,18 @@ def _clock_changes(dates: Dates) -> np.ndarray[tuple[int], np.dtype[np.timedelta
         return None
     steps = np.diff(dates)
     usual = np.median(steps.astype(np.int64)).astype(np.int64).astype(steps.dtype)
-    back = steps == usual - _HOUR
-    if not back.any() or (steps[~back] <= _NOTHING).any() or usual > _HOUR or usual <= _NOTHING:
+    if not _NOTHING < usual <= _HOUR:
         return None
+    # 1970 began on a Thursday. Clocks change in the night to Sunday, at 4 o'clock at the latest.
+    hour_of_week = (dates[1:].astype("datetime64[h]").astype(np.int64) + 3 * 24) % 168
+    night = (hour_of_week >= 143) & (hour_of_week <= 148)
+    back, forward = night & (steps == usual - _HOUR), night & (steps == usual + _HOUR)
     days = (dates[-1] - dates[0]) / np.timedelta64(1, "D")
-    if back.sum() > 1 + days / 100 or np.abs(int(back.sum()) - int((steps == usual + _HOUR).sum())) > 1:
+    often, forth = int(back.sum()), int(forward.sum())
+    if not often or often > 1 + days / 100 or abs(often - forth) > 1 or (steps[~back] <= _NOTHING).any():
         return None
     corrections = np.zeros(len(steps), dtype="timedelta64[s]")
-    corrections[back] = _HOUR
-    corrections[steps == usual + _HOUR] = -_HOUR
+    corrections[back], corrections[forward] = _HOUR, -_HOUR
     return corrections
 
 

@@ -14,7 +14,7 @@ from fastgru.cli._numbers import is_missing, is_number, is_plain_number
 from fastgru.cli._reading import Reading
 
 _DELIMITERS = ",;\t|"
-_SAMPLE = 50  # lines by which the delimiter is chosen
+_SAMPLE = 50  # records by which the delimiter is chosen
 _LIKE_A_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?\b")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 _COMMENT = re.compile(r"\s*#(?!(?:N/A|NA|VALUE!|REF!|DIV/0!|NUM!|NAME\?|NULL!))", re.IGNORECASE)
@@ -73,15 +73,15 @@ def find(path: Path, text: str, reading: Reading) -> Layout:
         named = separator[1]
         skipped += 1
     lines = ["\n" if _COMMENT.match(line) else line for line in every[skipped:]]
-    sample = [line for line in lines if line.strip()][:_SAMPLE]
-    if not sample:
+    first = next((line for line in lines if line.strip()), None)
+    if first is None:
         raise InputError(f"{path}: the file is empty")
     delimiter = reading.delimiter or named
     if delimiter is None:
-        _look_for_preamble(path, every, reading.skip_lines)
-        delimiter = _choose_delimiter(sample)
+        _look_for_preamble(path, lines, skipped)
+        delimiter = _choose_delimiter(lines)
     header = (
-        _names_in_comment(every[reading.skip_lines : skipped], sample[0], delimiter) if reading.header else []
+        _names_in_comment(every[reading.skip_lines : skipped], first, delimiter) if reading.header else []
     )
     if delimiter == " ":
         lines = [re.sub(r"[ \t]+", " ", line.strip(" \t")) for line in lines]
@@ -98,12 +98,31 @@ def _is_value(cell: str) -> bool:
     return is_number(cell) or is_missing(cell) or _LIKE_A_DATE.match(cell) is not None
 
 
-def _choose_delimiter(sample: list[str]) -> str:
+def _sample(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
+    """Return the first records that are not blank, each with the position of its line."""
+    if delimiter == " ":
+        return [(at, line.split()) for at, line in enumerate(lines) if line.strip()][:_SAMPLE]
+    reader, records, at = csv.reader(lines[: 20 * _SAMPLE], delimiter=delimiter), [], 0
+    try:
+        for cells in reader:
+            row = [cell.strip() for cell in cells]
+            if len(row) > 1 or any(row):
+                records.append((at, row))
+            at = reader.line_num
+    except csv.Error:
+        pass  # the reader of the table reports it with its line
+    return records[:_SAMPLE]
+
+
+def _choose_delimiter(lines: list[str]) -> str:
     """Return the delimiter that cuts the lines into the same number of cells, most of them values."""
     # The comma, unless it stands in the cells alone: as a decimal mark in a file of one column.
-    best, choice = (-1.0, -1.0, 0), "," if "," in sample[0] else ";"
+    first = next(line for line in lines if line.strip())
+    best, choice = (-1.0, -1.0, 0), "," if "," in first else ";"
     for delimiter in _DELIMITERS + " ":
-        rows = [_cells(line, delimiter) for line in sample]
+        rows = [row for _, row in _sample(lines, delimiter)]
+        if not rows:
+            continue
         columns, agreeing = Counter(map(len, rows)).most_common(1)[0]
         header = len(rows[0])
         fitting = [row for row in rows[1:] if len(row) == columns]
@@ -117,20 +136,18 @@ def _choose_delimiter(sample: list[str]) -> str:
     return choice
 
 
-def _look_for_preamble(path: Path, every: list[str], skipped: int) -> None:
+def _look_for_preamble(path: Path, lines: list[str], skipped: int) -> None:
     """Raise InputError if the column names seem to stand below lines of text."""
-    lines = enumerate(every[skipped:], skipped + 1)
-    kept = [(number, line) for number, line in lines if line.strip() and not _COMMENT.match(line)]
     for delimiter in _DELIMITERS:
-        rows = [(number, _cells(line, delimiter)) for number, line in kept[:_SAMPLE]]
-        columns, often = Counter(len(row) for _, row in rows).most_common(1)[0]
+        rows = _sample(lines, delimiter)
+        columns, often = Counter(len(row) for _, row in rows).most_common(1)[0] if rows else (0, 0)
         if columns < 2 or len(rows[0][1]) >= columns or often < 0.5 * len(rows):
             continue
-        number, names = next((number, row) for number, row in rows if len(row) == columns)
+        at, names = next((at, row) for at, row in rows if len(row) == columns)
         if not any(map(_is_value, names)):
             raise InputError(
-                f"{path}: line {number} looks like the column names, below other text: "
-                f"--skip-lines {number - 1} leaves that out"
+                f"{path}: line {skipped + at + 1} looks like the column names, below other text: "
+                f"--skip-lines {skipped + at} leaves that out"
             )
 
 

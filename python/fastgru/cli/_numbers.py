@@ -80,9 +80,17 @@ def is_plain_number(cell: str) -> bool:
 
 
 def decimal_marks(cells: Iterable[str]) -> set[str]:
-    """Return the decimal marks that cells show beyond doubt: none, one, or both."""
-    found = (_CELL.fullmatch(cell) for cell in cells)
-    return {mark for match in found if match and (mark := _sure_mark(match))}
+    """Return the decimal marks that a column shows beyond doubt; none if it does not hold numbers alone."""
+    found = [_CELL.fullmatch(cell) for cell in cells if not is_missing(cell)]
+    marks = {mark for match in found if match and (mark := _sure_mark(match))}
+    if len(marks) != 1:
+        return set()
+    (mark,) = marks
+    return (
+        marks
+        if all(match and _without_thousands(match["digits"].strip(), mark) for match in found)
+        else set()
+    )
 
 
 def read_numbers(

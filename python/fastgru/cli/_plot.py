@@ -76,23 +76,29 @@ def require_matplotlib(path: Path) -> None:
 def draw(picture: Picture, path: Path) -> None:
     """Draw to a file; its extension decides the format."""
     from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     # Matplotlib's defaults, whatever style the user has set; a $ in a column name starts no formula.
     ours = {"axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
     with style.context(["default", ours], after_reset=True):
-        figure = Figure(
-            figsize=(11, 7), dpi=120, layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1, hspace=0.05)
-        )
-        FigureCanvasAgg(figure)
-        cells = figure.add_gridspec(2, 2, height_ratios=(1.6, 1.0))
-        figure.suptitle(picture.title, x=0.0135, ha="left", fontsize=14, fontweight="bold")
-        _draw_forecast(figure.add_subplot(cells[0, :]), picture)
-        _draw_losses(figure.add_subplot(cells[1, 0]), picture)
-        _draw_errors(figure.add_subplot(cells[1, 1]), picture)
-        figure.savefig(path)
+        make_figure(picture).savefig(path)
+
+
+def make_figure(picture: Picture) -> Any:
+    """Return the picture as a matplotlib Figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    figure = Figure(
+        figsize=(11, 7), dpi=120, layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1, hspace=0.05)
+    )
+    FigureCanvasAgg(figure)
+    cells = figure.add_gridspec(2, 2, height_ratios=(1.6, 1.0))
+    figure.suptitle(_cut(picture.title, 84), x=0.0135, ha="left", fontsize=14, fontweight="bold")
+    _draw_forecast(figure.add_subplot(cells[0, :]), picture)
+    _draw_losses(figure.add_subplot(cells[1, 0]), picture)
+    _draw_errors(figure.add_subplot(cells[1, 1]), picture)
+    return figure
 
 
 def _draw_forecast(axes: Any, picture: Picture) -> None:
@@ -106,13 +112,24 @@ def _draw_forecast(axes: Any, picture: Picture) -> None:
         handles += axes.plot(
             x, picture.forecasts[name][shown], color=colour, linewidth=width, label=name, zorder=order
         )
-    axes.set_ylabel(picture.label)
+    if picture.x.dtype.kind == "M":
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator()
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.set_ylabel(_cut(picture.label, 40))
     axes.set_xlabel(picture.x_label)
     axes.margins(x=0.01)
     grid(axes)
     hidden = "" if len(picture.x) <= _MOST_POINTS else f" (the last {_MOST_POINTS} are shown)"
-    axes.set_title(picture.subtitle + hidden, loc="left", fontsize=10, color="#444444")
+    # Above the row of the legend, whatever the length of the two.
+    axes.set_title(picture.subtitle + hidden, loc="left", fontsize=10, color="#444444", pad=24)
     _legend_above(axes, handles)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _draw_losses(axes: Any, picture: Picture) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import fastgru
 from fastgru import _core
-from fastgru.cli._dates import show
+from fastgru.cli._dates import coarsest, show, step_seconds
 from fastgru.cli._forecast import Samples, mae, persistence, rmse, seasonal_naive
 from fastgru.cli._plot import Picture
+from fastgru.cli._source import Source
 from fastgru.cli._task import Task
 from fastgru.cli._text import count, number
 from fastgru.cli._train import Choice, Run, microseconds_per_step
@@ -109,15 +111,14 @@ def timing(choice: Choice, final: Run, result: Result) -> str:
 def picture(task: Task, choice: Choice, final: Run, result: Result) -> Picture:
     """Return the contents of the picture."""
     source, options = task.source, task.options
+    x, x_label = _time_axis(source)
     return Picture(
         title=f"{source.title}, {task.steps(options.horizon)} ahead",
         subtitle=_subtitle(task, result),
         label=source.label,
         unit=source.unit,
-        x=np.arange(1, len(source.values) + 1)[result.when]
-        if source.dates is None
-        else source.dates[result.when],
-        x_label="Row" if source.dates is None else "",
+        x=x[result.when],
+        x_label=x_label,
         truth=source.values[result.when],
         forecasts=result.forecasts,
         errors=result.rmse,
@@ -125,6 +126,20 @@ def picture(task: Task, choice: Choice, final: Run, result: Result) -> Picture:
         validation=choice.run.validation,
         epochs=choice.epochs,
     )
+
+
+def _time_axis(source: Source) -> tuple[NDArray[Any], str]:
+    """Return where the values stand on the time axis, and its label.
+
+    Matplotlib's dates are too coarse for steps of less than a few milliseconds.
+    """
+    if source.dates is None:
+        return np.arange(1, len(source.values) + 1), "Row"
+    seconds = step_seconds(source.dates)
+    if seconds is None or seconds >= 0.01:
+        return source.dates, ""
+    elapsed = (source.dates - source.dates[0]) / np.timedelta64(1, "s")
+    return elapsed, f"Seconds after {show(coarsest(source.dates[:1])[0])}"
 
 
 def _subtitle(task: Task, result: Result) -> str:

@@ -139,6 +139,7 @@ def read_table(path: Path, reading: Reading) -> Table:
         header = [str(index + 1) for index in range(len(records[0][1]))]
     if not records:
         raise InputError(f"{path}: there is no row under the column names")
+    header = [" ".join(name.split()) for name in header]  # a quoted name may go over several lines
     rows = [cells for _, cells in records]
     header, rows, notes = _layout.complete(path, header, rows)
     lines = [line for line, _ in records]
