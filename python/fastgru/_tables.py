@@ -37,6 +37,12 @@ def labels_of(frame: Any) -> list[Hashable]:
     return list(frame.columns)
 
 
+def index_of(data: Any) -> Any:
+    """Return the index of a frame or Series of pandas; an empty tuple for other data."""
+    has_index = is_from("pandas", "DataFrame", data) or is_from("pandas", "Series", data)
+    return data.index if has_index else ()
+
+
 def columns_of(frame: Any) -> list[Any]:
     """Return the columns of a frame, also where labels occur twice."""
     if is_from("polars", "DataFrame", frame):

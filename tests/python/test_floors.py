@@ -49,6 +49,7 @@ PYTHON_FLOORS = [
         "windows",
         "frames",
         "_containers",
+        "_gaps",
         "_tables",
         "_targets",
         "_model_file",

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru._containers import read
@@ -27,7 +28,7 @@ __all__ = ["SequenceScaler"]
 _Self = TypeVar("_Self", bound="SequenceScaler")
 
 
-class SequenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]  # scikit-learn has no types; its wrapper of outputs knows tables alone
     """Subtract from every feature of sequences its mean and divide by its standard deviation.
 
     Mean and deviation of a feature are taken over all samples and time steps, so that a sequence keeps its
@@ -142,7 +143,8 @@ class SequenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         Returns
         -------
         ndarray, or list of ndarray
-            New arrays of X's shape (of each sequence's, for a list): float32 if X is, else float64.
+            New arrays of X's shape (of each sequence's, for a list): float32 if X is, else float64. Frames
+            instead after :meth:`set_output`.
 
         Raises
         ------
@@ -151,7 +153,45 @@ class SequenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         ValueError, TypeError
             As ``fit``; or other features than there.
         """
-        return self._each(X, lambda part: (part - self.mean_) / self.scale_)
+        scaled = self._each(X, lambda part: (part - self.mean_) / self.scale_)
+        container = _get_output_config("transform", self)["dense"]
+        return scaled if container == "default" else self._framed(scaled, X, container)
+
+    def set_output(self: _Self, *, transform: str | None = None) -> _Self:
+        """Choose the container that ``transform`` and ``fit_transform`` return.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            Arrays; or frames with the columns :meth:`get_feature_names_out`: one for a table (n_samples,
+            n_timesteps), else a list with a frame (n_timesteps_i, n_features) per sequence, which the
+            estimators take. None: no change.
+
+        Returns
+        -------
+        self : SequenceScaler
+            The scaler.
+
+        Raises
+        ------
+        ValueError
+            There is no such container.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastgru import SequenceScaler
+        >>> X = np.arange(12.0).reshape(2, 3, 2)
+        >>> SequenceScaler().set_output(transform="pandas").fit_transform(X)[0].shape
+        (3, 2)
+        """
+        if transform is None:
+            return self
+        if transform not in ADAPTERS_MANAGER.supported_outputs:
+            known = ", ".join(sorted(ADAPTERS_MANAGER.supported_outputs))
+            raise ValueError(f"transform must be one of {known}, got {transform!r}")
+        self._sklearn_output_config = {"transform": transform}  # scikit-learn's own name
+        return self
 
     def inverse_transform(self, X: Any) -> Any:
         """Convert standardized sequences back to their units.
@@ -174,6 +214,18 @@ class SequenceScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
             As ``transform``.
         """
         return self._each(X, lambda part: part * self.scale_ + self.mean_)
+
+    def _framed(self, scaled: Any, X: Any, container: str) -> Any:
+        """Return arrays as frames of a container, with the index of X's own frames."""
+        create = ADAPTERS_MANAGER.adapters[container].create_container
+        names = self.get_feature_names_out()
+        if self._n_dims == 2:
+            return create(scaled, X, columns=names)
+        given = X if isinstance(X, (list, tuple)) else [None] * len(scaled)
+        return [
+            create(part.reshape(len(part), -1), own, columns=names)
+            for part, own in zip(scaled, given, strict=True)
+        ]
 
     def _checked(self, X: Any) -> Any:
         return check_sequences(self, X, dtype="float64", allow_nan=self.missing == "keep")
