@@ -92,17 +92,36 @@ inline void check_numeric(py::handle array, const char* name) {
   }
 }
 
-// value as an ndarray (of any dtype). NumPy's own complaint (a ragged list, say) gets the argument's name.
+// Whether something is an ndarray of NumPy's own class: a subclass may mean more than its numbers.
+inline bool is_plain_array(py::handle value) {
+  return reinterpret_cast<PyObject*>(Py_TYPE(value.ptr())) ==
+         reinterpret_cast<PyObject*>(py::detail::npy_api::get().PyArray_Type_);
+}
+
+// Refuses a masked array with masked elements, whose numbers mean nothing.
+inline void check_no_mask(py::handle array, const char* name) {
+  if (!py::hasattr(array, "filled") || !py::cast<bool>(array.attr("mask").attr("any")())) return;
+  raise_value_error(std::string(name) + " has masked elements: pass " + name + ".filled(value)");
+}
+
+// value as an ndarray (of any dtype). A complaint of NumPy (a ragged list) or of the owner (a tensor with a
+// gradient) gets the argument's name.
 inline py::object as_ndarray(py::handle value, const char* name) {
   const auto& api = py::detail::npy_api::get();
-  if (api.PyArray_Check_(value.ptr())) return py::reinterpret_borrow<py::object>(value);
+  if (api.PyArray_Check_(value.ptr())) {
+    if (!is_plain_array(value)) check_no_mask(value, name);
+    return py::reinterpret_borrow<py::object>(value);
+  }
   PyObject* made =
       api.PyArray_FromAny_(value.ptr(), nullptr, 0, 0, py::detail::npy_api::NPY_ARRAY_ENSUREARRAY_, nullptr);
   if (made != nullptr) return py::reinterpret_steal<py::object>(made);
   py::error_already_set error;
-  if (!error.matches(PyExc_ValueError)) throw std::move(error);
+  PyObject* kind = error.matches(PyExc_ValueError) ? PyExc_ValueError : PyExc_TypeError;
+  if (kind == PyExc_TypeError && !error.matches(PyExc_TypeError) && !error.matches(PyExc_RuntimeError)) {
+    throw std::move(error);
+  }
   const std::string message = std::string(name) + " cannot be made into an array: " + error.what();
-  py::raise_from(error, PyExc_ValueError, message.c_str());
+  py::raise_from(error, kind, message.c_str());
   throw py::error_already_set();
 }
 
@@ -200,10 +219,11 @@ Operand<S> check_out(py::handle out, std::initializer_list<std::int64_t> shape) 
                      py::str(py::handle(native_dtype<S>())).cast<std::string>() + ", got " + got);
   }
   const auto* a = proxy(out);
-  bool same = a->nd == static_cast<int>(shape.size()), distinct = true;
+  bool same = a->nd == static_cast<int>(shape.size()), distinct = true, empty = false;
   for (int i = 0; same && i < a->nd; ++i) {
     same = a->dimensions[i] == shape.begin()[i];
     distinct = distinct && (a->dimensions[i] <= 1 || a->strides[i] != 0);
+    empty = empty || a->dimensions[i] == 0;
   }
   if (!same) {
     const py::tuple wanted = py::cast(std::vector<std::int64_t>(shape));
@@ -211,7 +231,7 @@ Operand<S> check_out(py::handle out, std::initializer_list<std::int64_t> shape) 
                       shape_of(out));
   }
   if ((a->flags & kWriteable) == 0) raise_value_error("out is read-only");
-  if (!usable<S>(out) || !distinct) {
+  if (!empty && (!usable<S>(out) || !distinct)) {
     raise_value_error("out must be aligned, its last axis contiguous and its elements distinct");
   }
   return operand_of<S>(py::reinterpret_borrow<py::object>(out));

@@ -3,6 +3,7 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "bindings/bindings.h"
@@ -123,6 +124,20 @@ py::object PyGru<S>::new_states(bool batched, std::int64_t rows) const {
                  : new_array<S>({blocks, config_.hidden_size});
 }
 
+// A copy of `states`; zeros if these are null.
+template <class S>
+py::object PyGru<S>::same_states(bool batched, std::int64_t rows, const S* states) const {
+  py::object copy = new_states(batched, rows);
+  const std::int64_t count = config_.num_layers * config_.directions() * rows * config_.hidden_size;
+  S* data = data_of<S>(copy);
+  if (states == nullptr) {
+    std::fill_n(data, count, S{0});
+  } else {
+    std::copy_n(states, count, data);
+  }
+  return copy;
+}
+
 template <class S>
 py::object PyGru<S>::new_sequence(bool batched, std::int64_t steps, std::int64_t rows,
                                   std::int64_t features) const {
@@ -141,9 +156,6 @@ typename PyGru<S>::Call PyGru<S>::read_call(py::handle x, py::handle h0, py::han
   call.args.x = view_of(call.x.data, call.x);
   call.steps = call.args.x.steps;
   call.rows = call.args.x.rows;
-  if (call.steps < 1 || call.rows < 1) {
-    raise_value_error("x must have at least one step and one row, got shape " + shape_of(call.x.owner));
-  }
   call.h0 = read_states(h0, "h0", call.batched, call.rows);
   call.args.h0 = call.h0.data;
   call.lengths = read_lengths(lengths, call.rows);
@@ -176,6 +188,10 @@ py::tuple PyGru<S>::forward(py::handle x, py::handle h0, py::handle lengths, py:
       call.args.h0 = call.h0.data;
     }
   }
+  if (call.empty()) {
+    py::object h_n = same_states(call.batched, call.rows, call.h0.data);
+    return py::make_tuple(std::move(y), std::move(h_n));
+  }
   py::object h_n = new_states(call.batched, call.rows);
   call.args.y = view_of(data_of<S>(y), target);
   call.args.h_n = data_of<S>(h_n);
@@ -193,7 +209,8 @@ py::tuple PyGru<S>::forward_train(py::handle x, py::handle h0, py::handle length
   Call call = read_call(x, h0, lengths);
   py::object y =
       new_sequence(call.batched, call.steps, call.rows, config_.directions() * config_.hidden_size);
-  py::object h_n = new_states(call.batched, call.rows);
+  py::object h_n =
+      call.empty() ? same_states(call.batched, call.rows, call.h0.data) : new_states(call.batched, call.rows);
   call.args.y = view_of(data_of<S>(y), operand_of<S>(y));
   call.args.h_n = data_of<S>(h_n);
   auto tape = std::make_unique<PyTape<S>>();
@@ -201,7 +218,10 @@ py::tuple PyGru<S>::forward_train(py::handle x, py::handle h0, py::handle length
   tape->weights = weights();
   tape->layer = identity_;
   tape->batched = call.batched;
+  tape->steps = call.steps;
+  tape->rows = call.rows;
   run_released([&](RunOptions options) {
+    if (call.empty()) return Status();
     options.low_memory = low_memory;
     return fastgru::forward_train(*tape->weights, call.args, seed, tape->tape, options);
   });
@@ -215,7 +235,7 @@ template <class S>
 py::tuple PyGru<S>::backward(PyTape<S>& tape, py::handle dy, py::handle dh_n) {
   if (tape.layer != identity_) raise_value_error("tape comes from another layer's forward_train");
   if (tape.used) raise_value_error("tape was used already: one forward_train serves one backward");
-  const std::int64_t steps = tape.tape.steps(), rows = tape.tape.rows();
+  const std::int64_t steps = tape.steps, rows = tape.rows;
   BackwardArgs<S> args;
   Operand<S> gradient;
   if (!dy.is_none()) {
@@ -229,15 +249,18 @@ py::tuple PyGru<S>::backward(PyTape<S>& tape, py::handle dy, py::handle dh_n) {
   }
   const Operand<S> states = read_states(dh_n, "dh_n", tape.batched, rows);
   py::object dx = new_sequence(tape.batched, steps, rows, config_.input_size);
-  py::object dh0 = new_states(tape.batched, rows);
+  const bool empty = steps == 0 || rows == 0;  // the states are those of before, and nothing had an effect
+  py::object dh0 = empty ? same_states(tape.batched, rows, states.data) : new_states(tape.batched, rows);
   py::object dparams = new_array<S>({tape.weights->layout().total()});
   args.dh_n = states.data;
   args.dx = view_of(data_of<S>(dx), operand_of<S>(dx));
   args.dh0 = data_of<S>(dh0);
   args.dparams = data_of<S>(dparams);
   tape.used = true;
-  run_released(
-      [&](const RunOptions& options) { return fastgru::backward(*tape.weights, tape.tape, args, options); });
+  if (empty) std::fill_n(args.dparams, tape.weights->layout().total(), S{0});
+  run_released([&](const RunOptions& options) {
+    return empty ? Status() : fastgru::backward(*tape.weights, tape.tape, args, options);
+  });
   tape.x = {};
   tapes_.give(std::move(tape.tape));
   return py::make_tuple(std::move(dx), std::move(dh0), std::move(dparams));

@@ -25,6 +25,7 @@ struct PyTape {
   std::shared_ptr<const Weights<S>> weights;  // the version that ran forward
   std::uint64_t layer = 0;                    // of PyGru::identity
   bool batched = true;
+  std::int64_t steps = 0, rows = 0;
   bool used = false;
   Operand<S> x;
   py::object y;
@@ -140,11 +141,13 @@ class PyGru {
     bool batched = true;
     std::int64_t steps = 0, rows = 0;
     ForwardArgs<S> args;
+    bool empty() const { return steps == 0 || rows == 0; }  // nothing runs, and states stay as they are
   };
 
   Call read_call(py::handle x, py::handle h0, py::handle lengths) const;
   Operand<S> read_states(py::handle value, const char* name, bool batched, std::int64_t rows) const;
   py::object new_states(bool batched, std::int64_t rows) const;
+  py::object same_states(bool batched, std::int64_t rows, const S* states) const;
   py::object new_sequence(bool batched, std::int64_t steps, std::int64_t rows, std::int64_t features) const;
   template <class V>
   SequenceView<V> view_of(V* data, const Operand<S>& operand) const;

@@ -23,12 +23,12 @@ py::tuple to_pickle(PyNetworkStream<S>& stream) {
   return py::make_tuple(to_str(options_to_json(NetworkSpec{version.config(), {}})),
                         py::array_t<S>(total, version.params->flat()), column(scaling.x_mean),
                         column(scaling.x_scale), column(scaling.y_mean), column(scaling.y_scale),
-                        stream.rows(), py::bytes(stream.save()));
+                        stream.rows(), py::bytes(stream.save()), stream.names());
 }
 
 template <class S>
 std::unique_ptr<PyNetworkStream<S>> from_pickle(const py::tuple& state) {
-  if (state.size() != 8) raise_value_error("this is no pickle of a stream");
+  if (state.size() != 9) raise_value_error("this is no pickle of a stream");
   py::dict fields = py::module_::import("json").attr("loads")(state[0]);
   fields.attr("pop")("dtype");
   const NetworkConfig config = network_config(fields);
@@ -43,7 +43,7 @@ std::unique_ptr<PyNetworkStream<S>> from_pickle(const py::tuple& state) {
        read_column(state[4], "y_mean", outputs), read_column(state[5], "y_scale", outputs)}));
   std::unique_ptr<NetworkStream<S>> fresh;
   raise_if_error(NetworkStream<S>::make(network->version(), state[6].cast<std::int64_t>(), fresh));
-  auto stream = std::make_unique<PyNetworkStream<S>>(std::move(fresh));
+  auto stream = std::make_unique<PyNetworkStream<S>>(std::move(fresh), state[8]);
   stream->restore(state[7].cast<std::string>());
   return stream;
 }

@@ -19,9 +19,11 @@ namespace fastgru::bindings {
 template <class S>
 class PyNetworkStream {
  public:
-  explicit PyNetworkStream(std::unique_ptr<NetworkStream<S>> stream) : stream_(std::move(stream)) {}
+  PyNetworkStream(std::unique_ptr<NetworkStream<S>> stream, py::object names)
+      : stream_(std::move(stream)), names_(std::move(names)) {}
 
-  py::object step(py::handle x, py::handle out) {
+  py::object step(py::handle given, py::handle out) {
+    const py::object x = plain(given);
     const std::int64_t inputs = config().features(), outputs = config().logits();
     Numbers input = config().vocabulary_size > 0 ? numbers_of(read_integers(x))
                                                  : read_numbers(x, "x", "(batch_size, input_size)", true);
@@ -73,7 +75,7 @@ class PyNetworkStream {
     const Exclusive exclusive(busy_, "stream");
     std::unique_ptr<NetworkStream<S>> fresh;
     raise_if_error(stream_->copy(fresh));
-    return std::make_unique<PyNetworkStream>(std::move(fresh));
+    return std::make_unique<PyNetworkStream>(std::move(fresh), names_);
   }
 
   // For pickles: what the stream reads, and the bytes of its state.
@@ -91,9 +93,18 @@ class PyNetworkStream {
 
   std::int64_t rows() const { return stream_->rows(); }
   bool answered() const { return stream_->answered(); }
+  const py::object& names() const { return names_; }
 
  private:
   const NetworkConfig& config() const { return stream_->config(); }
+
+  // What is no array and no list goes through the door of Python, which knows frames and compares names.
+  py::object plain(py::handle x) const {
+    if (is_plain_array(x) || PyList_CheckExact(x.ptr()) || PyTuple_CheckExact(x.ptr())) {
+      return py::reinterpret_borrow<py::object>(x);
+    }
+    return py::module_::import("fastgru._containers").attr("read_step")(x, names_);
+  }
 
   // Reads tokens of the dtypes that predict() takes: integers, bool, and floats that are whole.
   static Operand<std::int64_t> read_integers(py::handle x) {
@@ -183,6 +194,7 @@ class PyNetworkStream {
   }
 
   std::unique_ptr<NetworkStream<S>> stream_;
+  py::object names_;  // of the features, a tuple of str; or None
   std::atomic<bool> busy_{false};
 };
 

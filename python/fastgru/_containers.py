@@ -20,6 +20,7 @@ from fastgru._tables import (
     column_values,
     columns_of,
     holds_sequences,
+    index_of,
     instances,
     is_array,
     is_column,
@@ -87,6 +88,28 @@ def read_sequence(data: Any, name: str) -> NDArray[Any]:
     if not hasattr(values, "shape"):
         raise TypeError(f"{name}: cannot read {type(data).__name__} as an array")
     return values
+
+
+def read_step(x: Any, names: tuple[str, ...] | None) -> NDArray[Any]:
+    """Read one time step of a stream: (n_features,), or (batch_size, n_features).
+
+    `names` are those of the stream's features; a frame, or a row of one, has them in the same order.
+
+    Raises
+    ------
+    TypeError
+        As `read`.
+    ValueError
+        The labels are others.
+    """
+    labels = labels_of(x) if is_frame(x) else list(index_of(x))
+    texts = bool(labels) and all(isinstance(label, str) for label in labels)
+    if names is not None and texts and labels != list(names):
+        raise ValueError(
+            f"x has the columns {_shown(labels)}, and the features of the stream are, in this order, "
+            f"{_shown(list(names))}"
+        )
+    return read_sequence(x, "x")
 
 
 def _read_other(data: Any, name: str) -> Given:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru._tables import split_rows, table_values
+from fastgru._tables import columns_of, is_from, materialised, split_rows, table_values
 
 __all__ = ["to_sequences"]
 
@@ -20,7 +20,7 @@ def to_sequences(
 
     Parameters
     ----------
-    df : pandas.DataFrame of shape (n_rows, n_columns)
+    df : frame of pandas or polars, of shape (n_rows, n_columns)
         The table; its rows may be in any order. Its index is not read.
     id : label of a column
         The column that names the sequence of a row.
@@ -41,7 +41,7 @@ def to_sequences(
     Raises
     ------
     TypeError
-        `df` is not a pandas frame, or a feature does not hold real numbers.
+        `df` is not a frame, or a feature does not hold real numbers.
     ValueError
         A column is missing or exists several times; there are no rows or no features; an id or a time is
         missing; or a sequence has two rows with the same time.
@@ -61,10 +61,7 @@ def to_sequences(
            [61.],
            [62.]])
     """
-    import pandas as pd
-
-    if not isinstance(df, pd.DataFrame):
-        raise TypeError(f"df must be a pandas DataFrame, got {type(df).__name__}")
+    df = _as_pandas(df)
     features = _features(df, id, time, columns)
     if len(df) == 0:
         raise ValueError("df has no rows: at least one time step is required")
@@ -83,6 +80,17 @@ def to_sequences(
             f"same time {df[time].iloc[twice[0]]}: a sequence has one row per time step"
         )
     return sequences, ids
+
+
+def _as_pandas(df: Any) -> Any:
+    import pandas as pd
+
+    df = materialised(df, "df")
+    if is_from("polars", "DataFrame", df):
+        return pd.DataFrame({column.name: column.to_numpy() for column in columns_of(df)})
+    if not isinstance(df, pd.DataFrame):
+        raise TypeError(f"df must be a frame of pandas or polars, got {type(df).__name__}")
+    return df
 
 
 def _features(df: Any, id: Hashable, time: Hashable, columns: Any) -> list[Hashable]:

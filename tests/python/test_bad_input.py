@@ -112,12 +112,11 @@ CALL: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         r"x must have shape \(B, T, 3\) or \(T, 3\), got \(7, 4, 2\)",
     ),
-    "x no steps": (
-        call(X[:0]),
+    "x masked": (
+        call(np.ma.masked_array(X, X > 0)),
         ValueError,
-        r"x must have at least one step and one row, got shape \(0, 4, 3\)",
+        r"x has masked elements: pass x.filled\(value\)",
     ),
-    "x no rows": (call(X[:, :0]), ValueError, r"at least one step and one row, got shape \(7, 0, 3\)"),
     "x no features": (call(X[..., :0]), ValueError, r"x must have shape .* got \(7, 4, 0\)"),
     "x empty list": (call([]), ValueError, r"x must have shape .* got \(0,\)"),
     "x None": (call(None), TypeError, "x must hold real numbers, got an object of type NoneType"),

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -91,6 +93,27 @@ def test_rows_are_taken_apart_by_id_and_sorted_by_time():
     np.testing.assert_array_equal(only[:, 0], [3, 1, 4])
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda table: table.convert_dtypes(),
+        lambda table: table.convert_dtypes(dtype_backend="pyarrow"),
+        lambda table: pl.DataFrame(table.to_dict("list")),
+        lambda table: pa.table(table.to_dict("list")),
+    ],
+    ids=["nullable", "pyarrow", "polars", "Arrow"],
+)
+def test_frames_of_every_kind(form):
+    for columns in (None, ["v", "u"]):
+        wanted, wanted_ids = to_sequences(frame(), id="who", time="when", columns=columns)
+        got, ids = to_sequences(form(frame()), id="who", time="when", columns=columns)
+        assert list(ids) == list(wanted_ids)
+        for one, other in zip(got, wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
+    with pytest.raises(TypeError, match="df is a LazyFrame"):
+        to_sequences(pl.DataFrame(frame().to_dict("list")).lazy(), id="who", time="when")
+
+
 def test_times_may_be_dates_and_small_numbers_give_float32():
     table = frame().drop(columns="u").astype({"v": "int16"})
     table["when"] = pd.to_datetime("2026-01-01") + pd.to_timedelta(table["when"], "D")
@@ -111,7 +134,7 @@ def test_times_may_be_dates_and_small_numbers_give_float32():
         (lambda t: t, {"columns": "u"}, TypeError, "columns must be a list"),
         (lambda t: t, {"time": "who"}, ValueError, "two columns"),
         (lambda t: t, {"columns": ["when"]}, ValueError, "'when' is the time already"),
-        (lambda t: t.to_numpy(), {}, TypeError, "df must be a pandas DataFrame, got ndarray"),
+        (lambda t: t.to_numpy(), {}, TypeError, "df must be a frame of pandas or polars, got ndarray"),
     ],
 )
 def test_bad_frames(change, options, error, message):

@@ -25,7 +25,8 @@ class StepwiseMixin(DataMixin):
         Returns
         -------
         stream
-            ``stream.step(x_t)`` takes raw values of shape (n_features,), or (batch_size, n_features), and
+            ``stream.step(x_t)`` takes raw values of shape (n_features,), or (batch_size, n_features), in any
+            container (the labels of a frame, or of a row of one, are compared with `feature_names_in_`), and
             returns (n_outputs,), or (batch_size, n_outputs), of the estimator's `dtype`, in the units of y;
             ``out=`` takes the array to write to. A classifier's are probabilities: one per class or label, of
             two classes that of the second alone; several quantiles of an output stand side by side. Tokens
@@ -45,7 +46,9 @@ class StepwiseMixin(DataMixin):
             ``bidirectional=True``: the reverse direction needs the future.
         """
         check_is_fitted(self)
-        return self._network.stream(batch_size)
+        # The columns of a table are its time steps, of which a stream takes one at a time.
+        names = getattr(self, "feature_names_in_", None) if self._n_dims == 3 else None
+        return self._network.stream(batch_size, None if names is None else tuple(names))
 
     def gates(self, X: Any, layer: int = -1) -> Gates:
         """Return the gates of one layer at every step of some sequences.

@@ -148,7 +148,7 @@ class GRUClassifier(Classification):
         Time steps of an X of shape (n_samples, n_timesteps), features of an X of shape (n_samples,
         n_timesteps, n_features).
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, where X was a frame whose column names are all texts.
+        Column names, where X was a frame, or a list of frames, whose column names are all texts.
     n_iter_ : int
         Epochs run by the last call.
     loss_ : float
@@ -264,9 +264,9 @@ class GRUClassifier(Classification):
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
             The sequences, of one variable or several. Finite real numbers. Arrays of float32 and float64 are
             read without a copy, at any strides, memory-mapped ones too. Sequences of different lengths are a
-            list (or a tuple, or an array of objects) of arrays (n_timesteps_i, n_features) or
-            (n_timesteps_i,); nothing is padded, and a mini-batch holds sequences of about the same
-            length. A nested list of numbers is a table. With `embedding_dim`: tokens, (n_samples,
+            list of (n_timesteps_i, n_features) or (n_timesteps_i,), of arrays, frames or lists; or a frame
+            of sktime's kinds: an index (instance, time), or sequences in its cells. Nothing is padded, and a
+            mini-batch holds sequences of about the same length. With `embedding_dim`: tokens, (n_samples,
             n_tokens) or a list of (n_tokens_i,).
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             One label per sample, numbers or texts; or a table of 0 and 1, a column per label. With

@@ -54,7 +54,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto
     n_features_in_ : int
         Time steps of an X of shape (n_samples, n_timesteps), features of other X: as the estimators count.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, where X was a frame whose column names are all texts.
+        Column names, where X was a frame, or a list of frames, whose column names are all texts.
 
     Examples
     --------

@@ -128,7 +128,8 @@ class GRU(Layer):
         ----------
         x : array-like of shape (T, B, I), (B, T, I) with `batch_first`, or (T, I): one sequence
             Real numbers of any dtype. An array of the layer's dtype whose last axis is contiguous is used
-            in place, whatever its other strides; anything else is converted once.
+            in place, whatever its other strides; anything else is converted once. Without steps or rows the
+            results are empty, and the states those of before.
         h0 : array-like of shape (L·D, B, H), or (L·D, H) for one sequence, optional
             Initial states; zeros if not given.
         lengths : array-like of int of shape (B,), optional
@@ -148,8 +149,7 @@ class GRU(Layer):
         Raises
         ------
         ValueError
-            A shape is wrong, a length is out of range, there is no row or no step, or the layout of `out` is
-            not supported.
+            A shape is wrong, a length is out of range, or the layout of `out` is not supported.
         TypeError
             An argument does not hold real numbers, `lengths` not integers, or `out` has another dtype.
         MemoryError
