@@ -29,6 +29,9 @@ py::tuple to_pickle(PyNetworkStream<S>& stream) {
 template <class S>
 std::unique_ptr<PyNetworkStream<S>> from_pickle(const py::tuple& state) {
   if (state.size() != 9) raise_value_error("this is no pickle of a stream");
+  if (!state[8].is_none() && !py::isinstance<py::tuple>(state[8])) {
+    raise_value_error("the names of the features are no tuple");
+  }
   py::dict fields = py::module_::import("json").attr("loads")(state[0]);
   fields.attr("pop")("dtype");
   const NetworkConfig config = network_config(fields);

@@ -149,13 +149,15 @@ def _read_column(column: Any, name: str) -> Given:
 
 def _read_list(data: Sequence[Any], name: str) -> Given:
     """Read a list of sequences; a nested list of numbers is a table, as everywhere in scikit-learn."""
-    if data and all(type(part) is np.ndarray and part.dtype.kind != "O" and part.ndim for part in data):
+    kinds = set(map(type, data))
+    if kinds == {np.ndarray} and not any(each.kind == "O" for each in {part.dtype for part in data}):
         return Given(list(data))
+    nested = kinds <= {list, tuple}
+    if nested and len(set(map(len, data))) == 1:
+        return Given(array_of(data, name))
     data = [materialised(part, f"{name}[{i}]") for i, part in enumerate(data)]
-    if not any(is_array(part) for part in data):
-        ragged = len({len(part) if isinstance(part, (list, tuple)) else -1 for part in data}) > 1
-        if not ragged or not all(isinstance(part, (list, tuple)) for part in data):
-            return Given(array_of(data, name) if data else data)
+    if not nested and not any(is_array(part) for part in data):
+        return Given(array_of(data, name))
     parts = [read_sequence(part, f"{name}[{i}]") for i, part in enumerate(data)]
     return Given(parts, _common_frame(data, name))
 

@@ -21,7 +21,7 @@ def rows_after_gaps(index: Any, gaps: Any, n_rows: int) -> NDArray[np.int64]:
     Parameters
     ----------
     index : object
-        The index of the series. Without dates it has no gaps.
+        The index of the series; empty if it has none. Without dates it has no gaps.
     gaps : {"warn", "skip", "raise", "ignore"} or array-like of int
         As in `fastgru.make_windows`.
     n_rows : int
@@ -36,7 +36,7 @@ def rows_after_gaps(index: Any, gaps: Any, n_rows: int) -> NDArray[np.int64]:
         return _checked_rows(gaps, n_rows)
     if gaps not in _CHOICES:
         raise ValueError(f"gaps must be one of {', '.join(_CHOICES)}, or rows, got {gaps!r}")
-    if gaps == "ignore":
+    if gaps == "ignore" or len(index) == 0:
         return np.empty(0, np.int64)
     if getattr(index, "nlevels", 1) > 1:
         raise ValueError(

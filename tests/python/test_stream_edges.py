@@ -260,8 +260,9 @@ def test_a_damaged_pickle_of_a_stream_is_refused() -> None:
         state = rest[0]
         fresh = maker(*arguments)
         bad: list[tuple[Any, ...]] = [(), state[:-1], (*state, 1)]
-        if len(state) == 8:
-            bad += [(*state[:7], state[7][:-1]), (*state[:6], -1, state[7]), (*state[:6], 2**40, state[7])]
+        if len(state) == 9:
+            bad += [(*state[:7], state[7][:-1], None), (*state[:8], 3)]
+            bad += [(*state[:6], -1, *state[7:]), (*state[:6], 2**40, *state[7:])]
             bad += [(*state[:1], state[1][:-1], *state[2:]), ("{}", *state[1:]), ("[", *state[1:])]
             bad += [(state[0].replace('"gru"', '"x"').replace("hidden", "hid"), *state[1:])]
         else:

@@ -30,7 +30,6 @@ class DataMixin:
     output: str
     dtype: str
     n_jobs: int | None
-    _n_dims: int
 
     def _check_X(self, X: Any, *, tokens: bool, missing: bool, dtype: str) -> NDArray[Any] | SequenceList:
         """Return `X` in the form that the core reads."""

@@ -32,7 +32,13 @@ def check_sequence_list(
         A sequence has another rank, no time steps, other features than the first, text, complex numbers, NaN,
         or values beyond the range of `dtype`. The message names it: ``X[3]``.
     """
-    parts = [_as_numbers(part, i, estimator) for i, part in enumerate(X)]
+    # Arrays of floats, the usual case, need none of scikit-learn's conversions.
+    parts = [
+        part
+        if type(part) is np.ndarray and (part.dtype is _FLOAT32 or part.dtype is _FLOAT64)
+        else _as_numbers(part, i, estimator)
+        for i, part in enumerate(X)
+    ]
     rank, n_features = parts[0].ndim, parts[0].shape[1:]
     for i, part in enumerate(parts):
         shape = part.shape
@@ -84,9 +90,6 @@ def _turned(parts: list[NDArray[Any]]) -> str:
 
 
 def _as_numbers(part: Any, i: int, estimator: BaseEstimator) -> NDArray[Any]:
-    # Arrays of floats, the usual case, need none of scikit-learn's conversions.
-    if type(part) is np.ndarray and (part.dtype is _FLOAT32 or part.dtype is _FLOAT64):
-        return part
     name = f"X[{i}]"
     try:
         array = check_array(
