@@ -295,6 +295,7 @@ def test_a_callback_sees_the_estimator_as_it_was_and_may_set_parameters() -> Non
         estimator.set_params(tol=0.25)
         estimator.note = event["epoch"]
 
+    estimator.note = 0
     estimator.set_params(callbacks=look).fit(X, OTHERS)
     assert len(seen) == 3
     np.testing.assert_array_equal(seen, [before] * 3)

@@ -154,6 +154,7 @@ BAD_CLASSES: dict[str, tuple[Any, Any, str]] = {
     "one text": (half("a", "b"), "ab", "classes must be a list of labels"),
     "none": (half("a", "b"), [], "classes must be a list of labels"),
     "mixed": (half("a", "b"), ["a", "b", 1], "mixes texts with other values"),
+    "a mixed set": (half("a", "b"), {"a", "b", 1}, "mixes texts with other values"),
     "NaN": (half(1, 2), [1, 2, np.nan], "classes must be numbers or texts"),
     "None": (half(1, 2), [1, 2, None], "classes must be numbers or texts|list of labels|labels are"),
     "objects": (half(1, 2), [{}, {}], "classes must be numbers or texts"),
@@ -169,6 +170,13 @@ def test_classes_that_do_not_fit_are_refused(case: str) -> None:
     with pytest.raises(ValueError, match=message):
         estimator.partial_fit(X, y, classes=classes)
     assert not hasattr(estimator, "classes_")
+
+
+@pytest.mark.parametrize(
+    "classes", [{"a", "b"}, {"b": 1, "a": 2}.keys(), ("b", "a"), pd.Index(["b", "a"]), pd.Series(["a", "b"])]
+)
+def test_classes_may_come_in_any_container(classes: Any) -> None:
+    assert list(small().partial_fit(X, half("a", "b"), classes=classes).classes_) == ["a", "b"]
 
 
 def test_classes_may_be_announced_in_any_order_and_twice() -> None:

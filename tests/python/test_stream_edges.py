@@ -198,6 +198,7 @@ MADE: dict[str, Callable[[], tuple[Any, Any]]] = {
     "tokens": lambda: (IDS.stream(3), TOKENS[:3, :, None]),
     "pooled": lambda: (small(pooling="mean", num_layers=2).fit(X, Y).stream(3), X[:3]),
     "maximum": lambda: (small(pooling="max").fit(X, Y).stream(3), X[:3]),
+    "frames": lambda: (small(frame_length=2, frame_step=2).fit(X, Y).stream(3), X[:3]),
     "quantiles": lambda: (small(loss="quantile", quantile=[0.1, 0.9]).fit(X, Y).stream(3), X[:3]),
     "huber": lambda: (small(loss="huber", huber_delta=0.3, dropout=0.1).fit(X, Y).stream(3), X[:3]),
     "classifier": lambda: (GRUClassifier(max_iter=1).fit(X, np.arange(30) % 3).stream(3), X[:3]),

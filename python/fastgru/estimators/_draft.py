@@ -19,18 +19,18 @@ def draft_of(estimator: _Estimator) -> _Estimator:
     """
     kind: Any = type(estimator)
     draft: _Estimator = kind.__new__(kind)
-    draft.__dict__.update(vars(estimator))
+    before = dict(vars(estimator))
+    draft.__dict__.update(before, _before=before)
     return draft
 
 
 def publish(draft: BaseEstimator, estimator: BaseEstimator) -> None:
-    """Give the fitted state of the draft to the estimator, in one assignment.
+    """Give what the fit changed in the draft to the estimator, in one assignment.
 
-    What others set on the estimator during the fit (a callback that calls ``set_params``) stays. Names with a
-    trailing underscore are fitted state: those that the draft does not have are gone.
+    What others set on the estimator during the fit stays (a callback that calls ``set_params``).
     """
-    others: dict[str, Any] = {
-        name: value for name, value in vars(estimator).items() if not name.endswith("_")
-    }
-    parameters = estimator.get_params(deep=False)
-    estimator.__dict__ = {**others, **vars(draft), **parameters}
+    after = dict(vars(draft))
+    before = after.pop("_before")
+    changed = {name: value for name, value in after.items() if before.get(name, before) is not value}
+    kept = {name: value for name, value in vars(estimator).items() if name in after or name not in before}
+    estimator.__dict__ = {**kept, **changed}

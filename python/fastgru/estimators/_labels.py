@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,7 @@ def check_classes(classes: Any, *, name: str = "classes") -> NDArray[Any]:
     ValueError
         They are no list of labels: another rank, none, missing values, texts among numbers.
     """
+    classes = list(classes) if isinstance(classes, Set) else classes  # keys of a dict, too
     refuse_mixed_labels(classes)
     labels = _without_objects(np.asarray(classes))
     if labels.ndim != 1 or labels.size == 0:
