@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from fastgru import GRUClassifier, GRURegressor, SequenceScaler
+from fastgru.estimators._axes import warn_of_few_steps
 
 RNG = np.random.default_rng(9)
 N, T, CHANNELS = 24, 40, 3
@@ -48,6 +50,16 @@ def test_channels_first_is_noticed(case: str, method: str) -> None:
     with pytest.warns(UserWarning, match=message) as noticed:
         getattr(small(**params), method)(X, Y)
     assert noticed[0].filename == __file__
+
+
+def test_a_look_at_the_axes_takes_little_memory() -> None:
+    X = np.broadcast_to(np.float32(1.0), (1000, 2000, 100_000))  # 800 GB, if somebody copied it
+    tracemalloc.start()
+    with pytest.warns(UserWarning, match="2000 time steps of 100000 features"):
+        warn_of_few_steps(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6
 
 
 def test_channels_first_is_noticed_by_the_scaler_and_the_classifier() -> None:

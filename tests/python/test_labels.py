@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_sample_weight
 
 from fastgru import GRUClassifier
@@ -297,6 +299,26 @@ def test_shares_of_the_held_out(counts: list[int], fraction: float, wanted: list
     again = held_out_split(len(y), fraction, 3, y)[1]
     np.testing.assert_array_equal(again, held_out)
     assert len(counts) == 4 or not np.array_equal(held_out_split(len(y), fraction, 4, y)[1], held_out)
+
+
+@given(
+    counts=st.lists(st.integers(1, 40), min_size=1, max_size=12).filter(lambda counts: sum(counts) >= 4),
+    fraction=st.floats(0.05, 0.9),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_split_is_one_and_has_every_class_on_both_sides_where_there_is_room(
+    counts: list[int], fraction: float, seed: int
+) -> None:
+    y = np.repeat(np.arange(len(counts)), counts)
+    total = int(np.ceil(fraction * len(y)))
+    assume(2 <= total < len(y))
+    train, held_out = held_out_split(len(y), fraction, seed, y)
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, held_out])), np.arange(len(y)))
+    assert len(held_out) == total
+    several = np.array(counts) > 1
+    if several.sum() <= total <= sum(counts) - len(counts):
+        assert np.bincount(y[train], minlength=len(counts)).all()
+        assert np.bincount(y[held_out], minlength=len(counts))[several].all()
 
 
 def test_the_stratum_of_a_sample_is_its_rarest_label() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from fastgru import _core
@@ -10,6 +9,7 @@ from fastgru.estimators._network import Architecture, Network, initial_parameter
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import identity, standard
 from fastgru.estimators._tokens import vocabulary_size
+from fastgru.estimators._warning import warn_user
 
 _FROM_DATA = ("input_size", "output_size", "vocabulary_size")  # fields of a network that follow from the data
 
@@ -101,12 +101,10 @@ class NetworkMixin:
         steps = samples.most_steps // int(settings["frame_step"])
         if self.bptt is not None or self.frame_step != "auto" or steps <= _MANY_STEPS:
             return
-        warnings.warn(
+        warn_user(
             f"The longest sequence has {samples.most_steps} time steps, which the network reads in {steps} "
             "steps: gradients hardly reach back so far, and training is slow. frame_length and frame_step "
-            "make several time steps one, bptt cuts the way back.",
-            UserWarning,
-            stacklevel=8,
+            "make several time steps one, bptt cuts the way back."
         )
 
     def _check_same_network(self) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastgru.estimators._sequence_list import SequenceList
 from fastgru.estimators._warning import warn_user
 
-_SAMPLES = 64  # looked at; smoothness needs no more
+_SAMPLES, _MOST = 32, 256  # samples, and steps and features of each, that are looked at
 _LARGE_RATIO = 4  # this many times more features than steps are rare
 _MARGIN = 0.1  # by which one axis must be smoother than the other
 
@@ -23,9 +23,12 @@ def warn_of_few_steps(checked: NDArray[Any] | SequenceList) -> None:
     alone is suspicious. Where neighbouring steps resemble each other more than neighbouring features, the
     order is ours.
     """
-    if isinstance(checked, np.ndarray) and checked.ndim != 3:
-        return
-    steps, features = max(len(part) for part in checked), int(checked[0].shape[-1])
+    if isinstance(checked, np.ndarray):
+        if checked.ndim != 3:
+            return
+        steps, features = checked.shape[1:]
+    else:
+        steps, features = max(len(part) for part in checked), checked[0].shape[1]
     if features <= steps:
         return
     along_steps, along_features = _smoothness(checked)
@@ -50,7 +53,7 @@ def warn_of_few_steps(checked: NDArray[Any] | SequenceList) -> None:
 
 def _smoothness(checked: NDArray[Any] | SequenceList) -> tuple[float, float]:
     """Return how neighbouring steps, and neighbouring features, correlate (0: none)."""
-    parts = [np.asarray(part, dtype=np.float64) for part in checked[:_SAMPLES]]
+    parts = [np.asarray(part[:_MOST, :_MOST], dtype=np.float64) for part in checked[:_SAMPLES]]
     every = np.concatenate(parts)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a feature that is always missing

@@ -293,7 +293,7 @@ class GRUClassifier(Classification):
         ConvergenceWarning
             `max_iter` was reached while training still improved.
         UserWarning
-            Ctrl-C.
+            Ctrl-C; X looks like (n_samples, n_channels, n_timesteps).
         """
         self._fit(X, y, sample_weight, incremental=False)
         return self

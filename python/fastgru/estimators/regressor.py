@@ -299,7 +299,7 @@ class GRURegressor(Regression):
         ConvergenceWarning
             `max_iter` was reached while training still improved.
         UserWarning
-            Ctrl-C; or a column keeps few digits in `dtype`.
+            Ctrl-C; X looks like (n_samples, n_channels, n_timesteps); a column keeps few digits in `dtype`.
         """
         self._fit(X, y, sample_weight, incremental=False)
         return self
