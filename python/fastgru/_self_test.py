@@ -19,9 +19,16 @@ _STEPS = 8
 Run = Callable[[NDArray[np.float64]], NDArray[Any]]
 
 
-def sample(mean: NDArray[Any], scale: NDArray[Any], more_steps: int = 0) -> NDArray[np.float64]:
-    """Return a sequence (steps, features) that resembles data of this mean and spread."""
-    t, feature = np.arange(_STEPS + more_steps)[:, None], np.arange(len(mean))[None, :]
+def sample(
+    mean: NDArray[Any], scale: NDArray[Any], frame_length: int = 1, frame_step: int = 1
+) -> NDArray[np.float64]:
+    """Return a sequence (steps, features) that resembles data of this mean and spread.
+
+    It has three frames or more, and whole ones: a stream's last answer is then the one to the sequence.
+    """
+    frames = max(2, -(-(_STEPS - frame_length) // frame_step))  # behind the first one
+    steps = frame_length + frames * frame_step
+    t, feature = np.arange(steps)[:, None], np.arange(len(mean))[None, :]
     wave = np.sin(0.7 * t + 1.3 * feature + 0.2 * t * feature)
     return np.asarray(mean + 1.5 * scale * wave.astype(np.float32), dtype=np.float64)
 

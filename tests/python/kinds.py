@@ -95,6 +95,16 @@ MODELS = {
     "three_classes_float64": classifier(three, dtype="float64", pooling="mean"),
     "several_labels": classifier(several, missing="mask"),
     "tagger": classifier(three_each, output="sequence"),
+    "frames": regressor(2, 1, hidden_size=6, frame_length=4, frame_step=2),
+    "frames_mask": classifier(three, missing="mask", pooling="max", frame_length=3, frame_step=1),
+    "frames_mean": regressor(1, 2, hidden_size=6, num_layers=2, pooling="mean", frame_length=5, frame_step=5),
+    "frames_float64": classifier(two, dtype="float64", frame_length=3, frame_step=7),
+    "frames_each": regressor(2, 1, hidden_size=6, output="sequence", frame_length=4, frame_step=2),
+    "frames_both": classifier(three, bidirectional=True, pooling="max", frame_length=4, frame_step=3),
+    "frames_both_long": regressor(2, 1, hidden_size=6, bidirectional=True, frame_length=30, frame_step=4),
+    "frames_both_each": classifier(
+        three_each, bidirectional=True, output="sequence", frame_length=4, frame_step=3
+    ),
     "tokens": classifier(three, embedding_dim=4),
     "tokens_both": classifier(three_each, embedding_dim=4, bidirectional=True, output="sequence"),
 }

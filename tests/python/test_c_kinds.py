@@ -66,6 +66,9 @@ def test_the_library_answers_as_the_model_does(library: ctypes.CDLL, name: str, 
         every_step = isinstance(model, fastgru.GRU) or model.output == "sequence"
         answers = np.empty_like(wanted if every_step else wanted[-1:])
         whole(library, handle, x, answers, 1, 1)
-        np.testing.assert_array_equal(answers, wanted if every_step else wanted[-1:])
+        known = ~np.isnan(wanted).any(axis=1)  # a stream of frames knows nothing before the first
+        np.testing.assert_array_equal(
+            answers[known] if every_step else answers, wanted[known if every_step else [-1]]
+        )
     np.testing.assert_array_equal(found, wanted)
     library.fastgru_model_free(handle)

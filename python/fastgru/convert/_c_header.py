@@ -15,8 +15,8 @@ _ABOUT_STREAM = """\
  *
  * x has @NAME@_INPUTS values, @x_units@;
  * y gets @NAME@_OUTPUTS, @y_units@ after all steps so far.
-@meaning@ * Nothing is allocated and nothing is global but constants: a state per sequence, on any thread. A
- * state may be copied. To begin a sequence without a jump (audio: without a pop), copy the state after a
+@frames@@meaning@ * Nothing is allocated and nothing is global but constants: a state per sequence, on any
+ * thread. A state may be copied. To begin a sequence without a jump (audio: without a pop), copy the state after a
  * thousand steps of silence instead of resetting.
  *
  * Any compiler flags do, -ffast-math, -Ofast and x87 included; @name@_self_test() says whether a build is
@@ -63,7 +63,7 @@ _STREAM = """\
 
 typedef struct @name@_state {
   @real@ h[@layers@][@hidden@]; /* the state of each layer */
-@pooled@} @name@_state;
+@pooled@@framed@} @name@_state;
 
 void @name@_reset(@name@_state *state);
 void @name@_step(@name@_state *state, const @raw@ *x, @real@ *y);
@@ -80,6 +80,17 @@ _POOLED = {
     "max": "  @real@ pooled[@hidden@]; /* the maximum of the top layer's states */\n",
 }
 
+_FRAMED = """\
+  @real@ frame[@width@]; /* the last @frame_length@ time steps */
+  @real@ held[@logits@]; /* the last answer */
+  int until; /* time steps until the next frame ends */
+"""
+
+_FRAMES = """\
+ * The model reads frames of @frame_length@ time steps, one every @frame_step@. An answer comes at the end
+ * of each and is repeated until the next; before the first one it is NaN.
+"""
+
 _X_UNITS = {
     "layer": "the layer's input",
     "numbers": "raw, in the units of fit",
@@ -94,6 +105,9 @@ def header(model: Model) -> str:
     text = (_ABOUT_STREAM + _GUARD) if stream else (_ABOUT_SEQUENCE + _GUARD)
     text = text.replace("@declarations@", _STREAM if stream else _SEQUENCE)
     text = text.replace("@pooled@", _POOLED.get(model.pooling, ""))
+    text = text.replace("@framed@", _FRAMED if model.framed else "").replace(
+        "@frames@", _FRAMES if model.framed else ""
+    )
     return filled(
         text,
         model,

@@ -39,6 +39,8 @@ class Model:
     version: str
     real: str  # float or double
     features: int  # raw values of a step
+    frame_length: int  # time steps that the first layer reads at once
+    frame_step: int  # time steps from one frame to the next
     hidden: int
     directions: int
     reset_after: bool
@@ -62,6 +64,16 @@ class Model:
     def width(self) -> int:
         """Inputs of the first layer."""
         return len(self.layers[0].w)
+
+    @property
+    def framed(self) -> bool:
+        """Whether several time steps are one step of the first layer, or some are left out."""
+        return self.frame_length > 1 or self.frame_step > 1
+
+    @property
+    def each(self) -> int:
+        """Inputs of the first layer that come from one time step."""
+        return self.width // self.frame_length
 
     @property
     def top(self) -> int:
@@ -94,6 +106,9 @@ def filled(text: str, model: Model, **values: Any) -> str:
         "real": model.real,
         "raw": model.raw,
         "features": model.features,
+        "frame_length": model.frame_length,
+        "frame_step": model.frame_step,
+        "each": model.each,
         "hidden": model.hidden,
         "layers": len(model.layers),
         "logits": model.logits,

@@ -6,7 +6,7 @@ them: a row of weights is multiplied by one number of the input.
 
 from __future__ import annotations
 
-__all__ = ["ANSWERS", "ENCODERS", "HEAD", "LAYER_AFTER", "LAYER_BEFORE", "POOLING"]
+__all__ = ["ANSWERS", "ENCODERS", "ENCODE_FRAME", "FRAME", "HEAD", "LAYER_AFTER", "LAYER_BEFORE", "POOLING"]
 
 # The accumulator holds n of the input, then r, z and n of the state. The input adds to the first three, the
 # state to the last three.
@@ -156,6 +156,35 @@ static void pool(@name@_state *state, @real@ *top) {
 }
 """,
 }
+
+# A stream of frames: the last time steps, one after the other, as the first layer reads them.
+FRAME = """\
+/* Puts an encoded time step behind the last ones. 0: no frame ends with it, and y gets the last answer. */
+static int frame_ends(@name@_state *state, const @real@ *in, @real@ *y) {
+  int j;
+  for (j = 0; j < @width@ - @each@; ++j) state->frame[j] = state->frame[j + @each@];
+  for (j = 0; j < @each@; ++j) state->frame[@width@ - @each@ + j] = in[j];
+  if (--state->until > 0) {
+    for (j = 0; j < @logits@; ++j) y[j] = state->held[j];
+    return 0;
+  }
+  state->until = @frame_step@;
+  return 1;
+}
+"""
+
+# A frame of a whole sequence, in two directions.
+ENCODE_FRAME = """\
+/* The frame that begins with time step `first`; those before the sequence are zeros. */
+static void encode_frame(const @raw@ *x, ptrdiff_t first, @real@ *to) {
+  ptrdiff_t t;
+  int k;
+  for (t = first; t < first + @frame_length@; ++t, to += @each@) {
+    if (t >= 0) encode(x + t * @features@, to);
+    for (k = 0; t < 0 && k < @each@; ++k) to[k] = 0;
+  }
+}
+"""
 
 HEAD = """\
 static void head(const @real@ *top, @real@ *y) {

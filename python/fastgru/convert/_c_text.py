@@ -16,11 +16,21 @@ __all__ = ["source"]
 _RESET = """\
 void @name@_reset(@name@_state *state) {
   int l, j;
-  for (l = 0; l < @layers@; ++l) {
+@none@  for (l = 0; l < @layers@; ++l) {
     for (j = 0; j < H; ++j) state->h[l][j] = 0;
   }
-@pooled@}
+@pooled@@framed@}
 """
+
+# Before the first frame has ended, the last answer is NaN: made of its bits, whatever the compiler flags.
+_RESET_FRAMED = """\
+  for (j = 0; j < @width@; ++j) state->frame[j] = 0;
+  none.u = @nan@;
+  for (j = 0; j < @logits@; ++j) state->held[j] = none.f;
+  state->until = @frame_length@;
+"""
+
+_NAN = {"float": ("uint32_t", "0x7FC00000u"), "double": ("uint64_t", "0x7FF8000000000000u")}
 
 _RESET_POOLED = {
     "mean": "  for (j = 0; j < H; ++j) state->pooled[j] = 0;\n  state->steps = 0;\n",
@@ -91,6 +101,10 @@ def source(model: Model) -> str:
         parts.append(filled(_c_parts.ENCODERS[model.encoder][model.real], model))
     for number, weights in enumerate(model.layers):
         parts.append(filled(layer, model, l=number, width=len(weights.w)))
+    if stream and model.framed:
+        parts.append(filled(_c_parts.FRAME, model))
+    elif model.framed:
+        parts.append(filled(_c_parts.ENCODE_FRAME, model))
     if stream and model.pooled:
         parts.append(filled(_c_parts.POOLING[model.pooling], model))
     if model.answers != "state":
@@ -129,7 +143,10 @@ def _answer(model: Model) -> str:
 
 
 def _reset(model: Model) -> str:
-    return filled(_RESET, model, pooled=_RESET_POOLED.get(model.pooling, ""))
+    kind, bits = _NAN[model.real]
+    text = _RESET.replace("@framed@", _RESET_FRAMED if model.framed else "")
+    none = f"  union {{ {model.real} f; {kind} u; }} none;\n" if model.framed else ""
+    return filled(text, model, pooled=_RESET_POOLED.get(model.pooling, ""), none=none, nan=bits)
 
 
 def _step(model: Model) -> str:
@@ -137,14 +154,17 @@ def _step(model: Model) -> str:
     lines = [f"void {name}_step({name}_state *state, const {raw} *x, {real} *y) {{"]
     below = "x"
     if model.encoder != "layer":
-        lines += [f"  {real} in[{model.width}];"]
+        lines += [f"  {real} in[{model.each}];"]
     if model.pooled:
         lines += [f"  {real} top[H];"]
-    if model.pooled or model.answers == "state":
+    if model.pooled or model.answers == "state" or model.framed:
         lines += ["  int j;"]
     if model.encoder != "layer":
         lines += ["  encode(x, in);"]
         below = "in"
+    if model.framed:
+        lines += ["  if (!frame_ends(state, in, y)) return;"]
+        below = "state->frame"
     for number in range(len(model.layers)):
         lines.append(f"  layer_{number}({below}, state->h[{number}]);")
         below = f"state->h[{number}]"
@@ -155,19 +175,37 @@ def _step(model: Model) -> str:
         lines.append(f"  for (j = 0; j < H; ++j) y[j] = {below}[j];")
     else:
         lines += [f"  head({below}, y);", "  answer(y);"]
+    if model.framed:
+        lines += [f"  for (j = 0; j < {model.logits}; ++j) state->held[j] = y[j];"]
     return "\n".join([*lines, "}", ""])
+
+
+def _frames(model: Model) -> list[str]:
+    """Return the lines that count and fill the frames of a whole sequence of `given` time steps."""
+    first = "spare < 0 ? spare : 0" if model.every_step else "spare > 0 ? spare % @frame_step@ : spare"
+    return [
+        "  const int spare = given - @frame_length@;",
+        f"  const ptrdiff_t first = {first};",
+        "  const int steps = spare > 0 ? 1 + spare / @frame_step@ : 1;",
+    ]
 
 
 def _predict(model: Model) -> str:
     """Return the function that answers a whole sequence, by a model of two directions."""
     every_step, width = model.every_step, model.width
+    steps = "given" if model.framed else "steps"
     lines = [
-        "void @name@_predict(const @raw@ *x, int steps, @real@ *work, @real@ *y) {",
+        f"void @name@_predict(const @raw@ *x, int {steps}, @real@ *work, @real@ *y) {{",
+        *(_frames(model) if model.framed else []),
         f"  @real@ *one = work, *two = work + (ptrdiff_t)steps * {max(width, model.top)};",
         *([] if every_step else ["  @real@ top[@top@];", "  int j;"]),
         "  ptrdiff_t t;",
-        "  for (t = 0; t < steps; ++t) encode(x + t * @features@, one + t * @width@);",
     ]
+    if model.framed:
+        frame = "encode_frame(x, first + t * @frame_step@, one + t * @width@)"
+        lines.append(f"  for (t = 0; t < steps; ++t) {frame};")
+    else:
+        lines.append("  for (t = 0; t < steps; ++t) encode(x + t * @features@, one + t * @width@);")
     states, to = "one", "two"
     for number in range(0, len(model.layers), 2):
         for back in (0, 1):
@@ -175,6 +213,14 @@ def _predict(model: Model) -> str:
         states, to, width = to, states, model.top
     if model.answers == "state":
         lines.append("  for (t = 0; t < (ptrdiff_t)steps * @top@; ++t) y[t] = @states@[t];")
+    elif every_step and model.framed:
+        lines += [
+            "  for (t = 0; t < given; ++t) { /* the answer to the last frame that has ended */",
+            "    const ptrdiff_t since = t - first - (@frame_length@ - 1);",
+            "    head(@states@ + (since < 0 ? 0 : since / @frame_step@) * @top@, y + t * @logits@);",
+            "    answer(y + t * @logits@);",
+            "  }",
+        ]
     elif every_step:
         lines += ["  for (t = 0; t < steps; ++t) {", "    head(@states@ + t * @top@, y + t * @logits@);"]
         lines += ["    answer(y + t * @logits@);", "  }"]

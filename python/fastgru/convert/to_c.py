@@ -38,7 +38,8 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     The C code steps one sequence: ``<name>_reset(&state)`` and ``<name>_step(&state, x, y)`` have the inputs
     and outputs of a Python stream of the model. These are raw features (NaN where ``missing="mask"``; int32
     for tokens) and the estimator's predictions (probabilities, quantiles), or the top state of a layer. A
-    model of two directions has ``<name>_predict(x, steps, work, y)`` instead, for a whole sequence.
+    model of two directions has ``<name>_predict(x, steps, work, y)`` instead, for a whole sequence. A model
+    that reads frames answers at the end of each, and NaN before the first.
 
     Results agree with fastgru's to about 1e-6 in float32, because sums are taken in another order, and closer
     in float64, under any compiler flags; ``<name>_self_test()`` says whether a build is right. Numbers below
@@ -105,6 +106,7 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
 _EXPRESSED = {
     *("input_size", "hidden_size", "num_layers", "output_size", "bias", "bidirectional", "reset_after"),
     *("dtype", "sequence", "pooling", "missing_mask", "vocabulary_size", "quantiles", "loss"),
+    *("frame_length", "frame_step"),
 }
 # What each loss makes of the logits; those that are not here: values in units of y.
 _PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
@@ -126,6 +128,8 @@ def _of_layer(architecture: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of Model that only networks have, for a layer."""
     return {
         "features": architecture["input_size"],
+        "frame_length": 1,
+        "frame_step": 1,
         "encoder": "layer",
         "pooling": "last",
         "every_step": True,
@@ -155,6 +159,8 @@ def _of_network(
         arrays |= scaling("y", y_mean, y_scale, double)
     return {
         "features": core.features,
+        "frame_length": network["frame_length"],
+        "frame_step": network["frame_step"],
         "encoder": encoder,
         "pooling": "last" if network["sequence"] else network["pooling"],
         "every_step": network["sequence"],
@@ -192,7 +198,8 @@ def _self_test(
         x = sample(np.zeros(architecture["input_size"]), np.ones(architecture["input_size"]))
     else:
         x_mean, x_scale, _, y_scale = core.scaling
-        x = sample(x_mean, x_scale).astype(architecture["dtype"]).astype(np.float64)
+        frame = architecture["frame_length"], architecture["frame_step"]
+        x = sample(x_mean, x_scale, *frame).astype(architecture["dtype"]).astype(np.float64)
         unit = np.repeat(y_scale, max(1, len(architecture["quantiles"])))
     if vocabulary > 0:
         x = 1.0 + np.arange(len(x))[:, None] % (vocabulary - 1)

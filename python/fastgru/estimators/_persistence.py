@@ -103,8 +103,8 @@ class ModelFileMixin:
 
     def _self_test(self) -> dict[str, NDArray[Any]]:
         x_mean, x_scale, _, y_scale = self._network.scaling
-        frame = self._architecture["frame_length"] - 1, self._architecture["frame_step"] - 1
-        x = _self_test.sample(x_mean, x_scale, frame[0] + 2 * frame[1])  # three frames or more
+        frame = self._architecture["frame_length"], self._architecture["frame_step"]
+        x = _self_test.sample(x_mean, x_scale, *frame)
         if self._architecture["vocabulary_size"] > 0:
             ids = 1 + np.arange(len(x)) % (self._architecture["vocabulary_size"] - 1)
             x = ids[:, None].astype(np.float64)
