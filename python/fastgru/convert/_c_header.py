@@ -16,8 +16,8 @@ _ABOUT_STREAM = """\
  * x has @NAME@_INPUTS values, @x_units@;
  * y gets @NAME@_OUTPUTS, @y_units@ after all steps so far.
 @frames@@meaning@ * Nothing is allocated and nothing is global but constants: a state per sequence, on any
- * thread. A state may be copied. To begin a sequence without a jump (audio: without a pop), copy the state after a
- * thousand steps of silence instead of resetting.
+ * thread. A state may be copied. To begin a sequence without a jump (audio: without a pop), copy the state
+ * after a thousand steps of silence instead of resetting.
  *
  * Any compiler flags do, -ffast-math, -Ofast and x87 included; @name@_self_test() says whether a build is
  * right. For speed: -O3 -march=native (or your target's -mcpu); compilers make few vectors at -O2. */
