@@ -178,7 +178,10 @@ class Sequences {
   void point() {
     view_.starts = starts_.data();
     view_.step_strides = strides_.empty() ? nullptr : strides_.data();
-    if (!lengths_.empty()) view_.steps = *std::max_element(lengths_.begin(), lengths_.end());
+    // A list of empty sequences alone is a block of one step of which nothing is read.
+    if (!lengths_.empty()) {
+      view_.steps = std::max<std::int64_t>(1, *std::max_element(lengths_.begin(), lengths_.end()));
+    }
   }
 
   void choose() {

@@ -153,7 +153,7 @@ def _read_list(data: Sequence[Any], name: str) -> Given:
     if kinds == {np.ndarray} and not any(each.kind == "O" for each in {part.dtype for part in data}):
         return Given(list(data))
     nested = kinds <= {list, tuple}
-    if nested and len(set(map(len, data))) == 1:
+    if nested and len(set(map(len, data))) == 1 and len(data[0]) > 0:
         return Given(array_of(data, name))
     data = [materialised(part, f"{name}[{i}]") for i, part in enumerate(data)]
     if not nested and not any(is_array(part) for part in data):

@@ -133,13 +133,6 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         r"X\[1\]: its parts differ in length",
     ),
-    "empty frame": (lambda: [FRAMES[0], FRAMES[1].iloc[:0]], ValueError, r"X\[1\] has shape \(0, 2\)"),
-    "empty cell": (
-        lambda: pd.DataFrame({"a": pd.Series([np.ones(3), np.ones(0)])}),
-        ValueError,
-        r"X\[1\] has shape \(0, 1\)",
-    ),
-    "empty list": (lambda: [[[1.0]], []], ValueError, r"X\[1\] has shape \(0,\)"),
     "no instances": (lambda: pd.concat(dict(enumerate(FRAMES))).iloc[:0], ValueError, "0 sample"),
 }
 

@@ -100,10 +100,15 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         r"X\[1\] has shape \(3,\)",
     ),
-    "X list, empty sequence": (
-        fit([np.ones((3, 2)), np.ones((0, 2))], [0, 1]),
+    "X list, empty sequences alone": (
+        fit([np.ones((0, 2)), np.ones((0, 2))], [0, 1]),
         ValueError,
-        r"X\[1\] has shape \(0, 2\): .* at least one time step",
+        "X has no time steps: at least one of its sequences must have one",
+    ),
+    "X list, no features": (
+        fit([np.ones((3, 0)), np.ones((2, 0))], [0, 1]),
+        ValueError,
+        r"X\[0\] has shape \(3, 0\): .* at least one feature",
     ),
     "X list of 3-D": (fit([X3, X3], [0, 1]), ValueError, r"X\[0\] has shape \(12, 5, 2\): in a list, each"),
     "X list with a number": (fit([np.ones((3, 2)), 3.0], [0, 1]), TypeError, r"X\[1\]: cannot read float"),

@@ -117,7 +117,7 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         "X must hold integer tokens .* dtype <U1",
     ),
     "negative": (lambda: regressor().fit([[2, 3], [3, -4]], [0, 1]), ValueError, r"X\[1\] has the token -4"),
-    "padding alone": (lambda: regressor().fit([[2, 3], [0, 0]], [0, 1]), ValueError, r"X\[1\] is padding"),
+    "padding alone": (lambda: regressor().fit([[0, 0], [0, 0]], [0, 1]), ValueError, "X has no time steps"),
     "padding between": (
         lambda: regressor().fit([[2, 3, 4], [0, 3, 2], [2, 0, 3]], [0, 1, 2]),
         ValueError,
@@ -144,7 +144,7 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         r"X\[0\] must hold integer tokens .* got a missing value",
     ),
     "one row": (lambda: regressor().fit(X, Y).predict(X[0]), ValueError, r"Reshape your data"),
-    "empty": (lambda: regressor().fit([X[0], X[1][:0]], [0, 1]), ValueError, r"X\[1\] has shape \(0,\)"),
+    "empty": (lambda: regressor().fit([[], []], [0, 1]), ValueError, "X has no time steps"),
     "several features": (
         lambda: regressor().fit(np.ones((3, 4, 2), int), [0, 1, 2]),
         ValueError,

@@ -13,7 +13,7 @@ from fastgru._containers import read
 from fastgru.estimators._axes import refuse_one_sequence
 from fastgru.estimators._network import Architecture, Network
 from fastgru.estimators._samples import Samples
-from fastgru.estimators._sequence_list import SequenceList
+from fastgru.estimators._sequence_list import SequenceList, require_steps
 from fastgru.estimators._steps import StepLayout
 from fastgru.estimators._tokens import check_tokens
 from fastgru.estimators._validation import as_sequences, check_features, check_sequences, thread_count
@@ -46,6 +46,7 @@ class DataMixin:
         array = self._check_X(
             X, tokens=self.embedding_dim is not None, missing=self.missing == "mask", dtype=self.dtype
         )
+        require_steps(array)
         class_weight = None
         if self.output == "sequence" and y is not None:
             layout = StepLayout.of(array)

@@ -27,9 +27,18 @@ def gates_of(
 ) -> Gates:
     """Return the gates of `layer` (from 0) for checked sequences: arrays, or lists of them."""
     if isinstance(X, list):
-        each = [gates_of_array(network, architecture, sequence[np.newaxis], layer) for sequence in X]
-        return Gates(*([part[0] for part in parts] for parts in zip(*each, strict=True)))
+        each = [_gates_of_sequence(network, architecture, sequence, layer) for sequence in X]
+        return Gates(*(list(parts) for parts in zip(*each, strict=True)))
     return gates_of_array(network, architecture, X, layer)
+
+
+def _gates_of_sequence(
+    network: Network, architecture: Architecture, sequence: NDArray[Any], layer: int
+) -> Gates:
+    # What has no steps runs with one, of which nothing is kept.
+    steps = sequence if len(sequence) else np.ones((1, sequence.shape[1]), sequence.dtype)
+    parts = gates_of_array(network, architecture, steps[np.newaxis], layer)
+    return Gates(*(part[0][: len(sequence)] for part in parts))
 
 
 def gates_of_array(network: Network, architecture: Architecture, X: NDArray[Any], layer: int) -> Gates:

@@ -29,8 +29,8 @@ def check_sequence_list(
     TypeError
         A sequence is sparse or holds objects that are not numbers.
     ValueError
-        A sequence has another rank, no time steps, other features than the first, text, complex numbers, NaN,
-        or values beyond the range of `dtype`. The message names it: ``X[3]``.
+        A sequence has another rank, other features than the others, text, complex numbers, NaN, or values
+        beyond the range of `dtype`. The message names it: ``X[3]``. A sequence may have no time steps.
     """
     # Arrays of floats, the usual case, need none of scikit-learn's conversions.
     parts = [
@@ -39,29 +39,42 @@ def check_sequence_list(
         else _as_numbers(part, i, estimator)
         for i, part in enumerate(X)
     ]
-    rank, n_features = parts[0].ndim, parts[0].shape[1:]
+    first = next((i for i, part in enumerate(parts) if part.size), 0)
+    rank, n_features = parts[first].ndim, parts[first].shape[1:]
+    legal = rank in (1, 2) and 0 not in n_features
     for i, part in enumerate(parts):
         shape = part.shape
-        if part.ndim == rank and shape[1:] == n_features and part.size and rank < 3:
+        if legal and part.ndim == rank and shape[1:] == n_features:
             continue
-        if part.ndim not in (1, 2) or part.size == 0:
+        if legal and shape == (0,):  # no steps, so that nothing shows how many features there are
+            parts[i] = np.empty((0, *n_features), part.dtype)
+            continue
+        if part.ndim not in (1, 2) or 0 in shape[1:]:
             raise ValueError(
                 f"X[{i}] has shape {shape}: in a list, each sequence is (n_timesteps,) or (n_timesteps, "
-                "n_features), with at least one time step and one feature"
+                "n_features), with at least one feature"
             )
         raise ValueError(
-            f"X[{i}] has shape {shape} and X[0] has {parts[0].shape}: the sequences of a list differ in "
-            "their number of time steps only" + _turned(parts)
+            f"X[{i}] has shape {shape} and X[{first}] has {parts[first].shape}: the sequences of a list "
+            "differ in their number of time steps only" + _turned(parts)
         )
     dtypes = {part.dtype for part in parts}
+    if len(dtypes) > 1:  # what has no values decides nothing
+        dtypes = {part.dtype for part in parts if part.size} or dtypes
     narrow = all(np.can_cast(each, np.float32) for each in dtypes)
     kept_in = np.dtype(np.float32 if narrow else np.float64)
-    if dtypes != {kept_in}:
+    if any(part.dtype != kept_in for part in parts):
         with np.errstate(over="ignore"):  # values out of range become infinite and are refused below
             parts = [part.astype(kept_in, copy=False) for part in parts]
     sequences = [part if part.ndim == 2 and part.flags.c_contiguous else _columns(part) for part in parts]
     _check_all_finite(sequences, dtype, allow_nan=allow_nan)
     return sequences
+
+
+def require_steps(checked: NDArray[Any] | SequenceList) -> None:
+    """Raise ValueError where no sequence of a list has a time step: there is nothing to learn from."""
+    if isinstance(checked, list) and not any(map(len, checked)):
+        raise ValueError("X has no time steps: at least one of its sequences must have one")
 
 
 def blocks_of_steps(
@@ -123,8 +136,11 @@ def _check_all_finite(sequences: SequenceList, computed_in: str, *, allow_nan: b
     most, least = (np.fmax.reduce, np.fmin.reduce) if allow_nan else (np.max, np.min)
     first = 0
     for block, lengths in blocks_of_steps(sequences):
-        # Compared as float64: the limit may lie beyond the block's own dtype. False for NaN.
-        if not (float(most(block, axis=None)) <= limit and float(least(block, axis=None)) >= -limit):
+        if block.size == 0:
+            low = high = 0.0
+        else:  # as float64, since the limit may lie beyond the block's own dtype
+            low, high = float(least(block, axis=None)), float(most(block, axis=None))
+        if not (low >= -limit and high <= limit):  # false for NaN
             for i in range(first, first + len(lengths)):
                 check_finite(sequences[i], computed_in, f"X[{i}]", allow_nan=allow_nan)
         first += len(lengths)

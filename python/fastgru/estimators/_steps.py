@@ -53,15 +53,16 @@ class StepLayout:
                     )
                 return _column(array.reshape(-1, *array.shape[2:]))
         parts = [np.asarray(part) for part in y]
+        full = [part for part in parts if len(part)] or parts  # what has no steps has no dtype and outputs
         for i, (part, length) in enumerate(zip(parts, self.lengths, strict=True)):
             if part.ndim not in (1, 2) or len(part) != length:
                 raise ValueError(
                     f"y[{i}] should be of shape ({length},) or ({length}, n_outputs), a target for every "
                     f"step of X[{i}], got {part.shape}"
                 )
-            if part.shape[1:] != parts[0].shape[1:]:
-                raise ValueError(f"y[{i}] has shape {part.shape}, but y[0] has {parts[0].shape}")
-        return _column(np.concatenate(parts))
+            if length and part.shape[1:] != full[0].shape[1:]:
+                raise ValueError(f"y[{i}] has shape {part.shape}, but y[0] has {full[0].shape}")
+        return _column(np.concatenate(full))
 
     def repeat(self, weight: NDArray[Any] | None) -> NDArray[Any] | None:
         """Return the weight of every step from that of every sequence."""

@@ -31,7 +31,7 @@ def check_tokens(estimator: BaseEstimator, X: Any, *, every_step: bool) -> NDArr
         rows = [_integers(part, f"X[{i}]") for i, part in enumerate(values)]
         rows = [row[:, 0] if row.ndim == 2 and row.shape[1] == 1 else row for row in rows]
         for i, row in enumerate(rows):
-            if row.ndim != 1 or row.size == 0:
+            if row.ndim != 1:
                 raise ValueError(f"X[{i}] has shape {row.shape}: in a list of tokens each is (n_tokens,)")
         table = None
     else:
@@ -43,8 +43,8 @@ def check_tokens(estimator: BaseEstimator, X: Any, *, every_step: bool) -> NDArr
                 "Reshape your data: X.reshape(1, -1) if it is one sample"
             )
         rows = list(table)
-    if min(int(row.min()) for row in rows) < 0:
-        i = next(i for i, row in enumerate(rows) if row.min() < 0)
+    if min((int(row.min()) for row in rows if row.size), default=0) < 0:
+        i = next(i for i, row in enumerate(rows) if row.size and row.min() < 0)
         raise ValueError(f"X[{i}] has the token {rows[i].min()}: ids are not negative")
     if all(row.all() for row in rows):  # no padding
         return [row[:, np.newaxis] for row in rows] if table is None else table[:, :, np.newaxis]
@@ -64,11 +64,11 @@ def vocabulary_size(X: NDArray[np.int64] | SequenceList, wanted: int | None) -> 
     ValueError
         `X` has ids beyond a `wanted` size.
     """
-    most = max(int(row.max()) for row in X)
+    most = max((int(row.max()) for row in X if row.size), default=PADDING)
     if wanted is None:
         return max(most, UNKNOWN) + 1
     if most >= wanted:
-        i = next(i for i, row in enumerate(X) if row.max() >= wanted)
+        i = next(i for i, row in enumerate(X) if row.size and row.max() >= wanted)
         raise ValueError(f"X[{i}] has the token {X[i].max()}, beyond vocabulary_size={wanted}")
     return int(wanted)
 
@@ -92,7 +92,7 @@ def _integers(values: Any, name: str) -> NDArray[np.int64]:
 def _without_padding(row: NDArray[np.int64], i: int) -> NDArray[np.int64]:
     known = np.flatnonzero(row)
     if len(known) == 0:
-        raise ValueError(f"X[{i}] is padding (id {PADDING}) alone")
+        return row[:0]
     cut = row[known[0] : known[-1] + 1]
     if len(known) != len(cut):
         place = int(known[0] + np.flatnonzero(cut == PADDING)[0])

@@ -265,8 +265,8 @@ class GRUClassifier(Classification):
             The sequences, of one variable or several. Finite real numbers. Arrays of float32 and float64 are
             read without a copy, at any strides, memory-mapped ones too. Sequences of different lengths are a
             list of (n_timesteps_i, n_features) or (n_timesteps_i,), of arrays, frames or lists; or a frame
-            of sktime's kinds: an index (instance, time), or sequences in its cells. Nothing is padded, and a
-            mini-batch holds sequences of about the same length. With `embedding_dim`: tokens, (n_samples,
+            of sktime's kinds: an index (instance, time), or sequences in its cells. Nothing is padded; a
+            sequence without steps is answered from the zero state. With `embedding_dim`: tokens, (n_samples,
             n_tokens) or a list of (n_tokens_i,).
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             One label per sample, numbers or texts; or a table of 0 and 1, a column per label. With

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastgru._containers import read
 from fastgru.estimators._draft import draft_of, publish
 from fastgru.estimators._scaling import standard
+from fastgru.estimators._sequence_list import require_steps
 from fastgru.estimators._validation import (
     as_sequences,
     check_features,
@@ -123,6 +124,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto
         """
         X = read(X)
         array = self._checked(X)
+        require_steps(array)
         weight = check_weights(sample_weight, array)
         draft = draft_of(self)
         check_features(draft, X, array, reset=True)
