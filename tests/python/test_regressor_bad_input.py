@@ -293,6 +293,8 @@ BAD_PARAMETERS: dict[str, list[Any]] = {
     "bptt": [0, 2.5, "all"],
     "missing": ["mean", None],
     "callbacks": ["print", 3],
+    "frame_length": [0, -1, 2.5, "long", None],
+    "frame_step": [0, -1, 2.5, "half", None],
     "pooling": ["sum", None],
     "dropout": [-0.1, 1.0, 1.5, "0.1", np.nan],
     "reset_after": ["before"],
