@@ -3,6 +3,8 @@
 
 #include <limits>
 
+#include "runtime/number_text.h"
+
 namespace fastgru {
 namespace {
 
@@ -34,7 +36,7 @@ Status validate(const GruConfig& config) {
                            std::to_string(config.num_layers));
   }
   if (!(config.dropout >= 0.0 && config.dropout < 1.0)) {
-    return Status::invalid("dropout must be in [0, 1), got " + std::to_string(config.dropout));
+    return Status::invalid("dropout must be in [0, 1), got " + number_text(config.dropout));
   }
   // An upper bound of the count: every layer as wide as the widest, counted in steps that may overflow.
   const std::int64_t wide = std::numeric_limits<std::int64_t>::max() / 1024;

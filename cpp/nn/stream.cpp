@@ -12,16 +12,6 @@
 #include "runtime/denormals.h"
 
 namespace fastgru {
-namespace {
-
-template <class X>
-constexpr SampleType sample_type() {
-  if (std::is_same_v<X, std::int64_t>) return SampleType::int64;
-  return std::is_same_v<X, double> ? SampleType::float64 : SampleType::float32;
-}
-
-}  // namespace
-
 template <class S>
 NetworkStream<S>::NetworkStream(NetworkVersion<S> version, std::int64_t rows)
     : version_(std::move(version)), chain_(version_.config()) {

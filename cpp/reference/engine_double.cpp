@@ -1,6 +1,6 @@
 // The float64 engine: engine.h on the Eigen reference.
 #include <new>
-#include <sstream>
+#include <string>
 
 #include "engine/checks.h"
 #include "engine/engine.h"
@@ -8,6 +8,7 @@
 #include "reference/gru_backward.h"
 #include "reference/gru_reference.h"
 #include "runtime/denormals.h"
+#include "runtime/number_text.h"
 
 namespace fastgru {
 
@@ -192,14 +193,18 @@ std::string explain(const Weights<double>& weights, std::int64_t steps, std::int
   options.num_threads = num_threads;
   const double work = reference::forward_work(config, steps * rows);
   const reference::Team<double> team(options, work);
-  std::ostringstream text;
-  text << "GRU float64, forward, T=" << steps << " B=" << rows << " I=" << config.input_size
-       << " H=" << config.hidden_size << " L=" << config.num_layers << " D=" << config.directions() << "\n"
-       << "  engine   Eigen reference; one chain per output, so a row's bits do not depend on its batch\n"
-       << "  threads  " << team.threads() << " over directions and groups of " << team.rows_per_item(rows)
-       << " rows\n"
-       << "  work     " << work / 1e6 << " MFLOP\n";
-  return text.str();
+  std::string text = "GRU float64, forward,";
+  const auto add = [&](const char* name, std::int64_t size) { text += name + std::to_string(size); };
+  add(" T=", steps);
+  add(" B=", rows);
+  add(" I=", config.input_size);
+  add(" H=", config.hidden_size);
+  add(" L=", config.num_layers);
+  add(" D=", config.directions());
+  text += "\n  engine   Eigen reference; one chain per output, so a row's bits do not depend on its batch\n";
+  add("  threads  ", team.threads());
+  add(" over directions and groups of ", team.rows_per_item(rows));
+  return text + " rows\n  work     " + number_text(work / 1e6) + " MFLOP\n";
 }
 
 // Eigen 5 numbers itself major.minor.patch; before, it was world.major.minor.

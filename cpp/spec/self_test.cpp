@@ -3,9 +3,10 @@
 
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <string>
 #include <vector>
+
+#include "runtime/number_text.h"
 
 namespace fastgru {
 namespace {
@@ -21,12 +22,6 @@ Status read_finite(const ModelFile& file, const TensorInfo& tensor, std::vector<
     if (!std::isfinite(value)) return wrong(tensor.name + " must hold finite float64 numbers");
   }
   return {};
-}
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%g", value);
-  return text;
 }
 
 }  // namespace
@@ -56,8 +51,8 @@ Status check_self_test(const ModelFile& file, const ModelSpec& spec, const Answe
     if (tolerance[output] < 0) return wrong("tensor 'selftest.tolerance' holds a negative number");
     if (std::fabs(y[i] - wanted[i]) <= tolerance[output]) continue;
     return wrong("SelfTestFailed: answer " + std::to_string(i / tolerance.size()) + ", output " +
-                 std::to_string(output) + " is " + number(y[i]) + ", but the file says " + number(wanted[i]) +
-                 " ± " + number(tolerance[output]) +
+                 std::to_string(output) + " is " + number_text(y[i]) + ", but the file says " +
+                 number_text(wanted[i]) + " ± " + number_text(tolerance[output]) +
                  ": the file is damaged, or this machine computes something else");
   }
   return {};

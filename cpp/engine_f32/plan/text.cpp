@@ -1,4 +1,5 @@
 // Plans as text, for users.
+#include <cmath>
 #include <cstdio>
 #include <utility>
 #include <vector>
@@ -42,7 +43,8 @@ void add_layer(const Plan& plan, const GruConfig& config, std::size_t layer, Tex
   const std::int64_t input = config.layer_input_size(static_cast<std::int64_t>(layer));
   const double weight_kib = 12.0 * static_cast<double>(config.hidden_size) *
                             static_cast<double>(config.hidden_size + input) / 1024.0;
-  text.add("layer %zu: weights %.0f KiB (L2 %lld KiB), ", layer, weight_kib, big(l2_bytes() / 1024));
+  text.add("layer %zu: weights %lld KiB (L2 %lld KiB), ", layer, std::llround(weight_kib),
+           big(l2_bytes() / 1024));
   if (chosen.hoist) {
     text.add("W x hoisted over %lld steps", big(chosen.chunk));
   } else {

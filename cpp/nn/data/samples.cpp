@@ -8,6 +8,7 @@
 #include "engine/checks.h"
 #include "nn/data/gather.h"
 #include "nn/network_config.h"
+#include "runtime/number_text.h"
 
 namespace fastgru {
 namespace {
@@ -19,7 +20,7 @@ Status check_values(const char* name, const std::vector<double>& values, std::in
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (std::isfinite(values[i]) && (!positive || values[i] > 0)) continue;
-    return Status::invalid(std::string(name) + "[" + std::to_string(i) + "] is " + std::to_string(values[i]) +
+    return Status::invalid(std::string(name) + "[" + std::to_string(i) + "] is " + number_text(values[i]) +
                            ", wanted a finite number" + (positive ? " above 0" : ""));
   }
   return {};
@@ -35,7 +36,7 @@ Status check_weights(const double* weights, std::int64_t samples) {
   double largest = 0;
   for (std::int64_t i = 0; i < samples; ++i) {
     if (!std::isfinite(weights[i]) || weights[i] < 0) {
-      return Status::invalid("sample_weight[" + std::to_string(i) + "] is " + std::to_string(weights[i]) +
+      return Status::invalid("sample_weight[" + std::to_string(i) + "] is " + number_text(weights[i]) +
                              ", wanted a finite number, at least 0");
     }
     largest = std::max(largest, weights[i]);
@@ -68,7 +69,7 @@ Status check_classes(const TrainingData& data, const NetworkConfig& config) {
   for_classes(data, config, [&](std::int64_t i, std::int64_t t, double target) {
     if (target >= 0 && target < classes && target == std::floor(target)) return true;
     status =
-        Status::invalid("y[" + std::to_string(i) + "] has the class " + std::to_string(target) + " at step " +
+        Status::invalid("y[" + std::to_string(i) + "] has the class " + number_text(target) + " at step " +
                         std::to_string(t) + ", wanted a whole number from 0 to " + std::to_string(count - 1));
     return false;
   });

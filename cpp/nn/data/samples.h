@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "nn/data/frames.h"
@@ -12,6 +13,12 @@ namespace fastgru {
 struct NetworkConfig;
 
 enum class SampleType { float32, float64, int64 };  // int64: tokens
+
+template <class X>
+constexpr SampleType sample_type() {
+  if (std::is_same_v<X, std::int64_t>) return SampleType::int64;
+  return std::is_same_v<X, double> ? SampleType::float64 : SampleType::float32;
+}
 
 // Samples (samples, steps, features). Features are contiguous; the other strides are free (in elements).
 // Targets have one step, or as many as their x if the network predicts every step. A float64 array may feed a

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "nn/losses/error_loss.h"
+#include "runtime/number_text.h"
 
 namespace fastgru {
 namespace {
@@ -22,7 +23,7 @@ class Huber final : public ErrorLoss<Huber> {
   Status check(const NetworkConfig& config) const override {
     if (config.huber_delta > 0 && std::isfinite(config.huber_delta)) return {};
     return Status::invalid("huber_delta must be a finite number above 0, got " +
-                           std::to_string(config.huber_delta));
+                           number_text(config.huber_delta));
   }
 };
 

@@ -8,6 +8,7 @@
 #include "nn/losses/loss.h"
 #include "nn/losses/scalar_math.h"
 #include "nn/network_config.h"
+#include "runtime/number_text.h"
 
 namespace fastgru {
 namespace {
@@ -119,8 +120,8 @@ Status Quantile::check(const NetworkConfig& config) const {
   double before = 0;
   for (const double quantile : config.quantiles) {
     if (!(quantile > before && quantile < 1)) {
-      return Status::invalid("quantiles must rise between 0 and 1, got " + std::to_string(quantile) +
-                             " after " + std::to_string(before));
+      return Status::invalid("quantiles must rise between 0 and 1, got " + number_text(quantile) + " after " +
+                             number_text(before));
     }
     before = quantile;
   }

@@ -1,19 +1,19 @@
 // Dropout between modules.
 #include "nn/modules/dropout.h"
 
-#include <cstdio>
 #include <string>
 
 #include "engine/checks.h"
 #include "engine/dropout.h"
 #include "nn/network_config.h"
+#include "runtime/number_text.h"
 
 namespace fastgru {
 namespace {
 
 Status check_share(const char* name, double p) {
   if (p >= 0.0 && p < 1.0) return {};
-  return Status::invalid(std::string(name) + " must be in [0, 1), got " + std::to_string(p));
+  return Status::invalid(std::string(name) + " must be in [0, 1), got " + number_text(p));
 }
 
 }  // namespace
@@ -23,11 +23,7 @@ Status DropoutOptions::check_dropout() const {
   return check_share("input_dropout", input_dropout);
 }
 
-std::string dropout_text(const char* name, double p) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%s %g", name, p);
-  return text;
-}
+std::string dropout_text(const char* name, double p) { return std::string(name) + " " + number_text(p); }
 
 template <class S>
 void Dropout<S>::describe(bool /*standardized*/, std::vector<SummaryLine>& lines) const {

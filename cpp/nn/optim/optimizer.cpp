@@ -9,6 +9,7 @@
 
 #include "engine/checks.h"
 #include "kernels/dispatch.h"
+#include "runtime/number_text.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -22,7 +23,7 @@ int threads_for(std::int64_t size, int threads) { return size < kWorthAThread ? 
 
 Status in_range(const char* name, double value, bool fits, const char* wanted) {
   if (fits) return {};
-  return Status::invalid(std::string(name) + " must be " + wanted + ", got " + std::to_string(value));
+  return Status::invalid(std::string(name) + " must be " + wanted + ", got " + number_text(value));
 }
 
 template <class S>

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <string>
 #include <utility>
 
 #include "engine/checks.h"
 #include "engine/dropout.h"
 #include "nn/data/shuffle.h"
+#include "runtime/number_text.h"
 
 namespace fastgru {
 
@@ -23,7 +23,7 @@ Status validate(const TrainerOptions& options) {
   }
   if (!(options.recurrent_dropout >= 0.0 && options.recurrent_dropout < 1.0)) {
     return Status::invalid("recurrent_dropout must be in [0, 1), got " +
-                           std::to_string(options.recurrent_dropout));
+                           number_text(options.recurrent_dropout));
   }
   if (options.num_threads < 0) {
     return Status::invalid("num_threads must be at least 0 (0: the process-wide setting), got " +
@@ -93,15 +93,12 @@ RunOptions Trainer<S>::run_options(Interrupt* interrupt) const {
 
 template <class S>
 Status Trainer<S>::diverged(const char* what, double value) const {
-  char text[512];
   const OptimizerOptions& o = optimizer_.options();
-  std::snprintf(text, sizeof text,
-                "training diverged: %s of mini-batch %zu of epoch %lld is %g. Lower learning_rate (now %g) "
-                "or clip_norm "
-                "(now %g%s); x and y must be finite",
-                what, batch_losses_.size(), static_cast<long long>(epoch_), value, o.learning_rate,
-                o.clip_norm, o.clip_norm == 0 ? ", which is no clipping" : "");
-  return Status::invalid(text);
+  return Status::invalid("training diverged: " + std::string(what) + " of mini-batch " +
+                         std::to_string(batch_losses_.size()) + " of epoch " + std::to_string(epoch_) +
+                         " is " + number_text(value) + ". Lower learning_rate (now " +
+                         number_text(o.learning_rate) + ") or clip_norm (now " + number_text(o.clip_norm) +
+                         (o.clip_norm == 0 ? ", which is no clipping" : "") + "); x and y must be finite");
 }
 
 template <class S>

@@ -26,11 +26,6 @@ inline NetworkConfig network_config(std::int64_t inputs, std::int64_t hidden, st
   return config;
 }
 
-template <class T>
-constexpr SampleType sample_type() {
-  return sizeof(T) == 4 ? SampleType::float32 : SampleType::float64;
-}
-
 // Dense (samples, steps, features).
 template <class T>
 SampleArray sample_array(const std::vector<T>& values, std::int64_t samples, std::int64_t steps,
