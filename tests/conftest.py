@@ -46,22 +46,22 @@ def repo() -> Path:
 
 @pytest.fixture(scope="session")
 def c_library() -> ctypes.CDLL:
-    """The installed C library."""
+    """The shared library that apps link."""
     name = {"win32": "fastgru.dll", "darwin": "libfastgru.dylib"}.get(sys.platform, "libfastgru.so")
-    return ctypes.CDLL(str(_paths.cmake_dir().parents[1] / name))
+    library = ctypes.CDLL(str(_paths.cmake_dir().parents[1] / name))
+    library.fastgru_model_free.argtypes = [ctypes.c_void_p]
+    return library
 
 
 @pytest.fixture(scope="session")
 def load_in_c(c_library: ctypes.CDLL) -> Callable[[Path], str]:
     """A function that loads a model file in the C library: the error's message, or "" if it loads."""
-    library = c_library
-    library.fastgru_model_free.argtypes = [ctypes.c_void_p]
 
     def load(path: Path) -> str:
         handle, message = ctypes.c_void_p(), ctypes.create_string_buffer(512)
-        if library.fastgru_model_load(os.fsencode(path), ctypes.byref(handle), message) != 0:
+        if c_library.fastgru_model_load(os.fsencode(path), ctypes.byref(handle), message) != 0:
             return message.value.decode()
-        library.fastgru_model_free(handle)
+        c_library.fastgru_model_free(handle)
         return ""
 
     return load

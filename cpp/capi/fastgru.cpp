@@ -5,8 +5,12 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "kernels/dispatch.h"
 #include "model/model.h"
 
 struct fastgru_model {
@@ -84,6 +88,17 @@ fastgru_status forward(const fastgru_model* model, const fastgru::SequenceCall<X
   });
 }
 
+template <class List>
+bool has_place(const List& list, std::int64_t index) noexcept {
+  return index >= 0 && index < static_cast<std::int64_t>(list.size());
+}
+
+// The value of a key; null if there is none.
+const char* value_of(const fastgru::NamedTexts& texts, std::string_view key) noexcept {
+  const auto found = std::find_if(texts.begin(), texts.end(), [&](auto& each) { return each.first == key; });
+  return found == texts.end() ? nullptr : found->second.c_str();
+}
+
 // The header of a saved state, by which the bytes of another stream are refused.
 struct StateHeader {
   char magic[8];
@@ -99,6 +114,8 @@ StateHeader header_of(const fastgru::ModelStream& stream) noexcept {
 
 uint32_t fastgru_abi_version(void) noexcept { return FASTGRU_ABI_VERSION; }
 const char* fastgru_version(void) noexcept { return FASTGRU_VERSION; }
+const char* fastgru_isa(void) noexcept { return fastgru::active_kernels().name; }
+const char* fastgru_isa_warning(void) noexcept { return fastgru::isa_warning().c_str(); }
 
 const char* fastgru_status_name(fastgru_status status) noexcept {
   switch (status) {
@@ -163,8 +180,38 @@ fastgru_status fastgru_model_get_info(const fastgru_model* model, fastgru_model_
   full.is_float64 = from.is_double ? 1 : 0;
   full.reset_after = from.reset_after ? 1 : 0;
   full.has_bias = from.bias ? 1 : 0;
+  full.format_version = from.format_version;
+  full.missing_mask = from.missing_mask ? 1 : 0;
+  full.vocabulary_size = from.vocabulary_size;
+  full.num_quantiles = from.quantiles;
+  full.num_classes = static_cast<std::int64_t>(from.classes.size());
+  full.num_metadata = static_cast<std::int64_t>(from.metadata.size());
   std::memcpy(info, &full, full.struct_size);
   return FASTGRU_OK;
+}
+
+const char* fastgru_model_class_name(const fastgru_model* model, int64_t index) noexcept {
+  if (model == nullptr) return nullptr;
+  const auto& classes = model->model->info().classes;
+  return has_place(classes, index) ? classes[static_cast<std::size_t>(index)].c_str() : nullptr;
+}
+
+const char* fastgru_model_metadata(const fastgru_model* model, const char* key) noexcept {
+  return model == nullptr || key == nullptr ? nullptr : value_of(model->model->info().metadata, key);
+}
+
+const char* fastgru_model_metadata_key(const fastgru_model* model, int64_t index) noexcept {
+  if (model == nullptr) return nullptr;
+  const auto& metadata = model->model->info().metadata;
+  return has_place(metadata, index) ? metadata[static_cast<std::size_t>(index)].first.c_str() : nullptr;
+}
+
+const char* fastgru_model_field(const fastgru_model* model, const char* name) noexcept {
+  return model == nullptr || name == nullptr ? nullptr : value_of(model->model->info().fields, name);
+}
+
+int64_t fastgru_model_parameter_size(const fastgru_model* model, const char* name) noexcept {
+  return model == nullptr || name == nullptr ? -1 : model->model->parameter_size(name);
 }
 
 fastgru_status fastgru_model_get_parameter(const fastgru_model* model, const char* name, double* values,

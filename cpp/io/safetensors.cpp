@@ -1,12 +1,12 @@
-// Reads and writes safetensors files.
+// Reads safetensors files.
 #include "io/safetensors.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <exception>
-#include <new>
 
+#include "io/foreign.h"
+#include "io/safetensors_format.h"
 #include "io/safetensors_parser.h"
 
 namespace fastgru {
@@ -37,143 +37,42 @@ constexpr std::array<DtypeEntry, kTensorDtypes> kDtypes = {{{"BOOL", 1},
                                                             {"I64", 8},
                                                             {"U64", 8}}};
 
-// Runs `function`, and turns exceptions of the standard library into a Status.
-template <typename Function>
-Status guarded(Function function) {
-  try {
-    return function();
-  } catch (const std::bad_alloc&) {
-    return {ErrorCode::out_of_memory, "not enough memory for the header of a safetensors file"};
-  } catch (const std::exception& error) {
-    return {ErrorCode::internal, error.what()};
-  }
+// The status of a file whose header is wrong; says what the file is instead, if that can be told by its
+// start.
+Status recognised(const Status& status, std::string_view start) {
+  if (status.code() != ErrorCode::model_format) return status;
+  const std::string format = foreign_format(start);
+  if (format.empty()) return status;
+  return model_error(
+      "NotSafetensors",
+      "this is " + format + "; wanted a safetensors file, as save() of a fastgru model writes");
+}
+
+Status read_header(const file::InputFile& input, std::string_view start, SafetensorsHeader* header,
+                   int* os_error) {
+  constexpr std::uint64_t kPrefixSize = SafetensorsHeader::kPrefixSize;
+  std::uint64_t size = 0;
+  FASTGRU_RETURN_IF_ERROR(SafetensorsHeader::parse_prefix(start.data(), input.size(), &size));
+  std::vector<char> json(static_cast<std::size_t>(size));
+  FASTGRU_RETURN_IF_ERROR(input.read_at(kPrefixSize, json.data(), size, os_error));
+  return SafetensorsHeader::parse(std::move(json), input.size(), header);
 }
 
 Status open_file(const std::filesystem::path& path, file::InputFile* input, SafetensorsHeader* header,
                  int* os_error) {
-  constexpr std::uint64_t kPrefixSize = SafetensorsHeader::kPrefixSize;
   FASTGRU_RETURN_IF_ERROR(input->open(path, os_error));
-  std::array<char, kPrefixSize> prefix = {};
-  FASTGRU_RETURN_IF_ERROR(input->read_at(0, prefix.data(), std::min(input->size(), kPrefixSize), os_error));
-  std::uint64_t size = 0;
-  FASTGRU_RETURN_IF_ERROR(SafetensorsHeader::parse_prefix(prefix.data(), input->size(), &size));
-  std::vector<char> json(static_cast<std::size_t>(size));
-  FASTGRU_RETURN_IF_ERROR(input->read_at(kPrefixSize, json.data(), size, os_error));
-  return SafetensorsHeader::parse(std::move(json), input->size(), header);
+  std::array<char, kForeignStart> bytes = {};
+  const std::string_view start(
+      bytes.data(), static_cast<std::size_t>(std::min<std::uint64_t>(input->size(), bytes.size())));
+  FASTGRU_RETURN_IF_ERROR(input->read_at(0, bytes.data(), start.size(), os_error));
+  return recognised(read_header(*input, start, header, os_error), start);
 }
 
-struct PlacedTensor {
-  const TensorSource* source = nullptr;
-  std::uint64_t size = 0;
-};
-
-Status check_source(const TensorSource& source, std::uint64_t* size) {
-  const std::string who = "tensor " + in_quotes(source.name);
-  if (!is_utf8(source.name)) return Status::invalid(who + ": its name is not UTF-8");
-  if (source.name == kMetadataKey) return Status::invalid(who + ": this name is reserved for the metadata");
-  if (source.shape.size() > SafetensorsHeader::kMaxDimensions) {
-    return Status::invalid(who + ": more than 64 dimensions");
-  }
-  std::vector<std::uint64_t> shape;
-  for (const std::int64_t length : source.shape) {
-    if (length < 0) return Status::invalid(who + ": negative dimension " + std::to_string(length));
-    shape.push_back(static_cast<std::uint64_t>(length));
-  }
-  if (!byte_size(shape, source.dtype, size)) return Status::invalid(who + ": its size in bytes overflows");
-  return {};
-}
-
-// The package's order: wide dtypes first, so that every tensor is aligned, then by name.
-Status place(const std::vector<TensorSource>& sources, std::vector<PlacedTensor>* placed) {
-  for (const TensorSource& source : sources) {
-    PlacedTensor tensor;
-    tensor.source = &source;
-    FASTGRU_RETURN_IF_ERROR(check_source(source, &tensor.size));
-    placed->push_back(tensor);
-  }
-  std::vector<std::string_view> names(sources.size());
-  std::transform(sources.begin(), sources.end(), names.begin(),
-                 [](auto& source) { return std::string_view(source.name); });
-  std::sort(names.begin(), names.end());
-  const auto twice = std::adjacent_find(names.begin(), names.end());
-  if (twice != names.end()) return Status::invalid("two tensors are named " + in_quotes(*twice));
-  std::sort(placed->begin(), placed->end(), [](const PlacedTensor& a, const PlacedTensor& b) {
-    return a.source->dtype != b.source->dtype ? a.source->dtype > b.source->dtype
-                                              : a.source->name < b.source->name;
-  });
-  return {};
-}
-
-using Metadata = std::vector<std::pair<std::string, std::string>>;
-
-Status check_metadata(const Metadata& sorted) {
-  for (std::size_t i = 0; i < sorted.size(); ++i) {
-    const auto& [key, value] = sorted[i];
-    if (!is_utf8(key) || !is_utf8(value))
-      return Status::invalid("metadata " + in_quotes(key) + " is not UTF-8");
-    if (i > 0 && key == sorted[i - 1].first)
-      return Status::invalid("two metadata keys are " + in_quotes(key));
-  }
-  return {};
-}
-
-void append_metadata(const Metadata& metadata, std::string* json) {
-  *json += "\"__metadata__\":{";
-  for (const auto& [key, value] : metadata) {
-    append_json_string(key, json);
-    *json += ':';
-    append_json_string(value, json);
-    *json += ',';
-  }
-  json->back() = '}';
-  *json += ',';
-}
-
-void append_tensor(const PlacedTensor& tensor, std::uint64_t offset, std::string* json) {
-  append_json_string(tensor.source->name, json);
-  *json += std::string(":{\"dtype\":\"") + dtype_name(tensor.source->dtype) + "\",\"shape\":[";
-  for (std::size_t i = 0; i < tensor.source->shape.size(); ++i) {
-    *json += (i > 0 ? "," : "") + std::to_string(tensor.source->shape[i]);
-  }
-  *json +=
-      "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(offset + tensor.size) + "]},";
-}
-
-// The header: eight bytes of length, then the JSON, padded with blanks to a multiple of 8.
-std::string encode_header(const std::vector<PlacedTensor>& tensors, const Metadata& metadata) {
-  std::string json = "{";
-  if (!metadata.empty()) append_metadata(metadata, &json);
-  std::uint64_t offset = 0;
-  for (const PlacedTensor& tensor : tensors) {
-    append_tensor(tensor, offset, &json);
-    offset += tensor.size;
-  }
-  if (json.size() > 1) json.pop_back();  // the last comma
-  json += '}';
-  json.resize((json.size() + 7) / 8 * 8, ' ');
-  std::string prefix;
-  for (unsigned i = 0; i < 8; ++i)
-    prefix += static_cast<char>((std::uint64_t{json.size()} >> (8 * i)) & 255U);
-  return prefix + json;
-}
-
-Status write_file(const std::filesystem::path& path, const std::vector<TensorSource>& tensors,
-                  const Metadata& metadata, int* os_error) {
-  std::vector<PlacedTensor> placed;
-  FASTGRU_RETURN_IF_ERROR(place(tensors, &placed));
-  FASTGRU_RETURN_IF_ERROR(check_metadata(metadata));
-  const std::string header = encode_header(placed, metadata);
-  if (header.size() - SafetensorsHeader::kPrefixSize > SafetensorsHeader::kMaxHeaderSize) {
-    return Status::invalid(
-        "the names, shapes and metadata need a header of more than 100 MB, the format's limit");
-  }
-  file::ReplacingFile output;
-  FASTGRU_RETURN_IF_ERROR(output.open(path, os_error));
-  FASTGRU_RETURN_IF_ERROR(output.write(header.data(), header.size(), os_error));
-  for (const PlacedTensor& tensor : placed) {
-    FASTGRU_RETURN_IF_ERROR(output.write(tensor.source->data, tensor.size, os_error));
-  }
-  return output.commit(os_error);
+Status parse_bytes(const char* bytes, std::size_t size, SafetensorsHeader* header) {
+  std::uint64_t header_size = 0;
+  FASTGRU_RETURN_IF_ERROR(SafetensorsHeader::parse_prefix(bytes, size, &header_size));
+  const char* json = bytes + SafetensorsHeader::kPrefixSize;
+  return SafetensorsHeader::parse(std::vector<char>(json, json + header_size), size, header);
 }
 
 }  // namespace
@@ -185,15 +84,17 @@ Status SafetensorsHeader::parse_prefix(const void* prefix, std::uint64_t file_si
                                        std::uint64_t* header_size) {
   if (file_size < kPrefixSize) {
     return model_error("HeaderTooSmall",
-                       "the file has " + std::to_string(file_size) + " bytes, fewer than 8");
+                       file_size == 0 ? "the file is empty"
+                                      : "the file has " + std::to_string(file_size) + " bytes, fewer than 8");
   }
   std::array<unsigned char, kPrefixSize> bytes = {};
   std::memcpy(bytes.data(), prefix, bytes.size());
   std::uint64_t size = 0;
   for (std::size_t i = bytes.size(); i-- > 0;) size = size << 8 | bytes[i];
   if (size > kMaxHeaderSize) {
-    return model_error("HeaderTooLarge",
-                       "a header of " + std::to_string(size) + " bytes; the limit is 100000000");
+    return model_error("HeaderTooLarge", "a header of " + std::to_string(size) +
+                                             " bytes; the limit is 100000000. This is no safetensors file, "
+                                             "or its first 8 bytes are damaged");
   }
   if (size > file_size - kPrefixSize) {
     return model_error("InvalidHeaderLength", "a header of " + std::to_string(size) + " bytes in a file of " +
@@ -204,7 +105,7 @@ Status SafetensorsHeader::parse_prefix(const void* prefix, std::uint64_t file_si
 }
 
 Status SafetensorsHeader::parse(std::vector<char> json, std::uint64_t file_size, SafetensorsHeader* header) {
-  return guarded([&]() -> Status {
+  return guarded_header([&]() -> Status {
     SafetensorsHeader result;
     result.data_begin_ = kPrefixSize + json.size();
     result.json_ = std::move(json);
@@ -245,7 +146,7 @@ std::vector<std::uint64_t> SafetensorsHeader::shape_of(const Tensor& tensor) con
 }
 
 Status SafetensorsFile::open(const std::filesystem::path& path, SafetensorsFile* file, int* os_error) {
-  return guarded([&]() -> Status {
+  return guarded_header([&]() -> Status {
     Status status = open_file(path, &file->input_, &file->header_, os_error);
     if (status.code() != ErrorCode::model_format) return status;
     return {ErrorCode::model_format, in_quotes(path.u8string()) + ": " + status.message()};
@@ -253,19 +154,9 @@ Status SafetensorsFile::open(const std::filesystem::path& path, SafetensorsFile*
 }
 
 Status parse_safetensors(const void* bytes, std::size_t size, SafetensorsHeader* header) {
-  return guarded([&]() -> Status {
-    std::uint64_t header_size = 0;
-    FASTGRU_RETURN_IF_ERROR(SafetensorsHeader::parse_prefix(bytes, size, &header_size));
-    const char* json = static_cast<const char*>(bytes) + SafetensorsHeader::kPrefixSize;
-    return SafetensorsHeader::parse(std::vector<char>(json, json + header_size), size, header);
-  });
-}
-
-Status write_safetensors(const std::filesystem::path& path, const std::vector<TensorSource>& tensors,
-                         Metadata metadata, int* os_error) {
-  return guarded([&]() -> Status {
-    std::sort(metadata.begin(), metadata.end());
-    return write_file(path, tensors, metadata, os_error);
+  return guarded_header([&]() -> Status {
+    const auto* start = static_cast<const char*>(bytes);
+    return recognised(parse_bytes(start, size, header), {start, std::min(size, kForeignStart)});
   });
 }
 

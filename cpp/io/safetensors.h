@@ -4,9 +4,9 @@
 // the format forbids.
 //
 // Errors of a file are model_format Statuses whose message begins with one of these names:
-//   HeaderTooSmall HeaderTooLarge InvalidHeaderLength InvalidHeaderUtf8 InvalidHeaderJson InvalidMetadata
-//   InvalidTensorEntry DuplicateKey UnknownDtype UnsupportedDtype TooManyDimensions ValidationOverflow
-//   InvalidOffset TensorInvalidInfo MetadataIncompleteBuffer
+//   NotSafetensors HeaderTooSmall HeaderTooLarge InvalidHeaderLength InvalidHeaderUtf8 InvalidHeaderJson
+//   InvalidMetadata InvalidTensorEntry DuplicateKey UnknownDtype UnsupportedDtype TooManyDimensions
+//   ValidationOverflow InvalidOffset TensorInvalidInfo MetadataIncompleteBuffer
 #pragma once
 
 #include <cstddef>
@@ -59,6 +59,10 @@ class SafetensorsHeader {
   // Metadata sorted by key, in byte order.
   std::size_t metadata_count() const { return metadata_.size(); }
   std::pair<std::string_view, std::string_view> metadata(std::size_t index) const;
+  // Where the value begins, from the start of the file.
+  std::uint64_t metadata_offset(std::size_t index) const {
+    return kPrefixSize + metadata_[index].second.begin;
+  }
 
  private:
   struct Tensor {
@@ -86,6 +90,10 @@ class SafetensorsFile {
   static Status open(const std::filesystem::path& path, SafetensorsFile* file, int* os_error = nullptr);
 
   const SafetensorsHeader& header() const { return header_; }
+  std::uint64_t size() const { return input_.size(); }
+  Status read_bytes(std::uint64_t offset, void* to, std::uint64_t size, int* os_error = nullptr) const {
+    return input_.read_at(offset, to, size, os_error);
+  }
   // Copies the tensor's bytes to `to`, which must have room for tensor.size bytes.
   Status read(const TensorInfo& tensor, void* to, int* os_error = nullptr) const {
     return input_.read_at(tensor.offset, to, tensor.size, os_error);
@@ -106,9 +114,9 @@ struct TensorSource {
   const void* data = nullptr;  // C-contiguous, little-endian
 };
 
-// Writes a file. The bytes do not depend on the order of the tensors. The file at `path` is replaced in one
-// step, or unchanged. invalid_argument if the result could not be read back (duplicate names, invalid UTF-8,
-// …).
+// Writes a file. The bytes do not depend on the order of the tensors. A checksum goes where the metadata ask
+// for one (io/checksum.h). The file at `path` is replaced in one step, or unchanged. invalid_argument if the
+// result could not be read back (duplicate names, invalid UTF-8, …).
 Status write_safetensors(const std::filesystem::path& path, const std::vector<TensorSource>& tensors,
                          std::vector<std::pair<std::string, std::string>> metadata, int* os_error = nullptr);
 

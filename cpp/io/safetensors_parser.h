@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -13,39 +12,14 @@
 
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "io/safetensors_format.h"
 #include "runtime/status.h"
 
 namespace fastgru {
 
-inline constexpr std::string_view kMetadataKey = "__metadata__";
-
 // Dtypes of the format that NumPy lacks.
 inline constexpr std::array<std::string_view, 9> kOtherDtypes = {
     "F4", "F6_E2M3", "F6_E3M2", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "BF16"};
-
-inline Status model_error(const char* error, const std::string& what) {
-  return {ErrorCode::model_format, std::string(error) + ": " + what};
-}
-
-inline bool multiply(std::uint64_t a, std::uint64_t b, std::uint64_t limit, std::uint64_t* product) {
-  if (a != 0 && b > limit / a) return false;
-  *product = a * b;
-  return true;
-}
-
-// Bytes of a tensor; false on overflow. The limits: the package counts bits in 64 bits, and NumPy refuses an
-// empty array whose other dimensions exceed 2^63 bytes.
-inline bool byte_size(const std::vector<std::uint64_t>& shape, TensorDtype dtype, std::uint64_t* size) {
-  const bool empty = std::find(shape.begin(), shape.end(), 0U) != shape.end();
-  const std::uint64_t limit = empty ? std::uint64_t{std::numeric_limits<std::int64_t>::max()}
-                                    : std::numeric_limits<std::uint64_t>::max() / 8;
-  std::uint64_t bytes = dtype_size(dtype);
-  for (const std::uint64_t length : shape) {
-    if (length != 0 && !multiply(bytes, length, limit, &bytes)) return false;
-  }
-  *size = empty ? 0 : bytes;
-  return true;
-}
 
 // Reads the JSON into the header, then checks it. Messages begin with the name of the error.
 class SafetensorsHeader::Parser {

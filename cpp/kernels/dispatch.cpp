@@ -125,6 +125,6 @@ std::vector<std::string> compiled_isa_names() { return names(dispatch().compiled
 const KernelTable& active_kernels() { return *dispatch().active.load(); }
 std::string active_isa() { return active_kernels().name; }
 bool set_active_isa(const std::string& name) { return dispatch().choose(name); }
-std::string isa_warning() { return dispatch().warning; }
+const std::string& isa_warning() { return dispatch().warning; }
 
 }  // namespace fastgru

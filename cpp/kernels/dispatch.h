@@ -23,6 +23,6 @@ std::string active_isa();
 bool set_active_isa(const std::string& name);
 
 // Empty, or what was wrong with FASTGRU_ISA (the best ISA is in use then).
-std::string isa_warning();
+const std::string& isa_warning();
 
 }  // namespace fastgru

@@ -68,9 +68,9 @@ class LayerStream final : public ModelStream {
 template <class S>
 class LayerModel final : public LoadedModel {
  public:
-  LayerModel(std::string kind, std::shared_ptr<const Weights<S>> weights) : weights_(std::move(weights)) {
+  LayerModel(ModelInfo about, std::shared_ptr<const Weights<S>> weights) : weights_(std::move(weights)) {
     const GruConfig& config = weights_->config();
-    info_.kind = std::move(kind);
+    info_ = std::move(about);
     info_.input_size = config.input_size;
     info_.hidden_size = config.hidden_size;
     info_.num_layers = config.num_layers;
@@ -78,6 +78,8 @@ class LayerModel final : public LoadedModel {
     info_.output_size = config.directions() * config.hidden_size;
     info_.parameters = weights_->layout().total();
     info_.every_step = true;
+    info_.reset_after = config.reset_after;
+    info_.bias = config.bias;
     info_.is_double = std::is_same_v<S, double>;
     info_.reset_after = config.reset_after;
     info_.bias = config.bias;
@@ -89,10 +91,17 @@ class LayerModel final : public LoadedModel {
   Status forward(const SequenceCall<float>& call) const override { return run(call); }
   Status forward(const SequenceCall<double>& call) const override { return run(call); }
   Status parameter(std::string_view name, double* values, std::int64_t count) const override {
-    return copy_parameter(weights_->layout().slots(), weights_->params(), name, values, count);
+    const NamedValues<S> found = find(name);
+    if (found.data == nullptr) return unknown_parameter(weights_->layout().slots(), name);
+    return copy_values(name, found, values, count);
   }
+  std::int64_t parameter_size(std::string_view name) const override { return find(name).count; }
 
  private:
+  NamedValues<S> find(std::string_view name) const {
+    return find_parameter(weights_->layout().slots(), weights_->params(), name);
+  }
+
   template <class X>
   Status run(const SequenceCall<X>& call) const {
     FASTGRU_RETURN_IF_ERROR(check_call(info(), call));
@@ -129,11 +138,11 @@ class LayerModel final : public LoadedModel {
 }  // namespace
 
 template <class S>
-LoadedModelPtr as_model(std::string kind, std::shared_ptr<const Weights<S>> weights) {
-  return std::make_shared<const LayerModel<S>>(std::move(kind), std::move(weights));
+LoadedModelPtr as_model(ModelInfo about, std::shared_ptr<const Weights<S>> weights) {
+  return std::make_shared<const LayerModel<S>>(std::move(about), std::move(weights));
 }
 
-template LoadedModelPtr as_model(std::string, std::shared_ptr<const Weights<float>>);
-template LoadedModelPtr as_model(std::string, std::shared_ptr<const Weights<double>>);
+template LoadedModelPtr as_model(ModelInfo, std::shared_ptr<const Weights<float>>);
+template LoadedModelPtr as_model(ModelInfo, std::shared_ptr<const Weights<double>>);
 
 }  // namespace fastgru

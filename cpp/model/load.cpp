@@ -41,12 +41,12 @@ Status make_parts(const ModelFile& file, const ModelSpec& spec, ModelParts* part
 
 // Wraps a layer or a network in the interface for apps.
 template <class S>
-LoadedModelPtr model_of(const std::string& kind, const std::shared_ptr<const Weights<S>>& weights) {
-  return as_model<S>(kind, weights);
+LoadedModelPtr model_of(ModelInfo about, const std::shared_ptr<const Weights<S>>& weights) {
+  return as_model<S>(std::move(about), weights);
 }
 template <class S>
-LoadedModelPtr model_of(const std::string& kind, const std::shared_ptr<Network<S>>& network) {
-  return as_model<S>(kind, std::shared_ptr<const Network<S>>(network));
+LoadedModelPtr model_of(ModelInfo about, const std::shared_ptr<Network<S>>& network) {
+  return as_model<S>(std::move(about), std::shared_ptr<const Network<S>>(network));
 }
 
 Status load_file(const ModelFile& file, LoadedModelPtr& result) {
@@ -61,7 +61,14 @@ Status read_model(const ModelFile& file, ModelSpec* spec, ModelParts* parts, Loa
   FASTGRU_RETURN_IF_ERROR(read_spec(file, spec));
   FASTGRU_RETURN_IF_ERROR(spec->dtype() == Dtype::float64 ? make_parts<double>(file, *spec, parts)
                                                           : make_parts<float>(file, *spec, parts));
-  LoadedModelPtr made = std::visit([&](const auto& part) { return model_of(spec->kind, part); }, *parts);
+  ModelInfo about;
+  about.kind = spec->kind;
+  about.format_version = spec->version;
+  about.classes = spec->classes;
+  about.metadata = spec->metadata;
+  about.fields = config_texts(*spec);
+  LoadedModelPtr made =
+      std::visit([&](const auto& part) { return model_of(std::move(about), part); }, *parts);
   FASTGRU_RETURN_IF_ERROR(check_self_test(file, *spec, [&](const double* x, std::int64_t steps, double* y) {
     SequenceCall<double> call;
     call.x = x;

@@ -7,18 +7,28 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/status.h"
+#include "spec/model_metadata.h"
 
 namespace fastgru {
 
+// What a model file says of its model.
 struct ModelInfo {
   std::string kind;
+  int format_version = 0;
+  std::vector<std::string> classes;  // a classifier's: one per output, or two for a single output
+  OwnMetadata metadata;              // the user's own, sorted by key
+  NamedTexts fields;                 // of the configuration
   std::int64_t input_size = 0, output_size = 0;
   std::int64_t hidden_size = 0, num_layers = 0, directions = 0, parameters = 0;
-  bool every_step = false;               // a sequence has one prediction per step instead of one in all
-  bool is_double = false;                // computes in float64
-  bool reset_after = true, bias = true;  // of the GRU
+  bool every_step = false;  // a sequence has one prediction per step instead of one in all
+  bool is_double = false;   // computes in float64
+  bool reset_after = true, bias = true;
+  bool missing_mask = false;         // a NaN in x is a missing value
+  std::int64_t vocabulary_size = 0;  // above 0: x holds tokens
+  std::int64_t quantiles = 0;        // above 0: each target has as many outputs
 
   bool can_stream() const { return directions == 1; }
 };
@@ -61,8 +71,10 @@ class LoadedModel {
   virtual Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const = 0;
   virtual Status forward(const SequenceCall<float>& call) const = 0;
   virtual Status forward(const SequenceCall<double>& call) const = 0;
-  // Copies all values of the tensor `name` (as in the model file); `count` must be their number.
+  // Copies all values of a weight or a tensor of the scaling, by its name in the model file; `count` must be
+  // their number.
   virtual Status parameter(std::string_view name, double* values, std::int64_t count) const = 0;
+  virtual std::int64_t parameter_size(std::string_view name) const = 0;  // -1: no such tensor
 
  protected:
   ModelInfo info_;

@@ -1,6 +1,7 @@
 // A saved estimator as a model: raw features in, the estimator's predictions out. nn/ computes them; this
 // file converts arguments and results.
 #include <algorithm>
+#include <array>
 #include <type_traits>
 #include <utility>
 
@@ -11,14 +12,10 @@
 #include "nn/network.h"
 #include "nn/stream.h"
 #include "runtime/denormals.h"
+#include "spec/model_spec.h"
 
 namespace fastgru {
 namespace {
-
-template <class X>
-constexpr SampleType sample_type() {
-  return std::is_same_v<X, double> ? SampleType::float64 : SampleType::float32;
-}
 
 // Apps pass tokens as numbers. A number that is not an id becomes 0, which counts as unknown.
 template <class X>
@@ -76,9 +73,9 @@ class EstimatorStream final : public ModelStream {
 template <class S>
 class NetworkModel final : public LoadedModel {
  public:
-  NetworkModel(std::string kind, std::shared_ptr<const Network<S>> network) : network_(std::move(network)) {
+  NetworkModel(ModelInfo about, std::shared_ptr<const Network<S>> network) : network_(std::move(network)) {
     const NetworkConfig& config = network_->config();
-    info_.kind = std::move(kind);
+    info_ = std::move(about);
     info_.input_size = config.features();
     info_.output_size = config.logits();
     info_.every_step = config.sequence;
@@ -89,6 +86,9 @@ class NetworkModel final : public LoadedModel {
     info_.is_double = std::is_same_v<S, double>;
     info_.reset_after = config.gru.reset_after;
     info_.bias = config.gru.bias;
+    info_.missing_mask = config.missing_mask;
+    info_.vocabulary_size = config.vocabulary_size;
+    info_.quantiles = static_cast<std::int64_t>(config.quantiles.size());
   }
 
   Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const override {
@@ -99,11 +99,31 @@ class NetworkModel final : public LoadedModel {
   Status forward(const SequenceCall<float>& call) const override { return run(call); }
   Status forward(const SequenceCall<double>& call) const override { return run(call); }
   Status parameter(std::string_view name, double* values, std::int64_t count) const override {
-    return copy_parameter(network_->layout().slots(), network_->version().params->flat(), name, values,
-                          count);
+    if (const NamedValues<double> column = find_scaling(name); column.data != nullptr) {
+      return copy_values(name, column, values, count);
+    }
+    const NamedValues<S> found = find(name);
+    if (found.data == nullptr) return unknown_parameter(network_->layout().slots(), name);
+    return copy_values(name, found, values, count);
+  }
+  std::int64_t parameter_size(std::string_view name) const override {
+    return std::max(find_scaling(name).count, find(name).count);
   }
 
  private:
+  NamedValues<S> find(std::string_view name) const {
+    return find_parameter(network_->layout().slots(), network_->version().params->flat(), name);
+  }
+  NamedValues<double> find_scaling(std::string_view name) const {
+    const Scaling& scaling = *network_->version().scaling;
+    const std::array<const std::vector<double>*, 4> columns = {&scaling.x_mean, &scaling.x_scale,
+                                                               &scaling.y_mean, &scaling.y_scale};
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (name == kScaling[i]) return {columns[i]->data(), static_cast<std::int64_t>(columns[i]->size())};
+    }
+    return {};
+  }
+
   template <class X>
   Status run(const SequenceCall<X>& call) const {
     FASTGRU_RETURN_IF_ERROR(check_call(info(), call));
@@ -161,11 +181,11 @@ class NetworkModel final : public LoadedModel {
 }  // namespace
 
 template <class S>
-LoadedModelPtr as_model(std::string kind, std::shared_ptr<const Network<S>> network) {
-  return std::make_shared<const NetworkModel<S>>(std::move(kind), std::move(network));
+LoadedModelPtr as_model(ModelInfo about, std::shared_ptr<const Network<S>> network) {
+  return std::make_shared<const NetworkModel<S>>(std::move(about), std::move(network));
 }
 
-template LoadedModelPtr as_model(std::string, std::shared_ptr<const Network<float>>);
-template LoadedModelPtr as_model(std::string, std::shared_ptr<const Network<double>>);
+template LoadedModelPtr as_model(ModelInfo, std::shared_ptr<const Network<float>>);
+template LoadedModelPtr as_model(ModelInfo, std::shared_ptr<const Network<double>>);
 
 }  // namespace fastgru

@@ -14,10 +14,12 @@
 
 namespace fastgru {
 
+// Make a model for apps. `about`: what only the file knows of it; the rest of its ModelInfo comes from the
+// part.
 template <class S>
-LoadedModelPtr as_model(std::string kind, std::shared_ptr<const Weights<S>> weights);
+LoadedModelPtr as_model(ModelInfo about, std::shared_ptr<const Weights<S>> weights);
 template <class S>
-LoadedModelPtr as_model(std::string kind, std::shared_ptr<const Network<S>> network);
+LoadedModelPtr as_model(ModelInfo about, std::shared_ptr<const Network<S>> network);
 
 using ModelParts = std::variant<std::shared_ptr<const Weights<float>>, std::shared_ptr<const Weights<double>>,
                                 std::shared_ptr<Network<float>>, std::shared_ptr<Network<double>>>;

@@ -31,7 +31,8 @@ bool parse_number(std::string_view text, double* value) {
 
 }  // namespace
 
-Status read_fields(const char* what, std::string_view text, std::vector<ConfigField>& wanted) {
+Status read_fields(const char* what, std::string_view text, std::vector<ConfigField>& wanted,
+                   UnknownFields unknown) {
   std::string copy(text);  // keys are decoded in place; values are taken from the original
   JsonReader reader(copy.data(), copy.size(), true);
   FASTGRU_RETURN_IF_ERROR(reader.begin_object());
@@ -42,6 +43,10 @@ Status read_fields(const char* what, std::string_view text, std::vector<ConfigFi
     if (!more) break;
     const std::string_view key(copy.data() + span.begin, span.size);
     const auto field = std::find_if(wanted.begin(), wanted.end(), [&](auto& f) { return f.name == key; });
+    if (field == wanted.end() && unknown == UnknownFields::ignored) {
+      FASTGRU_RETURN_IF_ERROR(reader.skip_value());
+      continue;
+    }
     if (field == wanted.end()) {
       return {ErrorCode::model_format, std::string(what) + " has the unknown field " + in_quotes(key)};
     }
@@ -62,6 +67,23 @@ Status read_fields(const char* what, std::string_view text, std::vector<ConfigFi
 
 Status read_object(const ConfigField& field) {
   return field.kind == JsonKind::object ? Status() : wrong(field, "an object");
+}
+
+Status for_elements(const ConfigField& field, const VisitElement& visit) {
+  if (field.kind != JsonKind::array) return wrong(field, "a list");
+  std::string copy(field.text);  // strings are decoded in place; elements are taken from the original
+  JsonReader reader(copy.data(), copy.size(), true);
+  FASTGRU_RETURN_IF_ERROR(reader.begin_array());
+  while (true) {
+    bool more = false;
+    FASTGRU_RETURN_IF_ERROR(reader.next_element(&more));
+    if (!more) return {};
+    JsonKind kind = JsonKind::null;
+    FASTGRU_RETURN_IF_ERROR(reader.peek(&kind));
+    const std::size_t begin = reader.position();
+    FASTGRU_RETURN_IF_ERROR(reader.skip_value());
+    FASTGRU_RETURN_IF_ERROR(visit(trimmed(field.text.substr(begin, reader.position() - begin)), kind));
+  }
 }
 
 Status read_value(const ConfigField& field, const field::Whole& rule, std::int64_t* value) {
@@ -91,25 +113,15 @@ Status read_value(const ConfigField& field, const field::Numbers& rule, std::vec
   const Status unfit =
       wrong(field, "a list of at most " + std::to_string(rule.most) + " numbers, each with a point");
   if (field.kind != JsonKind::array) return unfit;
-  std::string copy(field.text);
-  JsonReader reader(copy.data(), copy.size(), true);
-  FASTGRU_RETURN_IF_ERROR(reader.begin_array());
   values->clear();
-  while (true) {
-    bool more = false;
-    FASTGRU_RETURN_IF_ERROR(reader.next_element(&more));
-    if (!more) return {};
-    JsonKind kind = JsonKind::null;
-    FASTGRU_RETURN_IF_ERROR(reader.peek(&kind));
-    const std::size_t begin = reader.position();
-    FASTGRU_RETURN_IF_ERROR(reader.skip_value());
-    const std::string_view text = trimmed(field.text.substr(begin, reader.position() - begin));
+  return for_elements(field, [&](std::string_view text, JsonKind kind) {
     const bool point = text.find_first_of(".eE") != std::string_view::npos;
     double value = 0;
     if (kind != JsonKind::number || !point || !parse_number(text, &value)) return unfit;
     if (static_cast<std::int64_t>(values->size()) == rule.most) return unfit;
     values->push_back(value);
-  }
+    return Status();
+  });
 }
 
 Status read_value(const ConfigField& field, const field::Choice& rule, std::size_t* which) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,11 +25,18 @@ struct ConfigField {
   bool found() const { return !text.empty(); }
 };
 
-// Finds the expected fields of the object `text`. A missing required field and an unknown field are errors.
-// `what` names the object in messages.
-Status read_fields(const char* what, std::string_view text, std::vector<ConfigField>& wanted);
+enum class UnknownFields { refused, ignored };
+
+// Finds the expected fields of the object `text`. A missing required field and an unknown field are errors,
+// unless unknown fields are ignored. `what` names the object in messages.
+Status read_fields(const char* what, std::string_view text, std::vector<ConfigField>& wanted,
+                   UnknownFields unknown = UnknownFields::refused);
 
 Status read_object(const ConfigField& field);  // an error if the value is not an object
+
+// Calls visit(text, kind) with each element of an array; the first error ends it.
+using VisitElement = std::function<Status(std::string_view text, JsonKind kind)>;
+Status for_elements(const ConfigField& field, const VisitElement& visit);
 
 // Parses and checks a field's value by its rule.
 Status read_value(const ConfigField& field, const field::Whole& rule, std::int64_t* value);

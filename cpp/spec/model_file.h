@@ -10,6 +10,7 @@
 
 #include "io/safetensors.h"
 #include "runtime/status.h"
+#include "spec/model_metadata.h"
 
 namespace fastgru {
 
@@ -22,6 +23,7 @@ class ModelFile {
   std::string_view kind() const { return kind_; }
   std::string_view config() const { return config_; }  // a JSON object
   int version() const { return version_; }             // of the format
+  const OwnMetadata& own_metadata() const { return own_; }
 
   std::size_t tensor_count() const { return by_name_.size(); }
   std::string_view tensor_name(std::size_t index) const { return by_name_[index].first; }
@@ -35,13 +37,16 @@ class ModelFile {
  private:
   const SafetensorsHeader& header() const { return bytes_ == nullptr ? file_.header() : memory_; }
   std::size_t place_of(std::string_view name) const;
-  Status check();
+  Status check(int* os_error = nullptr);
+  Status read_bytes(std::uint64_t offset, void* to, std::uint64_t size, int* os_error) const;
 
   SafetensorsFile file_;
   SafetensorsHeader memory_;
   const char* bytes_ = nullptr;
+  std::size_t size_ = 0;  // of bytes_
   std::string_view kind_, config_;
   int version_ = 0;
+  OwnMetadata own_;
   // Sorted by name; the number is the tensor's index in the header.
   std::vector<std::pair<std::string_view, std::uint32_t>> by_name_;
 };

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "io/checksum.h"
 #include "io/json.h"
 
 namespace fastgru {
@@ -17,6 +18,8 @@ constexpr std::array<std::string_view, 5> kKeys = {"format", "format_version", "
 constexpr std::size_t kRequired = 4;  // the last key is optional
 
 Status wrong(const std::string& what) { return {ErrorCode::model_format, what}; }
+
+bool begins(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
 
 bool has(const ModelMetadata& metadata, std::string_view key) {
   return std::any_of(metadata.begin(), metadata.end(), [&](auto& entry) { return entry.first == key; });
@@ -80,6 +83,19 @@ Status check_value(JsonReader& reader, const char* text) {
                              : wrong("an object has the key " + in_quotes(name(*twice)) + " twice");
 }
 
+Status check_key(const ModelMetadata& metadata, std::string_view key, std::string_view value) {
+  if (std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end()) return {};
+  const bool sealed = metadata_version(metadata) >= kFirstChecksum;
+  if (sealed && key == kChecksumKey) return {};
+  if (!sealed || !begins(key, kOwnPrefix)) {
+    return wrong("metadata key " + in_quotes(key) + " is unknown in format version " +
+                 std::string(metadata_value(metadata, "format_version")));
+  }
+  if (key.size() == kOwnPrefix.size()) return wrong("metadata key " + in_quotes(key) + " has no name");
+  if (key.find('\0') == std::string_view::npos && value.find('\0') == std::string_view::npos) return {};
+  return wrong("metadata " + in_quotes(key) + " holds a zero byte");
+}
+
 const char* name_of(JsonKind kind) {
   constexpr std::array<const char*, 6> kNames = {"null",     "a boolean", "a number",
                                                  "a string", "an array",  "an object"};
@@ -119,28 +135,47 @@ int metadata_version(const ModelMetadata& metadata) {
   return parse_version(metadata_value(metadata, "format_version"));
 }
 
-std::vector<std::pair<std::string, std::string>> model_metadata(std::string kind, std::string config) {
-  return {{"format", "fastgru"},
-          {"format_version", std::to_string(kModelFormatVersion)},
-          {"written_by", "fastgru " FASTGRU_VERSION},
-          {"kind", std::move(kind)},
-          {"config", std::move(config)}};
+OwnMetadata own_metadata(const ModelMetadata& metadata) {
+  OwnMetadata own;
+  for (const auto& [key, value] : metadata) {
+    if (begins(key, kOwnPrefix)) own.emplace_back(key.substr(kOwnPrefix.size()), value);
+  }
+  return own;
+}
+
+NamedTexts model_metadata(std::string kind, std::string config, const OwnMetadata& own) {
+  NamedTexts metadata = {{"format", "fastgru"},
+                         {"format_version", std::to_string(kModelFormatVersion)},
+                         {"written_by", "fastgru " FASTGRU_VERSION},
+                         {std::string(kChecksumKey), std::string(kNoChecksum)},
+                         {"kind", std::move(kind)},
+                         {"config", std::move(config)}};
+  for (const auto& [key, value] : own) metadata.emplace_back(std::string(kOwnPrefix) + key, value);
+  return metadata;
+}
+
+Status check_metadata_count(std::size_t count) {
+  constexpr std::size_t kMost = kMostOwn + kKeys.size() + 1;
+  if (count <= kMost) return {};
+  return wrong("metadata has " + std::to_string(count) + " keys, at most " + std::to_string(kMostOwn) +
+               " may be the user's own");
+}
+
+Status check_model_version(const ModelMetadata& metadata) {
+  if (metadata_value(metadata, "format") != "fastgru") {
+    return wrong("a safetensors file, but not a fastgru model: its metadata does not say format=fastgru");
+  }
+  return check_version(metadata);
 }
 
 Status check_model_metadata(const ModelMetadata& metadata) {
-  if (metadata_value(metadata, "format") != "fastgru") {
-    return wrong(
-        "a safetensors file, but not a fastgru model: its metadata does not say format=fastgru; weights of "
-        "other programs go through load_state_dict");
-  }
-  FASTGRU_RETURN_IF_ERROR(check_version(metadata));
+  FASTGRU_RETURN_IF_ERROR(check_model_version(metadata));
+  FASTGRU_RETURN_IF_ERROR(check_metadata_count(metadata.size()));
   for (std::size_t i = 0; i < kRequired; ++i) {
     if (!has(metadata, kKeys[i])) return wrong("metadata key " + in_quotes(kKeys[i]) + " is missing");
   }
   for (const auto& [key, value] : metadata) {
-    if (std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end()) continue;
-    return wrong("metadata key " + in_quotes(key) + " is unknown in format version " +
-                 std::string(metadata_value(metadata, "format_version")));
+    FASTGRU_RETURN_IF_ERROR(check_key(metadata, key, value));
   }
   return check_config(metadata_value(metadata, "config"));
 }

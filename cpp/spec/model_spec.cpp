@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "spec/class_names.h"
 #include "spec/parameters.h"
 #include "spec/self_test.h"
 
@@ -12,10 +13,11 @@ namespace {
 
 struct Kind {
   std::string_view name;
-  bool is_layer;
+  bool is_layer, has_classes;
 };
 
-constexpr std::array<Kind, 3> kKinds = {{{"GRU", true}, {"GRUClassifier", false}, {"GRURegressor", false}}};
+constexpr std::array<Kind, 3> kKinds = {
+    {{"GRU", true, false}, {"GRUClassifier", false, true}, {"GRURegressor", false, false}}};
 
 // Every layer has tensors, so a number of layers above that of tensors is refused before memory is taken for
 // it.
@@ -121,8 +123,27 @@ Status read_spec(const ModelFile& file, ModelSpec* spec) {
   }
   spec->kind = kind->name;
   spec->version = file.version();
+  spec->metadata = file.own_metadata();
   FASTGRU_RETURN_IF_ERROR(kind->is_layer ? read_layer(file, spec) : read_estimator(file, spec));
-  return check_tensors(file, *spec);
+  FASTGRU_RETURN_IF_ERROR(check_tensors(file, *spec));
+  // After the tensors have confirmed the number of outputs.
+  return kind->has_classes ? read_class_names(spec->fitted, spec->answers(), &spec->classes) : Status();
+}
+
+NamedTexts config_texts(const ModelSpec& spec) {
+  NamedTexts texts;
+  std::visit(
+      [&](const auto& options) {
+        visit_fields(options, [&](std::string_view name, const auto& value, const auto& rule, unsigned) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(rule)>, field::Choice>) {
+            texts.emplace_back(name, choice_name(value, rule));
+          } else {
+            texts.emplace_back(name, json_of(value));
+          }
+        });
+      },
+      spec.options);
+  return texts;
 }
 
 std::string to_json(const ModelSpec& spec) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -48,9 +49,11 @@ struct ModelSpec {
   std::string kind;
   int version = kModelFormatVersion;
   std::variant<LayerSpec, NetworkSpec> options;
-  // JSON objects: the estimator's constructor parameters, and its fitted state besides tensors. C++ does not
-  // read them.
+  // JSON objects: the estimator's constructor parameters, and its fitted state besides tensors. C++ reads the
+  // class names alone.
   std::string params, fitted;
+  std::vector<std::string> classes = {};  // a classifier's names of them
+  OwnMetadata metadata = {};
 
   const LayerSpec* layer() const { return std::get_if<LayerSpec>(&options); }
   const NetworkSpec* network() const { return std::get_if<NetworkSpec>(&options); }
@@ -87,6 +90,9 @@ std::vector<ParamSlot> parameter_slots(const ModelSpec& spec);
 // Reads and checks everything but the tensors' values. Memory is taken only for sizes that the file's tensors
 // confirm. Errors are model_format Statuses.
 Status read_spec(const ModelFile& file, ModelSpec* spec);
+
+// The fields of a layer or a network by name, in words as in a model file: "true", "0.25", "mean".
+NamedTexts config_texts(const ModelSpec& spec);
 
 // Writes the configuration that read_spec() reads.
 std::string to_json(const ModelSpec& spec);

@@ -22,7 +22,9 @@ Status read_scaling(const ModelFile& file, const NetworkConfig& config, Scaling&
   for (std::size_t i = 0; i < columns.size(); ++i) {
     FASTGRU_RETURN_IF_ERROR(read_column(file, kScaling[i], i < 2 ? inputs : outputs, *columns[i]));
   }
-  return as_model_error(validate(scaling, config));
+  const Status status = validate(scaling, config);
+  if (status.ok()) return {};
+  return {ErrorCode::model_format, "tensor scaling." + status.message()};
 }
 
 }  // namespace fastgru

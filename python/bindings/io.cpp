@@ -32,7 +32,10 @@ std::string utf8(py::handle value, const std::string& what) {
   }
   Py_ssize_t size = 0;
   const char* text = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
-  if (text == nullptr) throw py::error_already_set();
+  if (text == nullptr) {
+    PyErr_Clear();
+    raise_value_error(what + " holds half a surrogate pair, which UTF-8 has no bytes for");
+  }
   return {text, static_cast<std::size_t>(size)};
 }
 
@@ -186,7 +189,7 @@ void write_safetensors(const py::object& path, const py::object& tensors, const 
 }
 
 void write_model(const py::object& path, const std::string& kind, const std::string& config,
-                 const py::object& tensors) {
+                 const py::object& tensors, const py::object& metadata) {
   std::string known;
   bool found = false;
   for (const std::string_view each : model_kinds()) {
@@ -194,12 +197,10 @@ void write_model(const py::object& path, const std::string& kind, const std::str
     known += (known.empty() ? "" : ", ") + std::string(each);
   }
   if (!found) raise_value_error("kind must be one of " + known + ", got " + in_quotes(kind));
-  write_file(path, tensors, model_metadata(kind, config));
-}
-
-void check_metadata(const py::dict& metadata) {
-  const Texts texts = texts_of(metadata);
-  bindings::raise_if_error(check_model_metadata({texts.begin(), texts.end()}));
+  Texts texts = model_metadata(kind, config, texts_of(py::dict(metadata)));
+  const Status status = check_model_metadata({texts.begin(), texts.end()});
+  if (!status.ok()) raise_value_error(status.message());
+  write_file(path, tensors, std::move(texts));
 }
 
 }  // namespace
@@ -211,13 +212,11 @@ void bind_io(py::module_& module) {
   model_format_error() = py::reinterpret_steal<py::object>(error);
   module.attr("ModelFormatError") = model_format_error();
   module.attr("model_format_version") = kModelFormatVersion;
-  module.def(
-      "check_model_metadata", &check_metadata, py::arg("metadata"),
-      "Check the metadata of a model file, as the C++ library does: ModelFormatError says what is wrong.");
   module.def("read_safetensors", &read_safetensors, py::arg("source"),
              "Read a safetensors file (a path) or its content (bytes): its metadata and its arrays.");
   module.def("write_model", &write_model, py::arg("path"), py::arg("kind"), py::arg("config"),
-             py::arg("tensors"), "Write a model file; `config` is a JSON object.");
+             py::arg("tensors"), py::arg("metadata") = py::dict(),
+             "Write a model file; `config` is a JSON object, `metadata` the user's own.");
   module.def("write_safetensors", &write_safetensors, py::arg("path"), py::arg("tensors"),
              py::arg("metadata"),
              "Write arrays and metadata to a safetensors file; an old file is replaced in one step.");

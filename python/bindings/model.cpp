@@ -73,8 +73,22 @@ py::tuple load_model(const py::object& source) {
   for (const auto& [name, values] : content.history) {
     history[to_str(name)] = py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
   }
+  py::dict metadata;
+  for (const auto& [key, value] : content.spec.metadata) metadata[to_str(key)] = to_str(value);
   return py::make_tuple(to_str(content.spec.kind), content.spec.version, to_str(to_json(content.spec)),
-                        to_python(content), std::move(history));
+                        to_python(content), std::move(history), std::move(metadata));
+}
+
+void check_model_file(const py::object& source) {
+  const std::filesystem::path path = to_path(source);
+  ModelFile file;
+  Status status;
+  int os_error = 0;
+  {
+    const ReleasedGil released;
+    status = with_path(ModelFile::open(path, &file, &os_error), path);
+  }
+  raise_if_error(status, os_error, source);
 }
 
 py::object network_defaults() {
@@ -126,7 +140,10 @@ py::list kinds() {
 void bind_model(py::module_& module) {
   module.def("load_model", &load_model, py::arg("path"),
              "Read a model file, check it and run its self-test: its kind, format version, configuration as "
-             "JSON, the layer or network itself, and the tensors that are neither weights nor scaling.");
+             "JSON, the layer or network itself, the tensors that are neither weights nor scaling, and the "
+             "user's own metadata.");
+  module.def("check_model_file", &check_model_file, py::arg("path"),
+             "Make the checks of load_model that do not depend on the kind, the checksum among them.");
   module.def("model_kinds", &kinds, "The kinds of models that can be saved.");
   module.def("network_defaults", &network_defaults, "The fields of a network and their defaults.");
   module.def("network_choices", &network_choices,

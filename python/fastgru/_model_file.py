@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastgru import _core
 
-__all__ = ["Content", "ModelFile", "content", "load", "read", "save"]
+__all__ = ["Content", "ModelFile", "content", "load", "read", "save", "weights"]
 
 
 class ModelFile(NamedTuple):
@@ -32,10 +32,15 @@ class Content(NamedTuple):
     config: dict[str, Any]
     core: Any  # the layer or network of the extension
     tensors: dict[str, NDArray[np.float64]]  # tensors that are not in `core`
+    metadata: dict[str, str]  # the user's own
 
 
 def save(
-    path: str | os.PathLike[str], kind: str, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+    path: str | os.PathLike[str],
+    kind: str,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]],
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a model file; an existing file is replaced only once the new one is complete.
 
@@ -49,13 +54,15 @@ def save(
         Values that JSON can hold, without NaN and infinities; keys are str.
     tensors : mapping of str to ndarray
         Arrays of any shape and of any dtype safetensors and NumPy share.
+    metadata : mapping of str to str, optional
+        The user's own metadata.
 
     Raises
     ------
     OSError
         The file cannot be written (FileNotFoundError: its folder is missing; PermissionError; …).
     TypeError, ValueError
-        `config` or `tensors` hold something a model file cannot.
+        `config`, `tensors` or `metadata` hold something a model file cannot.
 
     Examples
     --------
@@ -70,12 +77,14 @@ def save(
     {'hidden_size': 2}
     """
     path = os.fsdecode(path)
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise TypeError(f"metadata must be a mapping of str to str, got {type(metadata).__name__}")
     try:
         text = json.dumps(config, allow_nan=False, sort_keys=True, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         kind_of_error = TypeError if isinstance(error, TypeError) else ValueError
         raise kind_of_error(f"config must be what JSON can hold: {error}") from error
-    _core.write_model(path, kind, text, tensors)
+    _core.write_model(path, kind, text, tensors, {} if metadata is None else metadata)
 
 
 def read(path: str | os.PathLike[str]) -> ModelFile:
@@ -89,13 +98,26 @@ def read(path: str | os.PathLike[str]) -> ModelFile:
         It is not a model file, is damaged, or was written in a newer format.
     """
     path = os.fsdecode(path)
+    _core.check_model_file(path)
     metadata, tensors = _core.read_safetensors(path)
-    try:
-        _core.check_model_metadata(metadata)
-        config = json.loads(metadata["config"])  # checked: keys, nesting and numbers
-    except ValueError as error:
-        raise _core.ModelFormatError(f"{path!r}: {error}") from None
+    config = json.loads(metadata["config"])  # checked: keys, nesting and numbers
     return ModelFile(int(metadata["format_version"]), metadata["kind"], config, tensors)
+
+
+def weights(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Return the tensors of a safetensors file of any program; of a model file, without its self-test.
+
+    Raises
+    ------
+    OSError, ModelFormatError
+        As `load`.
+    """
+    path = os.fsdecode(path)
+    metadata, tensors = _core.read_safetensors(path)
+    if metadata.get("format") != "fastgru":
+        return tensors
+    _core.check_model_file(path)  # the checksum
+    return {name: value for name, value in tensors.items() if not name.startswith("selftest.")}
 
 
 def content(path: str | os.PathLike[str]) -> Content:
@@ -106,8 +128,8 @@ def content(path: str | os.PathLike[str]) -> Content:
     OSError, ModelFormatError
         As `load`.
     """
-    kind, _, config, core, tensors = _core.load_model(os.fsdecode(path))
-    return Content(kind, json.loads(config), core, tensors)
+    kind, _, config, core, tensors, metadata = _core.load_model(os.fsdecode(path))
+    return Content(kind, json.loads(config), core, tensors, metadata)
 
 
 def load(path: str | os.PathLike[str]) -> Any:

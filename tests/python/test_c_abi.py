@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import subprocess
 import sys
 from ctypes import POINTER, byref, c_char, c_char_p, c_int32, c_int64, c_size_t, c_void_p
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 import fastgru
-from fastgru import _paths
+from fastgru import _core, _paths
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 OK, INVALID_ARGUMENT, MODEL_FORMAT = 0, 1, 4
@@ -29,7 +31,9 @@ class Info(ctypes.Structure):
         ("kind", c_char * 32),
         *((name, c_int64) for name in ("input_size", "output_size", "hidden_size")),
         *((name, c_int64) for name in ("num_layers", "num_directions", "num_parameters")),
-        *((name, c_int32) for name in ("every_step", "can_stream", "is_float64", "reset_after", "has_bias")),
+        *((name, c_int32) for name in ("every_step", "can_stream", "is_float64")),
+        *((name, c_int32) for name in ("reset_after", "has_bias", "format_version", "missing_mask")),
+        *((name, c_int64) for name in ("vocabulary_size", "num_quantiles", "num_classes", "num_metadata")),
     ]
 
 
@@ -43,6 +47,22 @@ def library() -> ctypes.CDLL:
     found.fastgru_model_load_memory.argtypes = [c_char_p, c_size_t, POINTER(c_void_p), POINTER(Error)]
     found.fastgru_model_get_info.argtypes = [c_void_p, POINTER(Info)]
     found.fastgru_model_free.argtypes = [c_void_p]
+    for text in ("field", "metadata"):
+        getattr(found, f"fastgru_model_{text}").argtypes = [c_void_p, c_char_p]
+    for text in ("class_name", "metadata_key"):
+        getattr(found, f"fastgru_model_{text}").argtypes = [c_void_p, c_int64]
+    for text in (
+        "model_field",
+        "model_metadata",
+        "model_class_name",
+        "model_metadata_key",
+        "isa",
+        "isa_warning",
+    ):
+        getattr(found, f"fastgru_{text}").restype = c_char_p
+    found.fastgru_model_parameter_size.argtypes = [c_void_p, c_char_p]
+    found.fastgru_model_parameter_size.restype = c_int64
+    found.fastgru_model_get_parameter.argtypes = [c_void_p, c_char_p, c_void_p, c_int64, POINTER(Error)]
     numbers = [c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_int32, POINTER(Error)]
     found.fastgru_model_forward.argtypes = found.fastgru_model_forward_f64.argtypes = numbers
     found.fastgru_stream_new.argtypes = [c_void_p, c_int64, POINTER(c_void_p), POINTER(Error)]
@@ -91,6 +111,103 @@ def test_info(library: ctypes.CDLL, handle: c_void_p) -> None:
     assert library.fastgru_model_get_info(handle, byref(short)) == OK
     assert (short.kind, short.input_size) == (b"GRURegressor", -1)
     assert library.fastgru_version().decode() == fastgru.__version__
+
+
+def test_a_program_of_the_first_header_runs(library: ctypes.CDLL, handle: c_void_p) -> None:
+    """Its structure ended after is_float64; the bytes behind it stay what they were."""
+    room = (ctypes.c_ubyte * 160).from_buffer_copy(b"\xa5" * 160)
+    info = Info.from_buffer(room)
+    info.struct_size = size = 104 if ctypes.sizeof(c_size_t) == 8 else Info.reset_after.offset
+    assert library.fastgru_model_get_info(handle, byref(info)) == OK
+    assert (info.kind, info.input_size, info.num_parameters) == (b"GRURegressor", 2, 453)
+    assert (info.can_stream, info.is_float64) == (1, 0)
+    assert bytes(room)[size:] == b"\xa5" * (160 - size)
+
+
+# What a saved model tells an app, beside what Python knows of it.
+TOLD: dict[str, tuple[Any, dict[str, Any], dict[str, str]]] = {
+    "layer": (
+        lambda: fastgru.GRU(2, 3, bias=False, reset_after=False, bidirectional=True),
+        {"reset_after": 0, "has_bias": 0, "num_directions": 2, "num_classes": 0, "missing_mask": 0},
+        {"bidirectional": "true", "dropout": "0.0", "precision": "highest"},
+    ),
+    "quantiles": (
+        lambda: fastgru.GRURegressor(hidden_size=3, max_iter=1, loss="quantile", quantile=[0.1, 0.5]).fit(
+            np.ones((4, 3, 2)), np.arange(4.0)
+        ),
+        {"reset_after": 1, "has_bias": 1, "num_directions": 1, "num_quantiles": 2, "output_size": 2},
+        {"quantiles": "[0.1,0.5]", "loss": "quantile", "pooling": "last"},
+    ),
+    "tokens": (
+        lambda: fastgru.GRUClassifier(hidden_size=3, embedding_dim=2, vocabulary_size=9, max_iter=1).fit(
+            np.full((6, 3), 4), ["a", "b", "ç"] * 2
+        ),
+        {"vocabulary_size": 9, "num_classes": 3, "output_size": 3, "input_size": 1},
+        {"vocabulary_size": "9", "loss": "cross_entropy"},
+    ),
+    "mask": (
+        lambda: fastgru.GRUClassifier(hidden_size=3, missing="mask", pooling="max", max_iter=1).fit(
+            np.where(np.arange(24).reshape(4, 3, 2) % 5 == 0, np.nan, 1.0), [7, 9] * 2
+        ),
+        {"missing_mask": 1, "num_classes": 2, "output_size": 1, "input_size": 2},
+        {"missing_mask": "true", "pooling": "max"},
+    ),
+    "several labels": (
+        lambda: fastgru.GRUClassifier(hidden_size=3, max_iter=1).fit(
+            np.ones((4, 3, 2)), np.array([[0, 1, 1], [1, 0, 1], [0, 0, 1], [1, 1, 0]])
+        ),
+        {"num_classes": 3, "output_size": 3},
+        {"loss": "binary_cross_entropy"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_a_model_tells(name: str, library: ctypes.CDLL, tmp_path: Path) -> None:
+    make, numbers, fields = TOLD[name]
+    model, loaded = make(), c_void_p()
+    model.save(tmp_path / "m", metadata={"rate": "16000"})
+    assert library.fastgru_model_load(str(tmp_path / "m").encode(), byref(loaded), None) == OK
+    info = Info(struct_size=ctypes.sizeof(Info))
+    assert library.fastgru_model_get_info(loaded, byref(info)) == OK
+    assert {field: getattr(info, field) for field in numbers} == numbers
+    assert info.format_version == _core.model_format_version
+    assert info.num_metadata == 1 and library.fastgru_model_metadata(loaded, b"rate") == b"16000"
+    said = {field: library.fastgru_model_field(loaded, field.encode()).decode() for field in fields}
+    assert said == fields
+    assert library.fastgru_model_field(loaded, b"color") is None
+    classes = [str(label) for label in getattr(model, "classes_", [])]
+    assert info.num_classes == len(classes)
+    names = [library.fastgru_model_class_name(loaded, i) for i in range(len(classes) + 1)]
+    assert names == [*(label.encode() for label in classes), None]
+    if name == "layer":
+        assert library.fastgru_model_parameter_size(loaded, b"scaling.x_mean") == -1
+    else:
+        for part, wanted in zip(
+            ("x_mean", "x_scale", "y_mean", "y_scale"), model._network.scaling, strict=True
+        ):
+            values = np.empty(library.fastgru_model_parameter_size(loaded, f"scaling.{part}".encode()))
+            status = library.fastgru_model_get_parameter(
+                loaded, f"scaling.{part}".encode(), address(values), len(values), None
+            )
+            assert status == OK
+            np.testing.assert_array_equal(values, wanted)
+    library.fastgru_model_free(loaded)
+
+
+def test_the_instruction_set(library: ctypes.CDLL) -> None:
+    assert library.fastgru_isa().decode() in _core.compiled_isa_names()
+    code = (
+        "import ctypes, sys; warning = ctypes.CDLL(sys.argv[1]).fastgru_isa_warning\n"
+        "warning.restype = ctypes.c_char_p\nprint(warning().decode())"
+    )
+    for wanted, said in (("avx1024", "FASTGRU_ISA=avx1024 is not available here; using "), ("", "")):
+        done = subprocess.run(
+            [sys.executable, "-c", code, library._name],
+            capture_output=True, text=True, check=True, env={**os.environ, "FASTGRU_ISA": wanted},
+        )  # fmt: skip
+        assert done.stdout.startswith(said)
+        assert bool(done.stdout.strip()) == bool(wanted)
 
 
 def test_forward_and_stream(library: ctypes.CDLL, handle: c_void_p, model: Any) -> None:

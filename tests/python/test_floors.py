@@ -23,7 +23,7 @@ CPP_BELOW: dict[str, set[str]] = {
     "nn": {"runtime", "kernels", "engine"},
     "spec": {"runtime", "engine", "nn", "io"},
     "model": {"runtime", "engine", "nn", "io", "spec"},
-    "capi": {"runtime", "io", "model", "include"},
+    "capi": {"runtime", "kernels", "io", "model", "include"},
     "include": set(),
     "bindings": {"runtime", "kernels", "engine", "engine_f32", "reference", "nn", "io", "spec", "model"},
 }

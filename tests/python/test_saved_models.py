@@ -53,6 +53,8 @@ def test_a_saved_model_answers_as_it_did(path: Path, load_in_c: Load) -> None:
     predict = getattr(model, "predict_proba", getattr(model, "predict", None))
     same(path, model(x)[0] if predict is None else predict(x), y)
     assert load_in_c(path) == ""
+    own = model.metadata if isinstance(model, fastgru.GRU) else model.metadata_
+    assert own == ({"name": path.stem, "sample_rate": "16000"} if path.parent.name >= "v3" else {})
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

@@ -18,11 +18,15 @@ from fastgru import ModelFormatError, _core, _model_file
 
 METADATA = {
     "format": "fastgru",
-    "format_version": "2",
+    "format_version": "2",  # the last version without a checksum
     "written_by": "fastgru 0.1.0",
     "kind": "GRU",
     "config": "{}",
 }
+
+
+# "00000000" is where write_safetensors puts the checksum.
+SEALED = {**METADATA, "format_version": "3", "checksum": "00000000"}
 
 
 def without(key: str) -> dict[str, str]:
@@ -39,12 +43,23 @@ WRONG_METADATA: list[tuple[str, dict[str, str]]] = [
         ("format_version must be a whole number", {**METADATA, "format_version": version})
         for version in ["", "0", "-1", "1.0", "01", " 1", "one", "²", "١", "1" * 5000]
     ),
-    (r"written by 'fastgru 9.9' in format version 3; this is fastgru .* newer fastgru is needed",
-     {"format": "fastgru", "format_version": "3", "written_by": "fastgru 9.9", "something": "new"}),
+    (r"written by 'fastgru 9.9' in format version 4; this is fastgru .* newer fastgru is needed",
+     {"format": "fastgru", "format_version": "4", "written_by": "fastgru 9.9", "something": "new"}),
     ("does not say which", {**without("written_by"), "format_version": "999999999"}),
     ("'kind' is missing", without("kind")),
     ("'config' is missing", without("config")),
     ("metadata key 'color' is unknown in format version 2", {**METADATA, "color": "red"}),
+    ("metadata key 'checksum' is unknown in format version 2", {**SEALED, "format_version": "2"}),
+    ("metadata key 'user.a' is unknown in format version 2", {**METADATA, "user.a": "b"}),
+    ("ChecksumMismatch: metadata key 'checksum' is missing", {**METADATA, "format_version": "3"}),
+    ("ChecksumMismatch: the bytes of the file give", {**SEALED, "checksum": "0000000"}),
+    ("ChecksumMismatch: the bytes of the file give", {**SEALED, "checksum": "12345678"}),
+    ("metadata key 'color' is unknown in format version 3", {**SEALED, "color": "red"}),
+    ("metadata key 'users' is unknown in format version 3", {**SEALED, "users": "3"}),
+    (r"metadata key 'user\.' has no name", {**SEALED, "user.": "x"}),
+    (r"metadata 'user\.a' holds a zero byte", {**SEALED, "user.a": "x\0y"}),
+    (r"metadata 'user\.a\\x00' holds a zero byte", {**SEALED, "user.a\0": "x"}),
+    ("metadata has 1008 keys, at most 1000", {**SEALED, **{f"user.{i}": "" for i in range(1002)}}),
     ("unknown kind 'Transformer'; this fastgru knows GRU, GRUClassifier, GRURegressor",
      {**METADATA, "kind": "Transformer"}),
     ("unknown kind '';", {**METADATA, "kind": ""}),
@@ -80,7 +95,7 @@ def test_config_survives(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     _model_file.save(path, "GRU", config, {"x": np.arange(3.0)})
     version, kind, again, tensors = _model_file.read(path)
-    assert (version, kind, again) == (2, "GRU", config)
+    assert (version, kind, again) == (_core.model_format_version, "GRU", config)
     np.testing.assert_array_equal(tensors["x"], [0, 1, 2])
     first = path.read_bytes()
     _model_file.save(path, "GRU", dict(reversed(config.items())), {"x": np.arange(3.0)})
@@ -98,6 +113,11 @@ def test_config_that_is_no_json(config: dict[str, Any], tmp_path: Path) -> None:
         _model_file.save(tmp_path / "m", "GRU", config, {})
     with pytest.raises(ValueError, match="kind must be one of GRU, "):
         _model_file.save(tmp_path / "m", "Other", {}, {})
+    too_deep: Any = {}
+    for _ in range(130):
+        too_deep = {"a": too_deep}
+    with pytest.raises(ValueError, match="nested deeper than 127 levels"):  # load would refuse it
+        _model_file.save(tmp_path / "m", "GRU", too_deep, {})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -82,7 +82,9 @@ BAD: list[tuple[str, str, bytes]] = [
     ("HeaderTooLarge", "limit + 1", with_length(100_000_001, b"{}")),
     ("HeaderTooLarge", "2**63", with_length(2**63, b"{}")),
     ("HeaderTooLarge", "2**64 - 1", with_length(2**64 - 1, b"{}")),
-    ("HeaderTooLarge", "a text file", b"PK\x03\x04 is no safetensors file"),
+    ("HeaderTooLarge", "no known format", b"\xff\xfe is no safetensors file"),
+    ("NotSafetensors", "a zip archive", b"PK\x03\x04 is no safetensors file"),
+    ("NotSafetensors", "a text file", b"this is no safetensors file"),
     ("InvalidHeaderLength", "one too many", with_length(3, b"{}")),
     ("InvalidHeaderLength", "the limit", with_length(100_000_000, b"{}")),
     ("InvalidHeaderUtf8", "0xff", file(b'{"\xff":' + T.encode() + b"}", D)),
@@ -251,6 +253,7 @@ def test_every_named_error_is_in_the_table() -> None:
     named = {error for error, _, _ in BAD}
     assert named == {
         *(
+            "NotSafetensors",
             "HeaderTooSmall",
             "HeaderTooLarge",
             "InvalidHeaderLength",

@@ -44,6 +44,7 @@ def models() -> dict[str, Any]:
         "regressor_both": regressor(2, 1, hidden_size=8, bidirectional=True, standardize=False),
         "regressor_quantiles": regressor(2, 2, hidden_size=8, loss="quantile", quantile=[0.1, 0.5, 0.9]),
         "regressor_mean": regressor(2, 1, hidden_size=8, pooling="mean", missing="mask"),
+        "regressor_frames": regressor(2, 1, hidden_size=8, frame_length=3, frame_step=2, pooling="max"),
         "classifier": classifier(["no", "yes"]),
         "classifier_max": classifier([3, 5, 8], pooling="max", num_layers=2),
         "regressor_float64": regressor(2, 2, hidden_size=5, dtype="float64", early_stopping=True),
@@ -79,7 +80,7 @@ def main() -> None:
     folder.mkdir()
     kept = {}
     for name, model in made.items():
-        model.save(folder / f"{name}.safetensors")
+        model.save(folder / f"{name}.safetensors", metadata={"name": name, "sample_rate": "16000"})
         kept[f"{name}.x"] = inputs(model)
         kept[f"{name}.y"] = answers(model, kept[f"{name}.x"])
     said = {"written_by": f"fastgru {fastgru.__version__}, {_core.isa()}"}

@@ -41,6 +41,11 @@ extern "C" {
 FASTGRU_API uint32_t fastgru_abi_version(void) FASTGRU_NOEXCEPT;
 FASTGRU_API const char* fastgru_version(void) FASTGRU_NOEXCEPT; /* "0.1.0" */
 
+/* The instruction set of the kernels in this process: "avx512", "avx2", "neon", "baseline". And what was
+ * wrong with the environment variable FASTGRU_ISA, or "". Both texts stay valid. */
+FASTGRU_API const char* fastgru_isa(void) FASTGRU_NOEXCEPT;
+FASTGRU_API const char* fastgru_isa_warning(void) FASTGRU_NOEXCEPT;
+
 typedef enum fastgru_status {
   FASTGRU_OK = 0,
   FASTGRU_INVALID_ARGUMENT = 1, /* the caller's mistake; the message names the argument */
@@ -79,18 +84,40 @@ typedef struct fastgru_model_info {
   int64_t num_layers;
   int64_t num_directions;
   int64_t num_parameters;
-  int32_t every_step;  /* 1: fastgru_model_forward answers after every step, 0: once for a sequence */
-  int32_t can_stream;  /* 0: two directions, whose second one needs the future */
-  int32_t is_float64;  /* 1: computes in float64, else in float32 */
-  int32_t reset_after; /* 1: PyTorch's and Keras' GRU, 0: that of Cho et al. (2014) */
-  int32_t has_bias;    /* 0: a GRU without bias_ih and bias_hh */
+  int32_t every_step; /* 1: fastgru_model_forward answers after every step, 0: once for a sequence */
+  int32_t can_stream; /* 0: two directions, whose second one needs the future */
+  int32_t is_float64; /* 1: computes in float64, else in float32 */
+  /* Later fields. A library older than this header leaves them as they were. */
+  int32_t reset_after;     /* 1: PyTorch's and Keras' GRU, 0: that of Cho et al. (2014) */
+  int32_t has_bias;        /* 0: a GRU without bias_ih and bias_hh */
+  int32_t format_version;  /* of the file, 1 or more */
+  int32_t missing_mask;    /* 1: a NaN in x is a missing value */
+  int64_t vocabulary_size; /* above 0: x holds tokens, 0 to vocabulary_size - 1, as numbers */
+  int64_t num_quantiles;   /* above 0: the outputs are as many quantiles of each target */
+  int64_t num_classes;     /* of a classifier; one output stands for two: the probability of class 1 */
+  int64_t num_metadata;    /* the user's own keys */
 } fastgru_model_info;
 
 FASTGRU_API fastgru_status fastgru_model_get_info(const fastgru_model* model,
                                                   fastgru_model_info* info) FASTGRU_NOEXCEPT;
 
+/* Texts of the model, valid until fastgru_model_free; NULL: there is none of that name or number.
+ *   class_name  the class that output `index` is the probability of; numbers and booleans as in JSON
+ *   metadata    the user's own: what Python's save(path, metadata={"sample_rate": "16000"}) stored under
+ * `key` metadata_key  the key of number `index` field       of the configuration (docs/model-file.md):
+ * "pooling" is "mean", "quantiles" "[0.1,0.5,0.9]" */
+FASTGRU_API const char* fastgru_model_class_name(const fastgru_model* model, int64_t index) FASTGRU_NOEXCEPT;
+FASTGRU_API const char* fastgru_model_metadata(const fastgru_model* model, const char* key) FASTGRU_NOEXCEPT;
+FASTGRU_API const char* fastgru_model_metadata_key(const fastgru_model* model,
+                                                   int64_t index) FASTGRU_NOEXCEPT;
+FASTGRU_API const char* fastgru_model_field(const fastgru_model* model, const char* name) FASTGRU_NOEXCEPT;
+
+/* How many values a weight or a part of the scaling has; -1: there is none of that name. */
+FASTGRU_API int64_t fastgru_model_parameter_size(const fastgru_model* model,
+                                                 const char* name) FASTGRU_NOEXCEPT;
 /* Copies all `count` values of a weight, in C order, under its name in the model file: "weight_ih_l0", or of
- * an estimator "gru.weight_ih_l0", "head.weight". */
+ * an estimator "gru.weight_ih_l0", "head.weight". Also of an estimator's scaling: "scaling.x_mean",
+ * "scaling.x_scale" (input_size each), "scaling.y_mean", "scaling.y_scale". */
 FASTGRU_API fastgru_status fastgru_model_get_parameter(const fastgru_model* model, const char* name,
                                                        double* values, int64_t count,
                                                        fastgru_error* error) FASTGRU_NOEXCEPT;

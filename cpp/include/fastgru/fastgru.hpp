@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -34,6 +35,15 @@ inline void throw_on_error(fastgru_status status, const fastgru_error& error) {
     throw Error(status, error.message[0] != '\0' ? error.message : fastgru_status_name(status));
   }
 }
+
+// The instruction set of the kernels in this process, and what was wrong with FASTGRU_ISA (or nothing).
+inline std::string isa() { return fastgru_isa(); }
+inline std::string isa_warning() { return fastgru_isa_warning(); }
+
+// Standardisation: (x - x_mean) / x_scale goes into the network, y * y_scale + y_mean comes out of it.
+struct Standardisation {
+  std::vector<double> x_mean, x_scale, y_mean, y_scale;
+};
 
 // The state of some sequences that advance side by side, one step a call. Copies are independent. One thread
 // at a time may use one.
@@ -122,10 +132,44 @@ class Model {
   std::int64_t output_size() const noexcept { return info_.output_size; }
   std::int64_t hidden_size() const noexcept { return info_.hidden_size; }
   std::int64_t num_layers() const noexcept { return info_.num_layers; }
+  std::int64_t directions() const noexcept { return info_.num_directions; }
+  bool reset_after() const noexcept { return info_.reset_after != 0; }  // as in PyTorch
+  bool has_bias() const noexcept { return info_.has_bias != 0; }
   bool every_step() const noexcept { return info_.every_step != 0; }  // forward() answers after every step
   bool can_stream() const noexcept { return info_.can_stream != 0; }
   bool is_float64() const noexcept { return info_.is_float64 != 0; }
   const fastgru_model_info& info() const noexcept { return info_; }
+
+  // A classifier's classes, in the order of the outputs; two for a single output, the probability of the
+  // second.
+  std::vector<std::string> class_names() const {
+    std::vector<std::string> names;
+    for (std::int64_t i = 0; i < info_.num_classes; ++i) {
+      names.emplace_back(fastgru_model_class_name(handle_.get(), i));
+    }
+    return names;
+  }
+  // The user's own metadata, as Python's save(path, metadata={…}) stored them.
+  std::map<std::string, std::string> metadata() const {
+    std::map<std::string, std::string> texts;
+    for (std::int64_t i = 0; i < info_.num_metadata; ++i) {
+      const char* key = fastgru_model_metadata_key(handle_.get(), i);
+      texts.emplace(key, fastgru_model_metadata(handle_.get(), key));
+    }
+    return texts;
+  }
+  // A field of the configuration: field("pooling") is "mean". Throws Error: there is no such field.
+  std::string field(const std::string& name) const {
+    const char* text = fastgru_model_field(handle_.get(), name.c_str());
+    if (text == nullptr) throw Error(FASTGRU_INVALID_ARGUMENT, "the model has no field '" + name + "'");
+    return text;
+  }
+  // An estimator's standardisation; empty for a layer.
+  Standardisation scaling() const {
+    if (fastgru_model_parameter_size(handle_.get(), "scaling.x_mean") < 0) return {};
+    return {parameter("scaling.x_mean"), parameter("scaling.x_scale"), parameter("scaling.y_mean"),
+            parameter("scaling.y_scale")};
+  }
 
   // A stream of `rows` sequences, their state zero. Throws Error if the model has two directions.
   Stream stream(std::int64_t rows = 1) const {
@@ -158,6 +202,11 @@ class Model {
     throw_on_error(fastgru_model_get_parameter(handle_.get(), name.c_str(), values.data(), count, &error),
                    error);
     return values;
+  }
+
+  std::vector<double> parameter(const std::string& name) const {
+    const std::int64_t count = fastgru_model_parameter_size(handle_.get(), name.c_str());
+    return parameter(name, count < 0 ? 1 : count);  // if there is none, that throws
   }
 
   // For code that is compiled for one kind of layer, as GruLayer is: throws Error unless the GRU has one

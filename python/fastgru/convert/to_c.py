@@ -80,7 +80,7 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     True
     """
     check_name(name)
-    kind, config, core, _ = _model_file.content(path)
+    kind, config, core, *_ = _model_file.content(path)
     is_layer = "network" not in config
     architecture = config if is_layer else config["network"]
     if not is_layer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, TypeVar, cast
@@ -29,12 +30,23 @@ class ModelFileMixin:
     _seed: int
     _n_dims: int
     _trainer_state: dict[str, Any]
+    _own_metadata: dict[str, str]
+
+    @property
+    def metadata_(self) -> dict[str, str]:
+        """Your own metadata: what `fastgru.load` found, or what you put here; `save` writes them."""
+        check_is_fitted(self)
+        if "_own_metadata" not in vars(self):
+            self._own_metadata = {}
+        return self._own_metadata
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())  # type: ignore[misc]  # BaseEstimator's
         network = state.pop("_network", None)
         if network is not None:
             state["_network_state"] = (network.parameters.copy(), network.scaling)
+        if "_own_metadata" in state:
+            state["_own_metadata"] = dict(state["_own_metadata"])  # a copy has its own
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -51,7 +63,7 @@ class ModelFileMixin:
     def _restore_fitted(self, fitted: dict[str, Any]) -> None:
         """Restore the state that `_fitted_config` returned."""
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, path: str | PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
         """Write the fitted estimator to a safetensors file; ``fastgru.load`` reads it back.
 
         The file holds the weights, the scaling, the constructor's parameters and the fitted numbers: no code
@@ -64,6 +76,9 @@ class ModelFileMixin:
         ----------
         path : str or path-like
             Where to write; an existing file is replaced only once the new one is complete.
+        metadata : mapping of str to str, optional
+            Your own metadata, such as a sample rate, at most 1000 keys: ``metadata_`` of the loaded
+            estimator, and readable in C and C++. The estimator's ``metadata_`` if not given.
 
         Raises
         ------
@@ -71,6 +86,8 @@ class ModelFileMixin:
             Before ``fit``.
         OSError
             The file cannot be written.
+        TypeError, ValueError
+            `metadata` holds something else than texts, or a zero byte.
         """
         check_is_fitted(self)
         history = self._history
@@ -94,7 +111,8 @@ class ModelFileMixin:
         for name, values in zip(_HISTORY, (history.loss_curve, history.validation_scores or []), strict=True):
             tensors[name] = np.array(values, dtype=np.float64)
         tensors.update(self._self_test())
-        _model_file.save(path, kind.__name__, config, tensors)
+        own = vars(self).get("_own_metadata") if metadata is None else metadata
+        _model_file.save(path, kind.__name__, config, tensors, own)
 
     @classmethod
     def _kind(cls) -> Any:
@@ -134,6 +152,7 @@ class ModelFileMixin:
     def _restore(self, content: _model_file.Content) -> None:
         """Restore the fitted state from the contents of a file."""
         fitted = content.config["fitted"]
+        self._own_metadata = dict(content.metadata)
         self._architecture, self._network = content.config["network"], content.core
         self._n_dims = _whole(fitted, "n_dims", 2, 3)
         self._seed = _whole(fitted, "seed", 0, 2**64 - 1)

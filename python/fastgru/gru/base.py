@@ -108,9 +108,11 @@ class Layer:
     _config: Config
     _core: _core.GruF32 | _core.GruF64
     _random: np.random.Generator
+    _metadata: dict[str, str]
 
     def _configure(self, config: Config) -> None:
         self._config = config
+        self._metadata = {}
         self._core = _CORES[config.dtype](*config[:8])
 
     @property
@@ -182,39 +184,66 @@ class Layer:
         """
         return parameters.named(self._core.parameters, self._core.parameter_layout)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any] | str | os.PathLike[str], prefix: str = ""
+    ) -> None:
         """Replace all weights.
 
         Parameters
         ----------
-        state_dict : mapping of str to array-like
-            Arrays or PyTorch tensors with the names and shapes of `state_dict`.
+        state_dict : mapping of str to array-like, or path
+            Arrays or PyTorch tensors with the names and shapes of `state_dict`; or a file of safetensors.
+        prefix : str, default=""
+            What the names begin with: ``"encoder.gru."`` for a GRU within a larger model. Names that begin
+            otherwise are then left alone; without a prefix every name must be one of this layer's.
 
         Raises
         ------
         TypeError
-            `state_dict` is not a mapping, or a value does not hold real numbers.
+            `state_dict` is neither a mapping nor a path, or a value does not hold real numbers.
         ValueError
-            A name is missing or unknown, or a shape is wrong. The weights are then unchanged.
+            A name is missing or unknown, a shape is wrong, or a value is beyond the range of the layer's
+            dtype. Where another prefix would fit, the message names it. The weights are then unchanged.
+        OSError, ModelFormatError
+            The file cannot be read, or is no safetensors file.
 
         Examples
         --------
         >>> import fastgru
         >>> one, other = fastgru.GRU(3, 4), fastgru.GRU(3, 4)
         >>> other.load_state_dict(one.state_dict())
+        >>> whole = {f"encoder.{name}": value for name, value in one.state_dict().items()}
+        >>> other.load_state_dict(whole, prefix="encoder.")
         """
+        if isinstance(state_dict, (str, os.PathLike)):
+            state_dict = _model_file.weights(state_dict)
         layout = self._core.parameter_layout
-        self._core.set_parameters(parameters.flatten(state_dict, layout, self.dtype))
+        self._core.set_parameters(parameters.flatten(state_dict, layout, self.dtype, prefix))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Your own metadata: what `load` found, or what you put here; `save` writes them."""
+        return self._metadata
+
+    def save(self, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
         """Write the layer to a model file (safetensors) that `fastgru.load` reads.
 
         An object of a subclass is saved as the `GRU` that it is; pickle keeps its class.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to write; an existing file is replaced only once the new one is complete.
+        metadata : mapping of str to str, optional
+            Your own metadata, such as a sample rate, at most 1000 keys: `metadata` of the loaded layer, and
+            readable in C and C++. The layer's `metadata` if not given.
 
         Raises
         ------
         OSError
             The file cannot be written.
+        TypeError, ValueError
+            `metadata` holds something else than texts, or a zero byte.
 
         Examples
         --------
@@ -222,9 +251,11 @@ class Layer:
         >>> from pathlib import Path
         >>> import fastgru
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     fastgru.GRU(3, 4).save(Path(folder) / "gru.safetensors")
-        ...     fastgru.load(Path(folder) / "gru.safetensors")
-        GRU(input_size=3, hidden_size=4)
+        ...     path = Path(folder) / "gru.safetensors"
+        ...     fastgru.GRU(3, 4).save(path, metadata={"sample_rate": "16000"})
+        ...     gru = fastgru.load(path)
+        >>> gru, gru.metadata
+        (GRU(input_size=3, hidden_size=4), {'sample_rate': '16000'})
         """
         features = np.zeros(self.input_size)
         self_test = _self_test.make(
@@ -233,7 +264,9 @@ class Layer:
             _self_test.sample(features, features + 1),
             np.ones(1),
         )
-        _model_file.save(path, "GRU", self._config._asdict(), {**self.state_dict(), **self_test})
+        tensors = {**self.state_dict(), **self_test}
+        own = self._metadata if metadata is None else metadata
+        _model_file.save(path, "GRU", self._config._asdict(), tensors, own)
 
     def _self_test_answers(self, x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
         """Return the states of the top layer, (steps, D·H), for x (steps, input_size)."""
@@ -250,15 +283,22 @@ class Layer:
         layer._random = parameters.generator(None)
         layer._config = Config(**content.config)
         layer._core = content.core
+        layer._metadata = dict(content.metadata)
         return layer
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"config": self._config._asdict(), "parameters": self._core.parameters, "random": self._random}
+        return {
+            "config": self._config._asdict(),
+            "parameters": self._core.parameters,
+            "random": self._random,
+            "metadata": self._metadata,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._random = state["random"]
         self._configure(Config(**state["config"]))
         self._core.set_parameters(state["parameters"])
+        self._metadata = dict(state.get("metadata", {}))  # pickles of earlier versions have none
 
     def __repr__(self) -> str:
         defaults = Config._field_defaults

@@ -79,33 +79,67 @@ def named(flat: NDArray[Any], weights: Iterable[tuple[str, tuple[int, ...]]]) ->
     return views
 
 
-def flatten(state_dict: Mapping[str, Any], weights: Layout, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return one flat vector of `dtype` from named arrays or tensors that fit `weights` in name and shape."""
+def flatten(
+    state_dict: Mapping[str, Any], weights: Layout, dtype: np.dtype[Any], prefix: str = ""
+) -> NDArray[Any]:
+    """Return one flat vector of `dtype` from named arrays or tensors that fit `weights` in name and shape.
+
+    Names in `state_dict` begin with `prefix`; with a prefix, other names are left alone.
+    """
     if not isinstance(state_dict, Mapping):
-        raise TypeError(f"state_dict must be a mapping of names to arrays, got {type(state_dict).__name__}")
-    wanted = dict(weights)
-    missing = [name for name in wanted if name not in state_dict]
-    unknown = [str(name) for name in state_dict if name not in wanted]
-    problems = [
-        f"{what} {', '.join(names)}" for what, names in (("missing", missing), ("unknown", unknown)) if names
-    ]
-    if problems:
-        raise ValueError(f"state_dict does not fit this layer: {'; '.join(problems)}")
-    arrays = {name: _as_array(name, state_dict[name]) for name in wanted}
+        raise TypeError(
+            f"state_dict must be a mapping of names to arrays, or a path, got {type(state_dict).__name__}"
+        )
+    if not isinstance(prefix, str):
+        raise TypeError(f"prefix must be a str, got {type(prefix).__name__}")
+    _check_names(state_dict, [name for name, _ in weights], prefix)
+    arrays = {name: _as_array(prefix + name, state_dict[prefix + name]) for name, _ in weights}
     for name, shape in weights:
         if arrays[name].shape != shape:
-            raise ValueError(f"{name} must have shape {shape}, got {arrays[name].shape}")
+            raise ValueError(f"{prefix}{name} must have shape {shape}, got {arrays[name].shape}")
     flat = np.empty(sum(array.size for array in arrays.values()), dtype)
     for name, view in named(flat, weights).items():
-        view[...] = arrays[name]
+        with np.errstate(over="ignore"):
+            view[...] = arrays[name]
+        if np.isinf(view).sum() != np.isinf(arrays[name]).sum():
+            raise ValueError(f"{prefix}{name} holds values beyond the range of {dtype}")
     return flat
 
 
+def _check_names(state_dict: Mapping[str, Any], wanted: list[str], prefix: str) -> None:
+    missing = [prefix + name for name in wanted if prefix + name not in state_dict]
+    known = {prefix + name for name in wanted}
+    names = [str(name) for name in state_dict]
+    unknown = [name for name in names if name.startswith(prefix) and name not in known]
+    lists = (("missing", missing), ("unknown", unknown))
+    problems = [f"{what} {_listed(found)}" for what, found in lists if found]
+    if not problems:
+        return
+    fitting = [found for found in _prefixes(names, wanted) if found != prefix]
+    hint = f"; its names fit with prefix={' or '.join(map(repr, fitting))}" if fitting else ""
+    raise ValueError(f"state_dict does not fit this layer: {'; '.join(problems)}{hint}")
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:8])
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown
+
+
+def _prefixes(names: list[str], wanted: list[str]) -> list[str]:
+    """Return the prefixes that all wanted names have in `names`."""
+    there = set(names)
+    candidates = [name.removesuffix(wanted[0]) for name in names if name.endswith(wanted[0])]
+    return [prefix for prefix in candidates if all(prefix + name in there for name in wanted)]
+
+
 def _as_array(name: str, value: Any) -> NDArray[Any]:
-    if hasattr(value, "detach"):  # a PyTorch tensor of any device and precision
-        value = value.detach().cpu()
-        value = value.float().numpy() if value.element_size() < 4 else value.numpy()
-    array = np.asarray(value)
+    try:
+        if hasattr(value, "detach"):  # a PyTorch tensor of any device and precision
+            value = value.detach().cpu()
+            value = value.float().numpy() if value.element_size() < 4 else value.numpy()
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; sparse, quantized, meta tensors
+        raise TypeError(f"{name} must hold real numbers: {error}") from error
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     return array
