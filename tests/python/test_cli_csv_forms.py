@@ -100,6 +100,8 @@ FORMS: dict[str, str | bytes] = {
     "a semicolon in a quoted name": written(row="x{i},{day},{number}", header='"who; where",date,height'),
     "comments between rows": TEXT.replace("2001-01-05", "# a pause; with, marks\n2001-01-05"),
     "names in a comment": "# station 12\n# " + TEXT,
+    "names in a comment, a column of text": "#who,date,height\n"
+    + written(row="x,{day},{number}").partition("\n")[2],
     "a column named #": written(row="{n},{day},{number}", header="#,date,height"),
     "sep line": "sep=;\n" + written(delimiter=";"),
     "spaces behind commas": TEXT.replace(",", ", "),
@@ -198,6 +200,15 @@ def test_a_single_column_with_decimal_commas(tmp_path: Path) -> None:
     np.testing.assert_array_equal(source.values, NUMBERS)
 
 
+def test_a_row_of_units_is_left_out(tmp_path: Path) -> None:
+    for units in ("d,m", ",m", "yyyy-mm-dd,[m]"):
+        source = load(tmp_path, TEXT.replace("date,height\n", f"date,height\n{units}\n"))
+        np.testing.assert_array_equal(source.values, NUMBERS)
+        assert source.notes[0].endswith("line 2 holds no values (units?) and is left out")
+    with pytest.raises(InputError, match=r"line 2, .*'m' is not a number"):
+        load(tmp_path, TEXT.replace("date,height\n", "date,height\n2000-12-31,m\n"))
+
+
 def test_values_missing_at_the_ends_are_left_out(tmp_path: Path) -> None:
     rows = TEXT.split("\n")
     for line in (1, 2, COUNT):
@@ -241,6 +252,7 @@ TWICE = written(row="{day},7,{number}", header="date,height,height")
         (b'[{"date": "2001-01-01"}]', {}, "this is JSON"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", {}, "a Git LFS pointer"),
         (TEXT.partition("\n")[2], {}, r"line 1: the first line must hold the column names.*--no-header"),
+        (written(row="x,{day},{number}").partition("\n")[2], {}, r"line 1: the first line must hold"),
         ("Heights\nof 2001\n" + TEXT, {}, "line 3 looks like the column names, .*: --skip-lines 2"),
         (TEXT, {"target": "3"}, 'no column "3"; the columns are "date", "height"'),
         (TEXT, {"target": "0"}, 'no column "0"'),

@@ -85,6 +85,10 @@ WRITTEN: dict[str, tuple[Any, Callable[[np.datetime64], str]]] = {
     "milliseconds since 1970": (moments(HOUR, 1, "h"), lambda m: str(m.astype("datetime64[ms]").astype(int))),
     "microseconds since 1970": (moments(HOUR, 1, "h"), lambda m: str(m.astype("datetime64[us]").astype(int))),
     "nanoseconds since 1970": (moments(HOUR, 1, "h"), lambda m: str(m.astype("datetime64[ns]").astype(int))),
+    "spans of time": (
+        moments(HOUR, 1, "h"),
+        lambda m: " - ".join(strftime("%d.%m.%Y %H:%M")(m + np.timedelta64(i, "h")) for i in (0, 1)),
+    ),
     "seconds with a point": (moments(HOUR, 1, "h"), lambda m: f"{m.astype('datetime64[s]').astype(int)}.0"),
     "Excel's days": (moments(DAY, 1, "D"), lambda m: str((m - np.datetime64("1899-12-30")).astype(int))),
     "Excel's hours": (
@@ -153,6 +157,16 @@ def test_times_of_less_than_a_second(
     np.testing.assert_array_equal(source.dates, dates)
     assert source.time_unit == word
     assert source.notes == ()
+
+
+@pytest.mark.parametrize(("unit", "digits"), [("s", 9), ("s", 3), ("ms", 6), ("ms", 1), ("us", 3)])
+def test_moments_since_1970_with_fractions(tmp_path: Path, unit: str, digits: int) -> None:
+    whole = {"s": 10**9, "ms": 10**6, "us": 1000}[unit]  # nanoseconds
+    fraction = whole // 10**digits
+    counted = np.datetime64("2001-01-25T00:00", "ns").astype(np.int64) + np.arange(COUNT) * fraction
+    stamps = [f"{n // whole}.{n % whole // fraction:0{digits}}" for n in counted.tolist()]
+    source = load(tmp_path, stamps, name="unix time")
+    np.testing.assert_array_equal(source.dates, counted.astype("datetime64[ns]"))  # type: ignore[arg-type]
 
 
 def test_moments_with_and_without_fraction(tmp_path: Path) -> None:
@@ -359,11 +373,13 @@ def test_dates_not_understood_are_told(tmp_path: Path) -> None:
         (17, "2001-02-30", r"line 19, column \"date\": '2001-02-30' is not a date like '2001-01-25'"),
         (17, "", r"line 19, column \"date\": '' is not a date like"),
         (0, "", r"line 2, column \"date\": '' is not a date like"),
+        (17, "25.1.2001", r"line 19, column \"date\": '25.1.2001' is not a date like"),
         (17, "soon", r"line 19, column \"date\": 'soon' is not a date like"),
     ],
 )
 def test_one_bad_date(tmp_path: Path, row: int, stamp: str, message: str) -> None:
     stamps = [str(day) for day in moments(DAY, 1, "D")]
     stamps[row] = stamp
-    with pytest.raises(InputError, match=message):
-        load(tmp_path, stamps)
+    for date_format in (None, "%Y-%m-%d"):
+        with pytest.raises(InputError, match=message):
+            load(tmp_path, stamps, date_format=date_format)

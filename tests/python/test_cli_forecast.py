@@ -118,3 +118,33 @@ def test_nothing_is_learned_from_the_test_part() -> None:
         final = fit(samples, options, 2, NoBar)
         outcomes.append((choice.changes, choice.epochs, choice.run.validation, final.losses))
     assert outcomes[0] == outcomes[1]
+
+
+def two_harmonics(season: int, rows: int) -> np.ndarray:
+    phase = 2 * np.pi * np.arange(rows) / season
+    noise = 0.1 * np.random.default_rng(season).normal(size=rows)
+    return np.sin(phase) + 0.4 * np.sin(2 * phase + 1) + noise
+
+
+def test_few_rows_get_more_epochs() -> None:
+    """An epoch of 53 windows has two mini-batches: forty such epochs end in mid-descent, at 0.11 and more."""
+    values = two_harmonics(12, 120)
+    for seed in range(2):
+        options = Options(length=24, horizon=3, hidden_size=16, epochs=None, seed=seed)
+        choice = choose(values, 96, options, NoBar)
+        samples = make_samples(values, 24, 3, choice.changes)
+        test = samples.part(96, 120)
+        model = fit(samples.part(0, 96), options, choice.epochs, NoBar).model
+        assert choice.epochs > 40
+        assert rmse(model.predict(test.inputs) + test.offset, values[test.when]) < 0.105
+
+
+def test_the_final_training_ends_with_small_steps() -> None:
+    values = two_harmonics(12, 240)
+    options = Options(length=24, horizon=3, hidden_size=4, epochs=None, seed=0)
+    choice = choose(values, 192, options, NoBar)
+    rate = choice.run.model.learning_rate_init  # validation keeps it, because its end is not known
+    final = fit(make_samples(values, 24, 3, False).part(0, 192), options, 10, NoBar)
+    assert final.model.learning_rate_init == pytest.approx(rate * 0.5 * (1 + math.cos(0.9 * math.pi)))
+    steps = np.abs(np.diff(final.losses))
+    assert steps[-1] < 0.2 * steps[0]

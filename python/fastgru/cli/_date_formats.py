@@ -84,6 +84,7 @@ _SHAPES.update(dict.fromkeys(("%m", "%d", "%H", "%I", "%M", "%S"), r"\d{1,2}"), 
 _EPOCHS = (("s", 10), ("ms", 13), ("us", 16), ("ns", 19))  # unit, and digits of a moment since 1970 in it
 _FRACTION = re.compile(r"(?<=:\d{2})[.,](\d{1,9})(?=\D|$)")
 _OFFSET = re.compile(r"(?<=\d)\s*(?:Z|UTC|GMT|([+-])(\d{2}):?(\d{2})?)(?:\[[\w/+-]+\])?$")
+_END_OF_SPAN = re.compile(r"(?<=:\d{2}) - (?=\d).*:\d{2}$")  # 00:00 - 01:00 is named by its beginning
 _WEEKDAY = re.compile(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", re.IGNORECASE)
 _NEXT_MIDNIGHT = re.compile(r"(?<=[ T])24(?=:00(:00)?$)")
 
@@ -159,19 +160,17 @@ def readings(name: str, cells: Sequence[str], given: str | None = None) -> list[
     return [found for parser, how in _parsers(cells[0]) if (found := _parse(cells, parser, how)) is not None]
 
 
-def odd_one(name: str, cells: Sequence[str]) -> tuple[int, str] | None:
+def odd_one(name: str, cells: Sequence[str], given: str | None = None) -> tuple[int, str] | None:
     """Return the row of the first cell that is no date among dates, and a cell that is one."""
-    if is_numeric(cells[0]) and not named_like_dates(name):
+    if given is None and is_numeric(cells[0]) and not named_like_dates(name):
         return None
     for good in cells[:3]:
-        zoned = _clean(good)[3]
-        others = [
-            (row, cell) for row, cell in enumerate(cells) if not (is_numeric(good) and is_numeric(cell))
-        ]
-        wrong = [
-            [row for row, cell in others if _clean(cell)[3] != zoned or _parse([cell], parser, how) is None]
-            for parser, how in _parsers(good)
-        ]
+        zoned, numeric = _clean(good)[3], is_numeric(good) and given is None
+        rest = [(row, cell) for row, cell in enumerate(cells) if not (numeric and is_numeric(cell))]
+        wrong = []
+        for parser, how in _parsers(good) if given is None else [(_strptime(given), given)]:
+            fits = functools.partial(_parse, parser=parser, how=how, clean=given is None)
+            wrong.append([row for row, cell in rest if _clean(cell)[3] != zoned or fits([cell]) is None])
         rows = min(wrong, key=len, default=None)
         if rows and len(rows) < len(cells) / 10:
             return rows[0], good
@@ -272,6 +271,7 @@ def _clean(cell: str) -> tuple[str, int, timedelta, bool]:
     """
     fraction, later, zoned = 0, timedelta(), False
     if ":" in cell:
+        cell = _END_OF_SPAN.sub("", cell)
         if offset := _OFFSET.search(cell):
             cell, zoned = cell[: offset.start()], True
             if offset[1]:
@@ -329,9 +329,8 @@ def _of_numbers(cells: Sequence[str]) -> list[DateReading]:
 def _since_1970(cells: Sequence[str], unit: str) -> Dates:
     whole = np.array([int(cell.partition(".")[0]) for cell in cells], dtype=np.int64)
     dates = whole.astype(f"datetime64[{unit}]")
-    if unit != "s":
-        return dates
-    parts = [int(cell.partition(".")[2][:9].ljust(9, "0")) for cell in cells]
+    width = {"s": 9, "ms": 6, "us": 3, "ns": 0}[unit]  # digits of nanoseconds behind the point
+    parts = [int(cell.partition(".")[2][:width].ljust(width, "0") or 0) for cell in cells]
     return _joined(dates, np.array(parts, dtype=np.int64))
 
 

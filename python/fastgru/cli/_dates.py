@@ -83,7 +83,7 @@ def find_dates(table: Table, reading: Reading) -> Found | None:
         choice = _choose(table, found, reading, is_number(cells[0]))
         if choice is not None:
             return Found(columns, choice[0].dates, cells, choice[1])
-        if not found and (odd := odd_one(name, cells)) is not None:
+        if not found and (odd := odd_one(name, cells, reading.date_format)) is not None:
             row, good = odd
             table.fail(row, columns[0], f"{cells[row]!r} is not a date like {good!r}")
     if reading.date_format is not None:

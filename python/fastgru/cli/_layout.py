@@ -16,6 +16,7 @@ from fastgru.cli._reading import Reading
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # records by which the delimiter is chosen
 _LIKE_A_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?\b")
+_DAY = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 _COMMENT = re.compile(r"\s*#(?!(?:N/A|NA|VALUE!|REF!|DIV/0!|NUM!|NAME\?|NULL!))", re.IGNORECASE)
 
@@ -78,7 +79,8 @@ def find(path: Path, text: str, reading: Reading) -> Layout:
         raise InputError(f"{path}: the file is empty")
     delimiter = reading.delimiter or named
     if delimiter is None:
-        _look_for_preamble(path, lines, skipped)
+        if reading.header:
+            _look_for_preamble(path, lines, skipped)
         delimiter = _choose_delimiter(lines)
     header = (
         _names_in_comment(every[reading.skip_lines : skipped], first, delimiter) if reading.header else []
@@ -155,15 +157,16 @@ def _names_in_comment(head: list[str], first: str, delimiter: str) -> list[str]:
     """Return the names in the last comment line before a first row of values, if there are as many."""
     row = _cells(first, delimiter)
     comments = [line for line in head if _COMMENT.match(line)]
-    if not comments or not all(map(_is_value, row)):
+    if not comments or not any(map(_is_value, filter(None, row))):
         return []
     names = _cells(comments[-1].strip().lstrip("#").strip(), delimiter)
-    return names if len(names) == len(row) and not all(map(_is_value, names)) else []
+    return names if len(names) == len(row) and not any(map(_is_value, filter(None, names))) else []
 
 
-def check_names(path: Path, header: list[str], line: int) -> None:
-    """Raise InputError if the first line holds values."""
-    if all(map(_is_value, header)):
+def check_names(path: Path, header: list[str], line: int, below: list[str]) -> None:
+    """Raise InputError if the first line holds values: nothing else, or a date above a date."""
+    dated = any(_DAY.match(name) and _DAY.match(cell) for name, cell in zip(header, below, strict=False))
+    if dated or all(map(_is_value, header)):
         raise InputError(
             f"{path}, line {line}: the first line must hold the column names, not values (--no-header "
             "numbers the columns)"
@@ -202,6 +205,16 @@ def _are_row_names(rows: list[list[str]]) -> bool:
         return True
     return all(map(_LIKE_A_DATE.match, first)) and any(
         is_plain_number(cell) and "." in cell for row in rows for cell in row[1:]
+    )
+
+
+def holds_units(rows: list[list[str]]) -> bool:
+    """Return whether the first row is text alone, above values: the units of the columns."""
+    return (
+        len(rows[0]) == len(rows[1])
+        and any(rows[0])
+        and not any(map(_is_value, filter(None, rows[0])))
+        and any(is_number(below) for above, below in zip(rows[0], rows[1], strict=True) if above)
     )
 
 

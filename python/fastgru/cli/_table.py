@@ -134,7 +134,7 @@ def read_table(path: Path, reading: Reading) -> Table:
         del records[-1]  # spreadsheets write their empty rows, too
     if reading.header:
         line, header = (0, layout.header) if layout.header else records.pop(0)
-        _layout.check_names(path, header, line)
+        _layout.check_names(path, header, line, records[0][1] if records else [])
     else:
         header = [str(index + 1) for index in range(len(records[0][1]))]
     if not records:
@@ -142,6 +142,9 @@ def read_table(path: Path, reading: Reading) -> Table:
     header = [" ".join(name.split()) for name in header]  # a quoted name may go over several lines
     rows = [cells for _, cells in records]
     header, rows, notes = _layout.complete(path, header, rows)
+    if len(rows) > 1 and _layout.holds_units(rows):
+        notes += (f"{path}: line {records[0][0]} holds no values (units?) and is left out",)
+        del rows[0], records[0]
     lines = [line for line, _ in records]
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(header):
