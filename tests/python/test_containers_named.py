@@ -11,6 +11,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
 
 import fastgru
 from fastgru import GRUClassifier, GRURegressor, SequenceScaler
@@ -265,3 +267,16 @@ def test_targets_of_every_step_of_every_container(form: str) -> None:
     tags = [np.where(part > 0, "a", "b") for part in STEPS]
     tagger = classifier(output="sequence").fit(ARRAYS, [pd.Series(part, dtype="category") for part in tags])
     assert tagger.score(ARRAYS, tags) == tagger.score(ARRAYS, [part.tolist() for part in tags])
+
+
+@pytest.mark.parametrize("form", ["list", "Series", "nested_univ", "polars lists"])
+def test_folds_of_containers(form: str) -> None:
+    forms = {
+        **NAMED,
+        "polars lists": lambda parts: pl.DataFrame({n: [p[n].tolist() for p in parts] for n in parts[0]}),
+    }
+    pipe = make_pipeline(SequenceScaler(), regressor())
+    wanted = cross_val_score(pipe, ARRAYS, Y, cv=3)
+    np.testing.assert_array_equal(cross_val_score(pipe, forms[form](FRAMES), pl.Series(Y), cv=3), wanted)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):  # its rows are no samples
+        cross_val_score(pipe, panel(FRAMES), Y, cv=3)
