@@ -122,6 +122,27 @@ struct DenseTile {
 // Rows of a tile of one vector: a chain each, enough of them to keep two FMA units busy.
 constexpr int kNarrowRows = 8;
 static_assert(kNarrowRows >= kTileRows, "run() knows no wider tile of so many rows");
+// Rows of a wider tile.
+constexpr int kWideRows = kTileRows >= 8 ? 8 : kTileRows >= 4 ? 4 : 2;
+
+// Parts of `most` rows, a power of two, then the rest in halves: visit(first, count). Tiles of 8, 4, 2 and 1
+// rows are half the code of tiles of every number of rows up to 8.
+template <class Visit>
+FASTGRU_INLINE void for_halved_parts(int64_t rows, int64_t most, Visit visit) {
+  for (int64_t row = 0; row < rows;) {
+    while (most > rows - row) most /= 2;
+    visit(row, most);
+    row += most;
+  }
+}
+
+template <class Tile, int R, class... Args>
+FASTGRU_INLINE void with_halved_rows(int64_t rows, const Args&... args) {
+  if constexpr (R > 1) {
+    if (rows < R) return with_halved_rows<Tile, R / 2>(rows, args...);
+  }
+  Tile::template run<R>(args...);
+}
 
 // Goes through the tiles of `rows` by `width`, vectors outside, rows inside: at(row, vector) is the product
 // of the tile that begins there. Where b is not padded the last, partly filled vector is masked.
@@ -130,14 +151,14 @@ FASTGRU_INLINE void dense_tiles(int64_t rows, int64_t width, bool padded_b, At a
   const int64_t vectors = padded_b ? panel_count(width) : width / kLanes;
   for (int64_t v = 0; v < vectors;) {
     const int64_t some = panels_at_once(rows, vectors - v);
-    for_even_parts(rows, some == 1 ? kNarrowRows : kTileRows, [&](int64_t row, int64_t count) {
-      with_rows<DenseTile<false>, kNarrowRows>(count, some, at(row, v));
+    for_halved_parts(rows, some == 1 ? kNarrowRows : kWideRows, [&](int64_t row, int64_t count) {
+      with_halved_rows<DenseTile<false>, kNarrowRows>(count, some, at(row, v));
     });
     v += some;
   }
   if (vectors * kLanes >= width) return;
-  for_even_parts(rows, kNarrowRows, [&](int64_t row, int64_t count) {
-    with_rows<DenseTile<true>, kNarrowRows>(count, int64_t{1}, at(row, vectors));
+  for_halved_parts(rows, kNarrowRows, [&](int64_t row, int64_t count) {
+    with_halved_rows<DenseTile<true>, kNarrowRows>(count, int64_t{1}, at(row, vectors));
   });
 }
 
@@ -324,15 +345,15 @@ inline void add_weight_block(const DenseWeightArgs& g, const DenseBlock& block, 
                           g.dbias + first);
   }
   float* pack_dy = g.pack + kDenseBlock * kDenseBlock;
-  for_even_parts(outputs, kTileRows, [&](int64_t o, int64_t count) {
+  for_halved_parts(outputs, kWideRows, [&](int64_t o, int64_t count) {
     if (block.packed) with_rows<PackTile>(count, dy + o, g.dy_stride, block.depth, pack_dy);
-    dense_tiles(count, block.width, block.packed, [&](int64_t, int64_t vector) {
+    dense_tiles(count, block.width, block.packed, [&](int64_t output, int64_t vector) {
       DenseProduct p;
       set_block(p, block, vector);
-      p.a = block.packed ? pack_dy : dy + o;
+      p.a = (block.packed ? pack_dy : dy + o) + output;
       p.a_row = 1;
       p.a_step = block.packed ? count : g.dy_stride;
-      p.c = g.dw + (first + o) * g.dw_stride + column + vector * kLanes;
+      p.c = g.dw + (first + o + output) * g.dw_stride + column + vector * kLanes;
       p.c_row = g.dw_stride;
       p.start = nullptr;
       p.start_row = 0;

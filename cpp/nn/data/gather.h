@@ -1,4 +1,4 @@
-// The loops that gather samples into a dense block (steps, rows, width) and encode each step.
+// The loop that gathers samples into a dense block (steps, rows, width) and encodes each step.
 #pragma once
 
 #include <algorithm>
@@ -21,53 +21,30 @@ struct Gather {
   S* out;
 
   void run(std::int64_t item) const {
-    if (block.framing != nullptr) return run_frames(item);
     const std::int64_t begin = item * kRows, end = std::min(block.rows, begin + kRows);
+    const std::int64_t count = block.framing == nullptr ? 1 : block.framing->count(), each = width / count;
+    const std::int64_t step = block.framing == nullptr ? 1 : block.framing->options.frame_step;
     const Source* starts[kRows];
-    std::int64_t strides[kRows], lengths[kRows];
+    std::int64_t firsts[kRows], strides[kRows], lengths[kRows];
     for (std::int64_t b = begin; b < end; ++b) {
       const std::int64_t sample = block.sample(b), skip = block.skip == nullptr ? 0 : block.skip[b];
+      starts[b - begin] = source.start<Source>(sample);
+      firsts[b - begin] = skip * step + (block.framing == nullptr ? 0 : block.framing->first(sample));
       strides[b - begin] = source.stride(sample);
-      starts[b - begin] = source.start<Source>(sample) + skip * strides[b - begin];
       lengths[b - begin] = block.length(b);
     }
     for (std::int64_t t = 0; t < block.steps; ++t) {
       for (std::int64_t b = begin; b < end; ++b) {
         S* to = out + (t * block.rows + b) * width;
-        if (t < lengths[b - begin]) {
-          encode(starts[b - begin] + t * strides[b - begin], to);
-        } else {
-          std::fill_n(to, width, S(0));
+        const bool there = t < lengths[b - begin];
+        const std::int64_t first = firsts[b - begin] + t * step;
+        for (std::int64_t i = first; i < first + count; ++i, to += each) {
+          if (there && i >= 0) {  // below 0: in a frame, before the sequence
+            encode(starts[b - begin] + i * strides[b - begin], to);
+          } else {
+            std::fill_n(to, each, S(0));
+          }
         }
-      }
-    }
-  }
-
-  void run_frames(std::int64_t item) const {
-    const std::int64_t end = std::min(block.rows, (item + 1) * kRows),
-                       step = block.framing->options.frame_step;
-    for (std::int64_t b = item * kRows; b < end; ++b) {
-      const std::int64_t sample = block.sample(b), skip = block.skip == nullptr ? 0 : block.skip[b];
-      const std::int64_t first = block.framing->first(sample) + skip * step;
-      for (std::int64_t t = 0; t < block.steps; ++t) {
-        S* to = out + (t * block.rows + b) * width;
-        if (t < block.length(b)) {
-          encode_frame(sample, first + t * step, to);
-        } else {
-          std::fill_n(to, width, S(0));
-        }
-      }
-    }
-  }
-
-  // The time steps before a sample's first are zeros.
-  void encode_frame(std::int64_t sample, std::int64_t first, S* to) const {
-    const std::int64_t count = block.framing->count(), each = width / count;
-    for (std::int64_t t = first; t < first + count; ++t, to += each) {
-      if (t < 0) {
-        std::fill_n(to, each, S(0));
-      } else {
-        encode(source.start<Source>(sample) + t * source.stride(sample), to);
       }
     }
   }

@@ -21,13 +21,7 @@ using Floats = std::vector<float>;
 constexpr float kUntouched = -7.0f;
 
 // Whether the instruction set has FMA: products are added unrounded.
-bool has_fma(const std::string& isa) {
-#if defined(__aarch64__) || defined(_M_ARM64)
-  return isa == "baseline";
-#else
-  return isa != "baseline";
-#endif
-}
+bool has_fma(const std::string& isa) { return isa != "baseline"; }
 
 // start + sum over k of a[k] * b[k * stride], added in the order of k like the kernels.
 float chain(bool fma, float start, const float* a, const float* b, std::int64_t stride, std::int64_t depth) {
