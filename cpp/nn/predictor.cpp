@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/checks.h"
+#include "nn/data/row_groups.h"
 #include "nn/network_config.h"
 #include "runtime/denormals.h"
 #include "runtime/threads.h"
@@ -18,7 +19,8 @@ namespace {
 std::int64_t block_rows(const NetworkConfig& config, std::int64_t steps, std::int64_t item_size,
                         int threads) {
   constexpr std::int64_t kNearCache = std::int64_t{8} << 20, kMost = std::int64_t{256} << 20;
-  const std::int64_t row_bytes = steps * (config.gru.input_size + config.head_inputs()) * item_size;
+  const std::int64_t answers = config.sequence ? 2 * config.logits() : 0;
+  const std::int64_t row_bytes = steps * (config.gru.input_size + config.head_inputs() + answers) * item_size;
   const std::int64_t enough = std::min(std::int64_t{32} * threads, kMost / row_bytes);
   return std::clamp<std::int64_t>(kNearCache / row_bytes, std::max<std::int64_t>(enough, 1), 8192);
 }
@@ -53,14 +55,14 @@ Status Predictor<S>::plan_block(const SampleArray& x, const std::int64_t* length
   FASTGRU_RETURN_IF_ERROR(check_memory(config_.gru, block.steps, 1, sizeof(S)));
   const int threads = usable_threads(options.num_threads);
   block.rows = std::min(x.samples - block.first, block_rows(config_, block.steps, sizeof(S), threads));
-  FASTGRU_RETURN_IF_ERROR(reserve(block.steps, block.rows));
-  if (lengths == nullptr) return {};
+  if (lengths == nullptr) return reserve(block.steps, block.rows);
   lengths_.resize(std::max(lengths_.size(), static_cast<std::size_t>(block.rows)));
   for (std::int64_t b = 0; b < block.rows; ++b) {
     lengths_[static_cast<std::size_t>(b)] = config_.frames(lengths[block.sample(b)]);
   }
+  block.rows = rows_alike(lengths_.data(), block.rows, values_of_step(config_));
   block.lengths = lengths_.data();
-  return {};
+  return reserve(block.steps, block.rows);
 }
 
 template <class S>

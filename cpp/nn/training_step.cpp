@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <functional>
 
 #include "engine/checks.h"
 #include "nn/data/gather.h"
@@ -13,22 +13,19 @@
 
 namespace fastgru {
 
+// Memory for the blocks of a group. It grows to the largest group seen.
 template <class S>
-Status TrainingStep<S>::reserve(std::int64_t steps, std::int64_t rows) {
+Status TrainingStep<S>::reserve(const RowGroup& group) {
   const NetworkConfig& c = config();
-  steps = c.frames(steps);
-  const bool cut = bptt_ > 0 && steps > bptt_;
-  if (cut) steps = bptt_;
-  FASTGRU_RETURN_IF_ERROR(chain_.reserve(steps, rows, true));
-  const std::int64_t heads = c.sequence ? steps * rows : rows;
-  const bool fits = gradient_.reserve(chain_.total()) &&
-                    stretch_gradient_.reserve(cut && c.sequence ? chain_.total() : 0) &&
+  const std::int64_t steps = truncated(group) ? bptt_ : group.steps;
+  FASTGRU_RETURN_IF_ERROR(chain_.reserve(steps, group.rows, true));
+  const std::int64_t heads = c.sequence ? steps * group.rows : group.rows;
+  const bool fits = block_gradient_.reserve(several_ ? chain_.total() : 0) &&
                     d_logits_.reserve(heads * c.logits()) && targets_.reserve(heads * c.targets());
   if (!fits) return out_of_memory();
-  const auto count = static_cast<std::size_t>(rows);
   weights_.resize(std::max(weights_.size(), static_cast<std::size_t>(heads)));
-  for (std::vector<std::int64_t>* each : {&lengths_, &stretch_, &skip_}) {
-    each->resize(std::max(each->size(), count));
+  for (std::vector<std::int64_t>* each : {&stretch_, &skip_}) {
+    each->resize(std::max(each->size(), static_cast<std::size_t>(group.rows)));
   }
   return {};
 }
@@ -37,34 +34,28 @@ template <class S>
 void TrainingStep<S>::choose(const TrainingData& data, const Scaling& scaling, const std::int64_t* order,
                              std::int64_t first, std::int64_t rows) {
   data_ = &data;
-  order_ = order;
-  first_ = first;
   call_.scaling = &scaling;
-  call_.rows = rows;
   call_.training = call_.drops = true;
-  call_.continues = false;
   frames_ = {config(), config().sequence, false, data.x.steps, data.lengths};
   target_frames_ = frames_;
   target_frames_.ends = true;
-  all_steps_ = config().frames(data.x.steps);
-  has_lengths_ = data.lengths != nullptr;
-  count_ = config().sequence ? rows * all_steps_ : rows;
-  if (!has_lengths_) return;
-  for (std::int64_t b = 0; b < rows; ++b) {
-    lengths_[static_cast<std::size_t>(b)] = config().frames(data.lengths[order[first + b]]);
+  groups_.set(config(), order + first, rows, data.lengths, data.x.steps, bptt_);
+  const std::vector<RowGroup>& groups = groups_.all();
+  several_ = groups.size() > 1 || (config().sequence && truncated(groups[0]));
+  count_ = rows;
+  if (!config().sequence) return;
+  count_ = 0;
+  for (const RowGroup& group : groups) {
+    for (std::int64_t b = 0; b < group.rows; ++b) count_ += group.length(b);
   }
-  const auto end = lengths_.begin() + rows;  // as many steps as the longest row of the mini-batch has
-  all_steps_ = std::max<std::int64_t>(1, *std::max_element(lengths_.begin(), end));
-  if (config().sequence) {
-    count_ = std::max<std::int64_t>(1, std::accumulate(lengths_.begin(), end, std::int64_t{0}));
-  }
+  count_ = std::max<std::int64_t>(1, count_);
 }
 
 template <class S>
 void TrainingStep<S>::set_block(std::int64_t steps, const std::int64_t* lengths, const std::int64_t* skip) {
   call_.steps = steps;
   call_.lengths = lengths;
-  block_ = {order_, first_, call_.rows, steps, lengths, skip, framing(frames_)};
+  block_ = {group_.order, 0, call_.rows, steps, lengths, skip, framing(frames_)};
 }
 
 template <class S>
@@ -81,9 +72,9 @@ void TrainingStep<S>::set_stretch(std::int64_t start, Ends ends) {
 // Steps beyond a row's end have weight 0.
 template <class S>
 void TrainingStep<S>::load_targets(std::int64_t rows, const std::int64_t* skip) {
-  BlockRows block{order_, first_, call_.rows, 1};
+  BlockRows block{group_.order, 0, call_.rows, 1};
   if (config().sequence) {
-    block = {order_, first_, call_.rows, call_.steps, call_.lengths, skip, framing(target_frames_)};
+    block = {group_.order, 0, call_.rows, call_.steps, call_.lengths, skip, framing(target_frames_)};
   }
   gather_scaled(data_->y, block, call_.scaling->y_mean, call_.scaling->y_scale, targets_.data(), 1);
   const bool padded = config().sequence && call_.lengths != nullptr;
@@ -92,7 +83,7 @@ void TrainingStep<S>::load_targets(std::int64_t rows, const std::int64_t* skip) 
   for (std::int64_t i = 0; weighted_ && i < rows; ++i) {
     const std::int64_t b = i % call_.rows, t = i / call_.rows;
     double weight = padded && t >= call_.lengths[b] ? 0.0 : 1.0;
-    if (data_->sample_weight != nullptr) weight *= data_->sample_weight[order_[first_ + b]];
+    if (data_->sample_weight != nullptr) weight *= data_->sample_weight[group_.order[b]];
     if (data_->class_weight != nullptr) {
       weight *= data_->class_weight[static_cast<std::int64_t>(targets_.data()[i * targets])];
     }
@@ -101,7 +92,7 @@ void TrainingStep<S>::load_targets(std::int64_t rows, const std::int64_t* skip) 
 }
 
 template <class S>
-Status TrainingStep<S>::run(double denominator, double& loss, S* gradient) {
+Status TrainingStep<S>::run_block(double denominator, double& loss) {
   Signal<S> logits;
   FASTGRU_RETURN_IF_ERROR(chain_.forward(call_, samples_of<S>(data_->x, block_), logits));
   load_targets(logits.count(), target_skip_);
@@ -114,19 +105,23 @@ Status TrainingStep<S>::run(double denominator, double& loss, S* gradient) {
   rows.gradient = d_logits_.data();
   double sum = 0;
   config().loss->add(config(), rows, sum);
-  loss = sum / denominator;
+  loss += sum / denominator;
   if (!std::isfinite(loss)) return {};
   SignalGradient<S> d_logits;
   d_logits.values = dense_view(d_logits_.data(), logits.steps, logits.rows, logits.width);
-  return chain_.backward(call_, d_logits, gradient);
+  if (!several_) return chain_.backward(call_, d_logits, gradient_.data());
+  FASTGRU_RETURN_IF_ERROR(chain_.backward(call_, d_logits, block_gradient_.data()));
+  const S* const part = block_gradient_.data();
+  std::transform(part, part + chain_.total(), gradient_.data(), gradient_.data(), std::plus<>());
+  return {};
 }
 
 // Runs the steps before a row's last bptt_ steps without a tape, then the last ones with it.
 template <class S>
 Status TrainingStep<S>::run_last_steps(double denominator, std::uint64_t seed, double& loss) {
-  const auto skipped = [this](std::int64_t b) { return std::max<std::int64_t>(0, row_length(b) - bptt_); };
+  const auto skipped = [this](std::int64_t b) { return std::max<std::int64_t>(0, group_.length(b) - bptt_); };
   call_.training = false;
-  for (std::int64_t start = 0; start < all_steps_ - bptt_; start += bptt_) {
+  for (std::int64_t start = 0; start < group_.steps - bptt_; start += bptt_) {
     set_stretch(start, skipped);
     call_.seed = step_seed(seed, static_cast<std::uint64_t>(start));
     FASTGRU_RETURN_IF_ERROR(chain_.advance(call_, samples_of<S>(data_->x, block_)));
@@ -136,34 +131,42 @@ Status TrainingStep<S>::run_last_steps(double denominator, std::uint64_t seed, d
   for (std::int64_t b = 0; b < call_.rows; ++b) {
     const auto at = static_cast<std::size_t>(b);
     skip_[at] = skipped(b);
-    stretch_[at] = row_length(b) - skip_[at];
+    stretch_[at] = group_.length(b) - skip_[at];
   }
   set_block(bptt_, stretch_.data(), skip_.data());
   call_.training = true;
   call_.seed = seed;
   target_skip_ = nullptr;
-  return run(denominator, loss, gradient_.data());
+  return run_block(denominator, loss);
 }
 
 template <class S>
 Status TrainingStep<S>::run_stretches(double denominator, std::uint64_t seed, double& loss) {
-  const std::int64_t total = chain_.total();
-  S* const gradient = gradient_.data();
-  std::fill_n(gradient, total, S(0));
-  loss = 0;
-  for (std::int64_t start = 0; start < all_steps_; start += bptt_) {
-    set_stretch(start, [this](std::int64_t b) { return row_length(b); });
+  for (std::int64_t start = 0; start < group_.steps; start += bptt_) {
+    set_stretch(start, [this](std::int64_t b) { return group_.length(b); });
     target_skip_ = skip_.data();
     call_.seed = step_seed(seed, static_cast<std::uint64_t>(start));
-    double part = 0;
-    FASTGRU_RETURN_IF_ERROR(run(denominator, part, stretch_gradient_.data()));
-    loss += part;
-    if (!std::isfinite(part)) return {};
-    for (std::int64_t i = 0; i < total; ++i) gradient[i] += stretch_gradient_.data()[i];
+    FASTGRU_RETURN_IF_ERROR(run_block(denominator, loss));
+    if (!std::isfinite(loss)) return {};
     chain_.carry_state();
     call_.continues = true;
   }
   return {};
+}
+
+template <class S>
+Status TrainingStep<S>::run_group(double denominator, std::uint64_t seed, double& loss) {
+  FASTGRU_RETURN_IF_ERROR(reserve(group_));
+  call_.rows = group_.rows;
+  call_.continues = false;
+  if (truncated(group_)) {
+    return config().sequence ? run_stretches(denominator, seed, loss)
+                             : run_last_steps(denominator, seed, loss);
+  }
+  set_block(group_.steps, group_.lengths, nullptr);
+  call_.seed = seed;
+  target_skip_ = nullptr;
+  return run_block(denominator, loss);
 }
 
 template <class S>
@@ -174,15 +177,19 @@ Status TrainingStep<S>::loss_and_gradient(const Parameters<S>& params, double me
   const double denominator = terms * mean_weight;
   call_.params = params;
   call_.options = options;
-  call_.continues = false;
-  if (truncated()) {
-    return config().sequence ? run_stretches(denominator, seed, loss)
-                             : run_last_steps(denominator, seed, loss);
+  loss = 0;
+  if (!gradient_.reserve(chain_.total())) return out_of_memory();
+  if (several_) std::fill_n(gradient_.data(), chain_.total(), S(0));
+  std::uint64_t number = 0;
+  for (const RowGroup& group : groups_.all()) {
+    group_ = group;
+    // Stretches of steps number their masks from 0 upwards, further groups from the largest number downwards.
+    const std::uint64_t masks = number == 0 ? seed : step_seed(seed, ~number);
+    FASTGRU_RETURN_IF_ERROR(run_group(denominator, masks, loss));
+    if (!std::isfinite(loss)) return {};
+    ++number;
   }
-  set_block(all_steps_, has_lengths_ ? lengths_.data() : nullptr, nullptr);
-  call_.seed = seed;
-  target_skip_ = nullptr;
-  return run(denominator, loss, gradient_.data());
+  return {};
 }
 
 template class TrainingStep<float>;

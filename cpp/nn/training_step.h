@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/data/row_groups.h"
 #include "nn/data/samples.h"
 #include "nn/modules/chain.h"
 #include "nn/network_config.h"
@@ -11,7 +12,8 @@
 
 namespace fastgru {
 
-// Owns the memory of a mini-batch. A smaller mini-batch, such as the last of an epoch, uses the same memory.
+// Owns the memory of a mini-batch, or, if its lengths differ widely, of one group of its rows at a time; the
+// groups' gradients add up. A smaller mini-batch, such as the last of an epoch, uses the same memory.
 template <class S>
 class TrainingStep {
  public:
@@ -23,9 +25,6 @@ class TrainingStep {
       : layout_(layout), bptt_(bptt), chain_(layout.config(), factories) {}
 
   // Everything here counts frames, where the network reads frames: bptt, too.
-  // Reserves memory for mini-batches of `steps` time steps and up to `rows` rows.
-  Status reserve(std::int64_t steps, std::int64_t rows);
-
   // Chooses the samples order[first] ... order[first + rows - 1] for the next loss_and_gradient(). All
   // arguments must stay valid until then.
   void choose(const TrainingData& data, const Scaling& scaling, const std::int64_t* order, std::int64_t first,
@@ -48,10 +47,8 @@ class TrainingStep {
  private:
   const NetworkConfig& config() const { return layout_.config(); }
   const Framing* framing(const Framing& frames) const { return config().framed() ? &frames : nullptr; }
-  bool truncated() const { return bptt_ > 0 && all_steps_ > bptt_; }
-  std::int64_t row_length(std::int64_t b) const {
-    return has_lengths_ ? lengths_[static_cast<std::size_t>(b)] : all_steps_;
-  }
+  bool truncated(const RowGroup& group) const { return bptt_ > 0 && group.steps > bptt_; }
+  Status reserve(const RowGroup& group);
 
   // Sets the block to `steps` steps of each row (fewer if the row is shorter) beginning at step skip[b] (0 if
   // null).
@@ -62,10 +59,11 @@ class TrainingStep {
   // Loads targets and weights for `rows` rows of logits: those of the block's steps, beginning at `skip`.
   void load_targets(std::int64_t rows, const std::int64_t* skip);
 
-  // Computes the block's loss divided by `denominator`, and its gradient.
-  Status run(double denominator, double& loss, S* gradient);
+  // These add their loss, divided by `denominator`, and its gradient.
+  Status run_group(double denominator, std::uint64_t seed, double& loss);
   Status run_last_steps(double denominator, std::uint64_t seed, double& loss);
   Status run_stretches(double denominator, std::uint64_t seed, double& loss);
+  Status run_block(double denominator, double& loss);
 
   const NetworkLayout& layout_;
   std::int64_t bptt_;
@@ -74,13 +72,15 @@ class TrainingStep {
   BlockRows block_;
   Framing frames_, target_frames_;
   const TrainingData* data_ = nullptr;
-  const std::int64_t* order_ = nullptr;
   const std::int64_t* target_skip_ = nullptr;
-  std::int64_t first_ = 0, all_steps_ = 0, count_ = 0;
-  bool weighted_ = false, has_lengths_ = false;
+  std::int64_t count_ = 0;
+  RowGroups groups_;
+  RowGroup group_;  // the one that runs
+  bool weighted_ = false;
+  bool several_ = false;         // blocks, whose gradients are added up
   std::vector<double> weights_;  // of each row of logits
-  std::vector<std::int64_t> lengths_, stretch_, skip_;
-  AlignedBuffer<S> d_logits_, targets_, gradient_, stretch_gradient_;
+  std::vector<std::int64_t> stretch_, skip_;
+  AlignedBuffer<S> d_logits_, targets_, gradient_, block_gradient_;
 };
 
 extern template class TrainingStep<float>;

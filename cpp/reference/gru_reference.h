@@ -5,6 +5,7 @@
 // allocate and may throw std::bad_alloc; arguments are checked by the caller (engine/checks.h).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <new>
@@ -75,7 +76,7 @@ class Team {
   // time.
   std::int64_t rows_per_item(std::int64_t rows) const {
     const std::int64_t share = (rows + threads_ - 1) / threads_;
-    return std::min<std::int64_t>((share + 3) / 4 * 4, 32);
+    return std::clamp<std::int64_t>((share + 3) / 4 * 4, 4, 32);  // not 0 where every row is empty
   }
 
   StepScratch<S>& scratch(int thread) { return scratch_[static_cast<std::size_t>(thread)]; }

@@ -76,6 +76,16 @@ def test_unbatched_equals_a_batch_of_one() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_a_batch_of_empty_rows_has_gradients(dtype: str) -> None:
+    layer = make(3, 5, 2, bidirectional=True, dtype=dtype)
+    y, h_n, tape = layer.forward_train(numbers(6, 2, 3), lengths=[0, 0])
+    gradients = layer.backward(tape, np.ones_like(y), np.full_like(h_n, 2.0))
+    assert not y.any() and not h_n.any() and not gradients.x.any()
+    assert all(not value.any() for value in gradients.params.values())
+    np.testing.assert_array_equal(gradients.h0, np.full_like(h_n, 2.0))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_lengths_equal_each_row_cut_at_its_end(dtype: str, bidirectional: bool) -> None:
     layer = make(num_layers=2, bidirectional=bidirectional, dtype=dtype)

@@ -144,8 +144,15 @@ def test_memory_mapped_x(tmp_path: Path) -> None:
     np.testing.assert_array_equal(small().fit(mapped, Y).predict(mapped), small().fit(X3, Y).predict(X3))
 
 
-MEMORY = """
-import json, resource, sys, warnings
+# Not ru_maxrss: a process inherits that of the one that started it.
+PEAK = """
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+"""
+
+MEMORY = f"""{PEAK}
+import json, sys, warnings
 import numpy as np
 from fastgru import GRURegressor
 warnings.simplefilter("ignore")
@@ -154,7 +161,6 @@ y = X[:, -1, 0].copy()
 weight = np.ones(len(X)); weight[::100] = 0
 small = X[:100].copy()
 GRURegressor(hidden_size=4, max_iter=1).fit(small, y[:100]).predict(small)  # libraries and their threads
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()
 estimator = GRURegressor(hidden_size=4, max_iter=1, batch_size=512, **json.loads(sys.argv[1]))
 estimator.fit(X, y, weight).predict(X)
@@ -176,3 +182,53 @@ def test_a_large_array_is_not_copied(params: dict[str, Any], capsys: pytest.Capt
     with capsys.disabled():
         print(f"\npeak memory of fit and predict on 200 000 x 50 x 8 float32, {params}: {ratio:.3f} x X")
     assert ratio < 1.25
+
+
+WIDE = f"""{PEAK}
+import json, sys, warnings
+import numpy as np
+from fastgru import GRURegressor
+warnings.simplefilter("ignore")
+rng = np.random.default_rng(0)
+X = [rng.standard_normal((steps, 1), dtype=np.float32) for steps in [10] * 31 + [20_000]]
+params = json.loads(sys.argv[1])
+sequence = params.get("output") == "sequence"
+y = [x[:, 0] for x in X] if sequence else rng.standard_normal(32)
+def growth(batch_size):
+    before = peak()
+    GRURegressor(max_iter=2, batch_size=batch_size, random_state=0, **params).fit(X, y).predict(X)
+    return (peak() - before) / 2**20
+GRURegressor(max_iter=1, **params).fit(X[:31], y[:31]).predict(X[:31])  # libraries and their threads
+print(growth(1), growth(32))
+"""
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize(
+    "params", [{}, {"pooling": "max"}, {"output": "sequence"}, {"bptt": 15_000}], ids=str
+)
+def test_one_long_sequence_among_short_ones_takes_no_padded_memory(
+    params: dict[str, Any], shuffle: bool
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WIDE, json.dumps({**params, "shuffle": shuffle})],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    alone, together = map(float, done.stdout.split())
+    assert alone > 3  # MiB: the measurement sees the C++ side
+    assert together < 10  # more than each sequence alone; the padded block took 700
+
+
+@pytest.mark.parametrize("output", ["last", "sequence"])
+def test_one_long_sequence_among_short_ones_is_answered_as_alone(output: str) -> None:
+    rng = np.random.default_rng(1)
+    X = [rng.normal(size=(steps, 2)) for steps in [7, 1, 12_000, 6_500, 3, 40]]
+    y = [x[:, 0] for x in X] if output == "sequence" else rng.normal(size=6)
+    estimator = small(output=output, max_iter=2).fit(X, y)
+    together = estimator.predict(X)
+    for i, x in enumerate(X):
+        np.testing.assert_array_equal(estimator.predict([x])[0], together[i])

@@ -81,11 +81,10 @@ Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOption
   return {};
 }
 
-// Prepares an epoch: memory, parameters and the order of the samples.
+// Prepares an epoch: parameters and the order of the samples.
 template <class S>
 Status Trainer<S>::prepare(const TrainingData& data, const NetworkVersion<S>& version, Interrupt* interrupt) {
   const std::int64_t samples = data.x.samples;
-  FASTGRU_RETURN_IF_ERROR(step_.reserve(data.x.steps, std::min(samples, options_.batch_size)));
   if (version.params != params_source_) {  // they were set from outside
     std::copy_n(version.params->flat(), network_->layout().total(), params_.data());
     params_source_ = version.params;

@@ -29,7 +29,6 @@ struct BatchLoss {
     const TrainingData data = problem.data(weighted, with_lengths);
     std::vector<std::int64_t> order(static_cast<std::size_t>(problem.samples));
     std::iota(order.rbegin(), order.rend(), 0);  // reversed, so that row and sample numbers differ
-    REQUIRE(step.reserve(problem.steps, problem.samples).ok());
     step.choose(data, problem.scaling, order.data(), 0, problem.samples);
     REQUIRE(assign_packed(packed, params.data()).ok());
     double loss = 0;

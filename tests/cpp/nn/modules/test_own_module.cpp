@@ -79,7 +79,6 @@ TEST_CASE("a module that the list does not know: its gradient and that of all th
   const TrainingData data = problem.data(false, false);
   std::vector<std::int64_t> order(4);
   std::iota(order.begin(), order.end(), 0);
-  REQUIRE(step.reserve(3, 4).ok());
   const auto loss_of = [&](std::vector<double>& into) {
     double loss = 0;
     step.choose(data, problem.scaling, order.data(), 0, 4);
