@@ -7,6 +7,7 @@
 
 #include "engine/checks.h"
 #include "nn/data/row_groups.h"
+#include "nn/data/targets.h"
 #include "nn/network_config.h"
 #include "runtime/denormals.h"
 #include "runtime/threads.h"
@@ -177,8 +178,7 @@ void Predictor<S>::add_block_loss(const Scaling& scaling, const TrainingData& da
     const std::int64_t b = i % block.rows;
     if (i / block.rows >= answered.length(b)) continue;
     const S* target = targets_.data() + i * targets;
-    double weight = data.sample_weight == nullptr ? 1.0 : data.sample_weight[block.sample(b)];
-    if (data.class_weight != nullptr) weight *= data.class_weight[static_cast<std::int64_t>(target[0])];
+    const double weight = answer_weight(data, config_, block.sample(b), i / block.rows, target[0]);
     LossRows<S> row;
     row.logits = logits_.values + i * width;
     row.targets = target;
@@ -192,16 +192,13 @@ template <class S>
 Status Predictor<S>::evaluate(const NetworkVersion<S>& version, const TrainingData& data,
                               const RunOptions& options, double& loss) {
   FASTGRU_RETURN_IF_ERROR(validate(data, config_));
-  double sum = 0, count = static_cast<double>(data.x.samples);
+  double sum = 0;
   FASTGRU_RETURN_IF_ERROR(for_blocks(version, data.x, data.lengths, options, [&](const BlockRows& block) {
     add_block_loss(*version.scaling, data, block, sum);
   }));
-  if (config_.sequence) {
-    count = 0;
-    for (std::int64_t i = 0; i < data.x.samples; ++i) {
-      count += static_cast<double>(config_.frames(frames_.length(i)));
-    }
-  }
+  std::int64_t present = 0;
+  for (std::int64_t i = 0; i < data.x.samples; ++i) present += targets_present(data, config_, i);
+  const double count = static_cast<double>(present) / static_cast<double>(config_.targets());
   loss = sum / (count * static_cast<double>(config_.loss->terms(config_)) * mean_weight(data, config_));
   return {};
 }

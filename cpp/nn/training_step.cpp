@@ -42,13 +42,9 @@ void TrainingStep<S>::choose(const TrainingData& data, const Scaling& scaling, c
   groups_.set(config(), order + first, rows, data.lengths, data.x.steps, bptt_);
   const std::vector<RowGroup>& groups = groups_.all();
   several_ = groups.size() > 1 || (config().sequence && truncated(groups[0]));
-  count_ = rows;
-  if (!config().sequence) return;
-  count_ = 0;
-  for (const RowGroup& group : groups) {
-    for (std::int64_t b = 0; b < group.rows; ++b) count_ += group.length(b);
-  }
-  count_ = std::max<std::int64_t>(1, count_);
+  std::int64_t targets = 0;
+  for (std::int64_t b = 0; b < rows; ++b) targets += targets_present(data, config(), order[first + b]);
+  count_ = targets == 0 ? 1.0 : static_cast<double>(targets) / static_cast<double>(config().targets());
 }
 
 template <class S>
@@ -79,15 +75,14 @@ void TrainingStep<S>::load_targets(std::int64_t rows, const std::int64_t* skip) 
   gather_scaled(data_->y, block, call_.scaling->y_mean, call_.scaling->y_scale, targets_.data(), 1);
   const bool padded = config().sequence && call_.lengths != nullptr;
   const std::int64_t targets = config().targets();
-  weighted_ = data_->sample_weight != nullptr || data_->class_weight != nullptr || padded;
+  weighted_ = data_->weighted() || data_->class_weight != nullptr || padded;
   for (std::int64_t i = 0; weighted_ && i < rows; ++i) {
     const std::int64_t b = i % call_.rows, t = i / call_.rows;
-    double weight = padded && t >= call_.lengths[b] ? 0.0 : 1.0;
-    if (data_->sample_weight != nullptr) weight *= data_->sample_weight[group_.order[b]];
-    if (data_->class_weight != nullptr) {
-      weight *= data_->class_weight[static_cast<std::int64_t>(targets_.data()[i * targets])];
-    }
-    weights_[static_cast<std::size_t>(i)] = weight;
+    double& weight = weights_[static_cast<std::size_t>(i)];
+    weight = 0;
+    if (padded && t >= call_.lengths[b]) continue;
+    const std::int64_t k = skip == nullptr ? t : skip[b] + t;
+    weight = answer_weight(*data_, config(), group_.order[b], k, targets_.data()[i * targets]);
   }
 }
 
@@ -173,7 +168,7 @@ template <class S>
 Status TrainingStep<S>::loss_and_gradient(const Parameters<S>& params, double mean_weight, std::uint64_t seed,
                                           const RunOptions& options, double& loss) {
   const FlushDenormals flush;
-  const auto terms = static_cast<double>(count_ * config().loss->terms(config()));
+  const double terms = count_ * static_cast<double>(config().loss->terms(config()));
   const double denominator = terms * mean_weight;
   call_.params = params;
   call_.options = options;

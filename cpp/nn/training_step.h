@@ -6,6 +6,7 @@
 
 #include "nn/data/row_groups.h"
 #include "nn/data/samples.h"
+#include "nn/data/targets.h"
 #include "nn/modules/chain.h"
 #include "nn/network_config.h"
 #include "runtime/aligned.h"
@@ -30,8 +31,9 @@ class TrainingStep {
   void choose(const TrainingData& data, const Scaling& scaling, const std::int64_t* order, std::int64_t first,
               std::int64_t rows);
 
-  // The number of predictions in the loss: the rows, or, with a prediction for every step, their steps.
-  std::int64_t count() const { return count_; }
+  // The number of predictions in the loss: the rows, or, with a prediction for every step, their steps. One
+  // with k of n targets counts k / n. 1 if there is none.
+  double count() const { return count_; }
 
   // loss = sum_i w_i * (mean loss of prediction i) / (count() * mean_weight) of the chosen samples;
   // gradient() becomes its gradient. `seed` keys the dropout masks. If the loss is not finite, the gradient
@@ -73,7 +75,7 @@ class TrainingStep {
   Framing frames_, target_frames_;
   const TrainingData* data_ = nullptr;
   const std::int64_t* target_skip_ = nullptr;
-  std::int64_t count_ = 0;
+  double count_ = 0;
   RowGroups groups_;
   RowGroup group_;  // the one that runs
   bool weighted_ = false;

@@ -161,8 +161,8 @@ class PyTrainer {
   }
 
   double run_epoch(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths, py::handle rows,
-                   py::handle class_weight) {
-    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows, class_weight);
+                   py::handle class_weight, py::handle step_weight) {
+    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows, class_weight, step_weight);
     const Exclusive exclusive(busy_, "trainer");
     double loss = 0;
     run_released(
@@ -171,8 +171,8 @@ class PyTrainer {
   }
 
   double evaluate(py::handle x, py::handle y, py::handle sample_weight, py::handle lengths, py::handle rows,
-                  py::handle class_weight) const {
-    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows, class_weight);
+                  py::handle class_weight, py::handle step_weight) const {
+    const PyTrainingData data(config(), x, y, sample_weight, lengths, rows, class_weight, step_weight);
     double loss = 0;
     run_released(
         [&](const RunOptions& options) { return trainer_->evaluate(data.view, options.interrupt, loss); });
@@ -339,9 +339,11 @@ void bind_trainers(py::module_& module, const std::string& suffix) {
            py::arg("num_threads") = t.num_threads, py::arg("bptt") = t.bptt,
            py::arg("recurrent_dropout") = t.recurrent_dropout)
       .def("run_epoch", &Train::run_epoch, py::arg("x"), py::arg("y"), py::arg("sample_weight") = none,
-           py::arg("lengths") = none, py::arg("rows") = none, py::arg("class_weight") = none)
+           py::arg("lengths") = none, py::arg("rows") = none, py::arg("class_weight") = none,
+           py::arg("step_weight") = none)
       .def("evaluate", &Train::evaluate, py::arg("x"), py::arg("y"), py::arg("sample_weight") = none,
-           py::arg("lengths") = none, py::arg("rows") = none, py::arg("class_weight") = none)
+           py::arg("lengths") = none, py::arg("rows") = none, py::arg("class_weight") = none,
+           py::arg("step_weight") = none)
       .def_property_readonly("batch_losses", &Train::batch_losses)
       .def_property_readonly("epoch", &Train::epoch)
       .def_property_readonly("step_count", &Train::step_count)

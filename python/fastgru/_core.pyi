@@ -146,6 +146,7 @@ class _Trainer(Generic[_S]):
         lengths: ArrayLike | None = None,
         rows: ArrayLike | None = None,
         class_weight: ArrayLike | None = None,
+        step_weight: ArrayLike | list[NDArray[Any]] | None = None,
     ) -> float: ...
     def evaluate(
         self,
@@ -155,6 +156,7 @@ class _Trainer(Generic[_S]):
         lengths: ArrayLike | None = None,
         rows: ArrayLike | None = None,
         class_weight: ArrayLike | None = None,
+        step_weight: ArrayLike | list[NDArray[Any]] | None = None,
     ) -> float: ...
     def get_state(self) -> dict[str, Any]: ...
     def set_state(self, state: Mapping[str, Any]) -> None: ...

@@ -55,6 +55,9 @@ def read_targets(y: Any, name: str = "y", *, by_instance: bool = False) -> Any:
         if len(lengths) > 1:
             return list(y)
     array = plain(y, name)
+    if isinstance(y, (list, tuple)) and isinstance(array, np.ndarray) and array.dtype.kind == "U":
+        objects = np.asarray(y, dtype=object)  # NumPy makes the text "nan" of a NaN among texts
+        array = array if all(isinstance(label, str) for label in objects.flat) else objects
     if not isinstance(array, np.ndarray) or array.dtype.kind != "O":
         return array
     return list(array) if array.ndim == 1 and holds_sequences(array) else without_na(array)

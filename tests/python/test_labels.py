@@ -95,9 +95,7 @@ def test_texts_among_other_labels_are_refused(case: str) -> None:
         small().fit(X, MIXED[case])
 
 
-@pytest.mark.parametrize(
-    "first", [["a", "b", 1, "a", "b"], np.arange(5), ["a", None, "a", "b", "a"]], ids=["in", "across", "None"]
-)
+@pytest.mark.parametrize("first", [["a", "b", 1, "a", "b"], np.arange(5)], ids=["in", "across"])
 def test_texts_among_other_labels_of_steps_are_refused(first: Any) -> None:
     tags = [first, *[np.array(["a", "b", "a", "b", "a"])] * (N - 1)]
     with pytest.raises(ValueError, match="y mixes texts with other values"):

@@ -269,10 +269,10 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         "one class alone",
     ),
-    "y NaN": (
-        lambda: regressor(output="sequence").fit(X3, np.where(SUMS > 4, np.nan, SUMS)),
+    "y infinite": (
+        lambda: regressor(output="sequence").fit(X3, np.where(SUMS > 4, np.inf, SUMS)),
         ValueError,
-        "y contains NaN",
+        "y contains infinity",
     ),
     "sequences with y None": (lambda: regressor(output="sequence").fit(X3, None), ValueError, "requires y"),
     "warm start output": (

@@ -7,6 +7,7 @@
 
 #include "engine/checks.h"
 #include "nn/data/gather.h"
+#include "nn/data/targets.h"
 #include "nn/network_config.h"
 #include "runtime/number_text.h"
 
@@ -24,56 +25,6 @@ Status check_values(const char* name, const std::vector<double>& values, std::in
                            ", wanted a finite number" + (positive ? " above 0" : ""));
   }
   return {};
-}
-
-// The steps with a target: with frames, the last one of each.
-std::int64_t answered_steps(const TrainingData& data, const NetworkConfig& config, std::int64_t sample) {
-  if (!config.sequence) return 1;
-  return config.frames(data.lengths == nullptr ? data.x.steps : data.lengths[sample]);
-}
-
-Status check_weights(const double* weights, std::int64_t samples) {
-  double largest = 0;
-  for (std::int64_t i = 0; i < samples; ++i) {
-    if (!std::isfinite(weights[i]) || weights[i] < 0) {
-      return Status::invalid("sample_weight[" + std::to_string(i) + "] is " + number_text(weights[i]) +
-                             ", wanted a finite number, at least 0");
-    }
-    largest = std::max(largest, weights[i]);
-  }
-  if (largest > 0) return {};
-  return Status::invalid("sample_weight is 0 for every sample, wanted at least one above 0");
-}
-
-// Calls visit(sample, t, target) for every target, which is a class number.
-template <class Visit>
-void for_classes(const TrainingData& data, const NetworkConfig& config, Visit visit) {
-  const Framing frames{config, config.sequence, true, data.y.steps, config.sequence ? data.lengths : nullptr};
-  for (std::int64_t i = 0; i < data.y.samples; ++i) {
-    const std::int64_t steps = answered_steps(data, config, i), stride = data.y.stride(i);
-    const std::int64_t first = config.sequence ? frames.first(i) : 0;
-    for (std::int64_t k = 0; k < steps; ++k) {
-      const std::int64_t t = first + k * config.frame_step;
-      const double target = data.y.type == SampleType::float32
-                                ? static_cast<double>(data.y.start<float>(i)[t * stride])
-                                : data.y.start<double>(i)[t * stride];
-      if (!visit(i, t, target)) return;
-    }
-  }
-}
-
-Status check_classes(const TrainingData& data, const NetworkConfig& config) {
-  Status status;
-  const std::int64_t count = config.loss->classes(config);
-  const double classes = static_cast<double>(count);
-  for_classes(data, config, [&](std::int64_t i, std::int64_t t, double target) {
-    if (target >= 0 && target < classes && target == std::floor(target)) return true;
-    status =
-        Status::invalid("y[" + std::to_string(i) + "] has the class " + number_text(target) + " at step " +
-                        std::to_string(t) + ", wanted a whole number from 0 to " + std::to_string(count - 1));
-    return false;
-  });
-  return status;
 }
 
 }  // namespace
@@ -123,31 +74,7 @@ Status validate(const TrainingData& data, const NetworkConfig& config) {
                            ", wanted " + shape_text(data.x.samples, steps, config.targets()) +
                            ": the samples of x, steps to answer, and targets");
   }
-  if (config.loss->classes(config) > 0) FASTGRU_RETURN_IF_ERROR(check_classes(data, config));
-  if (data.sample_weight == nullptr) return {};
-  return check_weights(data.sample_weight, data.x.samples);
-}
-
-double mean_weight(const TrainingData& data, const NetworkConfig& config) {
-  double sum = 0, count = 0;
-  const auto weight = [&data](std::int64_t i) {
-    return data.sample_weight == nullptr ? 1.0 : data.sample_weight[i];
-  };
-  if (data.class_weight != nullptr) {
-    for_classes(data, config, [&](std::int64_t i, std::int64_t, double target) {
-      sum += weight(i) * data.class_weight[static_cast<std::int64_t>(target)];
-      count += 1;
-      return true;
-    });
-    return sum / count;
-  }
-  if (data.sample_weight == nullptr) return 1.0;
-  for (std::int64_t i = 0; i < data.x.samples; ++i) {
-    const auto steps = static_cast<double>(answered_steps(data, config, i));
-    sum += weight(i) * steps;
-    count += steps;
-  }
-  return sum / count;
+  return check_targets(data, config);
 }
 
 template <class S>

@@ -60,10 +60,18 @@ struct BlockRows {
 
 struct TrainingData {
   SampleArray x;                          // (N, T, I)
-  SampleArray y;                          // (N, 1 or T, targets)
+  SampleArray y;                          // (N, 1 or T, targets). NaN: there is no target
   const double* sample_weight = nullptr;  // (N), null: ones
   const std::int64_t* lengths = nullptr;  // (N), null: all T
   const double* class_weight = nullptr;   // (classes), of a loss over classes; null: ones
+  SampleArray step_weight = {};           // (N, T, 1), float64, instead of sample_weight if it has data
+
+  bool weighted() const { return sample_weight != nullptr || step_weight.has_data(); }
+  // The weight of the prediction at step t of a sample, without that of its class.
+  double weight(std::int64_t sample, std::int64_t t) const {
+    if (step_weight.has_data()) return step_weight.start<double>(sample)[t * step_weight.stride(sample)];
+    return sample_weight == nullptr ? 1.0 : sample_weight[sample];
+  }
 };
 
 // Standardisation: (value - mean) / scale for each feature and each output.
@@ -79,13 +87,8 @@ Status validate(const Scaling& scaling, const NetworkConfig& config);
 // N may be 0 here.
 Status validate_inputs(const SampleArray& x, const std::int64_t* lengths, const NetworkConfig& config);
 
-// Checks for at least one sample, for weights that are finite, not negative and not all 0, and for legal
-// classes.
+// Checks the sizes, for at least one sample, and the targets (see nn/data/targets.h).
 Status validate(const TrainingData& data, const NetworkConfig& config);
-
-// The mean weight of the predictions (one for each row, or for each step of each row), summed in the order of
-// the samples; 1 without weights.
-double mean_weight(const TrainingData& data, const NetworkConfig& config);
 
 // to = (from - mean) / scale for `rows` dense rows, computed in double.
 template <class X, class S>

@@ -49,6 +49,7 @@ class BinaryCrossEntropy final : public LossOf<BinaryCrossEntropy> {
     softplus(logits, count, values);
     double sum = 0;
     for (std::int64_t k = 0; k < count; ++k) {
+      if (no_target(targets[k])) continue;
       sum +=
           static_cast<double>(values[k]) - static_cast<double>(targets[k]) * static_cast<double>(logits[k]);
     }
@@ -56,7 +57,7 @@ class BinaryCrossEntropy final : public LossOf<BinaryCrossEntropy> {
     sigmoid(logits, count, values);
     for (std::int64_t k = 0; k < count; ++k) {
       const double error = static_cast<double>(values[k]) - static_cast<double>(targets[k]);
-      gradient[k] = static_cast<S>(factor * error);
+      gradient[k] = no_target(targets[k]) ? S(0) : static_cast<S>(factor * error);
     }
     return sum;
   }

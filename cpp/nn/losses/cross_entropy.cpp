@@ -1,4 +1,5 @@
 // Cross entropy over classes: -log softmax(logits)[class]. Predictions are the softmax.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -32,6 +33,10 @@ class CrossEntropy final : public LossOf<CrossEntropy> {
     for (std::int64_t i = 0; i < rows.rows; ++i) {
       const double weight = rows.weights == nullptr ? 1.0 : rows.weights[i];
       S* gradient = rows.gradient == nullptr ? nullptr : rows.gradient + i * classes;
+      if (no_target(rows.targets[i])) {
+        if (gradient != nullptr) std::fill_n(gradient, classes, S(0));
+        continue;
+      }
       sum += weight * fastgru::cross_entropy(rows.logits + i * classes, classes,
                                              static_cast<std::int64_t>(rows.targets[i]),
                                              weight / rows.denominator, gradient);

@@ -22,6 +22,10 @@ class ErrorLoss : public LossOf<Derived> {
       double row_sum = 0;
       for (std::int64_t o = i * outputs; o < (i + 1) * outputs; ++o) {
         const double error = static_cast<double>(rows.logits[o]) - static_cast<double>(rows.targets[o]);
+        if (no_target(rows.targets[o])) {
+          if (rows.gradient != nullptr) rows.gradient[o] = S(0);
+          continue;
+        }
         row_sum += loss.value(config, error);
         if (rows.gradient != nullptr) rows.gradient[o] = static_cast<S>(factor * loss.slope(config, error));
       }

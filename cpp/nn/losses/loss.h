@@ -39,12 +39,17 @@ struct LossOptions {
 template <class S>
 struct LossRows {
   const S* logits = nullptr;        // (rows, logits of a row)
-  const S* targets = nullptr;       // (rows, targets of a row)
+  const S* targets = nullptr;       // (rows, targets of a row). NaN: none, the loss and its gradient are 0
   const double* weights = nullptr;  // (rows); null: ones
   std::int64_t rows = 0;
   double denominator = 1.0;  // divides the gradient of the sum
   S* gradient = nullptr;     // (rows, logits of a row); null: not computed
 };
+
+template <class S>
+bool no_target(S target) {
+  return target != target;
+}
 
 class Loss {
  public:

@@ -1,5 +1,6 @@
 // The pinball loss of each quantile q: max(-q e, (1 - q) e). Each output has rising quantiles that cannot
 // cross: the middle one is free, and each next one is further out by a softplus.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -96,6 +97,10 @@ class Quantile final : public LossOf<Quantile> {
     const std::int64_t count = count_of(config);
     double quantiles[kMaxQuantiles], slopes[kMaxQuantiles], sum = 0;
     for (std::int64_t o = 0; o < config.output_size; ++o) {
+      if (no_target(target[o])) {
+        if (gradient != nullptr) std::fill_n(gradient + o * count, count, S(0));
+        continue;
+      }
       quantiles_of(logits + o * count, count, quantiles);
       for (std::int64_t q = 0; q < count; ++q) {
         const double level = config.quantiles[static_cast<std::size_t>(q)];

@@ -159,8 +159,8 @@ Status Trainer<S>::run_batches(const TrainingData& data, const Scaling& scaling,
     double loss = 0;
     FASTGRU_RETURN_IF_ERROR(run_step(weight, options, loss));
     batch_losses_.push_back(loss);
-    loss_sum_ += loss * static_cast<double>(step_.count());
-    loss_count_ += static_cast<double>(step_.count());
+    loss_sum_ += loss * step_.count();
+    loss_count_ += step_.count();
   }
   return {};
 }

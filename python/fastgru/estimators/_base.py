@@ -21,14 +21,21 @@ from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard
-from fastgru.estimators._split import held_out_split
-from fastgru.estimators._steps import StepLayout, end_to_end
 from fastgru.estimators._stepwise import StepwiseMixin
 from fastgru.estimators._summary import SummaryMixin
 from fastgru.estimators._validation import check_weights, thread_count
+from fastgru.estimators._validation_data import ValidationMixin
 
 
-class BaseGRU(StepwiseMixin, NetworkMixin, ModelFileMixin, SummaryMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # scikit-learn has no types
+class BaseGRU(
+    StepwiseMixin,
+    NetworkMixin,
+    ValidationMixin,
+    ModelFileMixin,
+    SummaryMixin,
+    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
+    metaclass=ABCMeta,
+):
     """A GRU with a dense head, trained in C++.
 
     A concrete estimator says what y means: `_encode_targets`, `_head`, `_target_scaling`,
@@ -169,7 +176,14 @@ class BaseGRU(StepwiseMixin, NetworkMixin, ModelFileMixin, SummaryMixin, BaseEst
         return check_weights(sample_weight, X)
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool, classes: NDArray[Any] | None = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        incremental: bool,
+        classes: NDArray[Any] | None = None,
+        validation_data: Any = None,
     ) -> None:
         """Fit a draft of the estimator, and publish it: an error on the way leaves the estimator as it was.
 
@@ -184,16 +198,26 @@ class BaseGRU(StepwiseMixin, NetworkMixin, ModelFileMixin, SummaryMixin, BaseEst
         draft._first_classes = classes
         if not continuing:
             draft.__dict__.pop("_network", None)
-        interrupted = draft._train(X, y, sample_weight, continuing=continuing, incremental=incremental)
+        interrupted = draft._train(
+            X, y, sample_weight, validation_data, continuing=continuing, incremental=incremental
+        )
         publish(draft, self)
         if interrupted is not None:
             raise interrupted  # for the caller's loop, now that the weights are kept
 
     def _train(
-        self, X: Any, y: Any, sample_weight: Any, *, continuing: bool, incremental: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_data: Any,
+        *,
+        continuing: bool,
+        incremental: bool,
     ) -> KeyboardInterrupt | None:
         """Fit this draft; return the Ctrl-C that is to be passed on."""
         samples = self._check_samples(X, y, sample_weight, reset=not continuing)
+        unseen = None if validation_data is None else self._check_validation_data(validation_data)
         if continuing:
             network, seed, history = (
                 copied_network(self._architecture, self._network),
@@ -206,40 +230,22 @@ class BaseGRU(StepwiseMixin, NetworkMixin, ModelFileMixin, SummaryMixin, BaseEst
         trainer = self._new_trainer(network, len(samples), seed)
         if continuing and self._trainer_state["solver"] == self.solver:
             trainer.set_state(self._trainer_state["state"])
-        history = history.continued(early_stopping=self.early_stopping)
+        if self.early_stopping and unseen is None:
+            samples, unseen = self._held_out(samples, seed)
+        validate = None if unseen is None else self._validation(network, unseen)
+        history = history.continued(early_stopping=self.early_stopping, validated=validate is not None)
         interrupted: KeyboardInterrupt | None = None
         if incremental:
             try:
                 self._loop(network, trainer, samples).run_one(samples, history)
             except KeyboardInterrupt as error:
                 interrupted = error
-        elif self.early_stopping:
-            interrupted = self._run_with_validation(network, trainer, samples, history, seed)
         else:
-            interrupted = self._loop(network, trainer, samples).run(samples, history)
+            interrupted = self._loop(network, trainer, samples, validate).run(samples, history)
         self._network, self._seed, self._history = network, seed, history
         self._trainer_state = {"solver": self.solver, "state": trainer.get_state()}
         self._publish()
         return interrupted
-
-    def _run_with_validation(
-        self, network: Network, trainer: Trainer, samples: Samples, history: History, seed: int
-    ) -> KeyboardInterrupt | None:
-        train, held_out = held_out_split(
-            len(samples), self.validation_fraction, seed % 2**32, self._strata(samples)
-        )
-        unseen = samples.take(held_out)
-        threads = thread_count(self.n_jobs)
-        wanted, weight = end_to_end(unseen.chosen_y), unseen.chosen_weight
-        if self.output == "sequence":
-            weight = StepLayout.of(unseen.chosen_y).repeat(weight)
-
-        def validate() -> float:
-            raw = network.predict(unseen.X, rows=unseen.rows, raw=True, num_threads=threads)
-            return self._validation_score(wanted, raw.reshape(len(wanted), -1), weight)
-
-        seen = samples.take(train)
-        return self._loop(network, trainer, seen, validate).run(seen, history)
 
     def _loop(
         self, network: Network, trainer: Trainer, samples: Samples, validate: Validate | None = None
@@ -253,6 +259,7 @@ class BaseGRU(StepwiseMixin, NetworkMixin, ModelFileMixin, SummaryMixin, BaseEst
             patience(self.n_iter_no_change, len(samples), self.batch_size),
             progress,
             validate,
+            self.early_stopping,
             Schedule(self.learning_rate, self.learning_rate_init, self.max_iter),
             checked_callbacks(self.callbacks),
         )

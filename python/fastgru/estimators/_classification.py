@@ -22,12 +22,13 @@ from fastgru.estimators._labels import (
     encode_labels,
     refuse_mixed_labels,
 )
+from fastgru.estimators._missing import split_labels
 from fastgru.estimators._params import CLASSIFIER_CONSTRAINTS
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity
 from fastgru.estimators._split import labels_of_steps, rarest_labels
 from fastgru.estimators._steps import StepLayout
-from fastgru.estimators._validation import check_weights
+from fastgru.estimators._validation import check_weights, weights_of_steps
 
 
 class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-learn has no types
@@ -46,6 +47,7 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         return tags
 
     def _encode_targets(self, y: Any, *, reset: bool) -> NDArray[Any]:
+        y, missing = split_labels(y, every_step=self.output == "sequence")
         labels, multilabel = check_labels(self, y)
         if reset:
             self.multilabel_ = multilabel
@@ -62,15 +64,20 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
                 + ("columns of 0 and 1" if self.multilabel_ else "classes, one label per sample")
             )
         if multilabel:
-            return labels.astype(np.float64)
+            return labels.astype(np.float64) if missing is None else np.where(missing, np.nan, labels)
         if self.output == "sequence" and len(self.classes_) < 2:
             raise ValueError(
                 f"y has one class alone, {self.classes_[0]!r}: nothing to tell apart at any step"
             )
-        return encode_labels(labels, self.classes_).astype(np.float64)[:, np.newaxis]
+        codes = encode_labels(labels, self.classes_).astype(np.float64)[:, np.newaxis]
+        if missing is None:
+            return codes
+        targets = np.full((len(missing), 1), np.nan)
+        targets[~missing] = codes
+        return targets
 
     def _check_step_targets(self, y: Any) -> None:
-        refuse_mixed_labels(y)
+        refuse_mixed_labels(y, missing=True)
 
     def _strata(self, samples: Samples) -> NDArray[np.int64]:
         y = samples.chosen_y
@@ -86,7 +93,7 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
             return None
         if self.multilabel_:
             raise ValueError("class_weight is not possible for several labels at every step")
-        codes = targets[:, 0].astype(np.int64)
+        codes = targets[~np.isnan(targets[:, 0]), 0].astype(np.int64)
         weights = class_weights(self.class_weight, codes, self.classes_)
         if not weights[codes].any():
             raise ValueError(f"class_weight={self.class_weight!r} gives weight 0 to every step of y")
@@ -96,6 +103,8 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         given = check_weights(sample_weight, X)
         if self.class_weight is None or self.output == "sequence" or len(targets) != len(X):
             return given  # the caller raises the error where the lengths differ
+        if np.isnan(targets).any():
+            raise ValueError("class_weight is not possible where y has missing labels")
         codes = targets.astype(np.int64)
         if self.multilabel_:
             factor = weights_of_tables(self.class_weight, codes)
@@ -129,6 +138,30 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         if scores.shape[1] > 1:
             return np.asarray(scores.argmax(axis=1), dtype=np.int64)
         return np.asarray((scores[:, 0] > 0) & (len(self.classes_) > 1), dtype=np.int64)
+
+    def predict(self, X: Any) -> Any:
+        """Return the most probable class of each sequence; with several labels, those above one half.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
+            The sequences, in the units of those that ``fit`` got.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Labels, or a table of 0 and 1. With ``output="sequence"`` one per time step: an array (n_samples,
+            n_timesteps), or a list of arrays if X is one; so it is with the other methods.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, TypeError
+            As in :meth:`fit`, and where the features are not those of ``fit``.
+        """
+        scores, layout = self._answers(X, raw=True)
+        return self._shaped(self._decode(scores), layout)
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class, or of each label on its own.
@@ -220,9 +253,10 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
             The sequences, as in :meth:`predict`.
         y : array-like of shape (n_samples,) or (n_samples, n_labels), or one per time step
-            The true classes, as in :meth:`fit`. Of several labels all must be right.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How much each sample counts.
+            The true classes, as in :meth:`fit`. Of several labels all must be right; those
+            that are missing are left out.
+        sample_weight : array-like of shape (n_samples,), or one per time step, default=None
+            How much each sample, or step, counts.
 
         Returns
         -------
@@ -236,9 +270,10 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         else:
             self._check_step_targets(y)
             y = layout.join(y)
-            sample_weight = layout.repeat(check_weights(sample_weight, layout.lengths))
-        y, _ = check_labels(self, y)
-        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+            sample_weight = weights_of_steps(sample_weight, layout)
+        y, missing = split_labels(y, every_step=layout is not None)
+        wanted, _ = check_labels(self, y)
+        return _accuracy(wanted, predicted, missing, sample_weight)
 
     def _decode(self, scores: NDArray[Any]) -> NDArray[Any]:
         codes = self._codes(scores)
@@ -249,8 +284,8 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
     ) -> float:
         if not np.isfinite(raw).all():
             return float("nan")
-        wanted = y.astype(np.int64) if self.multilabel_ else y[:, 0].astype(np.int64)
-        return float(accuracy_score(wanted, self._codes(raw), sample_weight=sample_weight))
+        wanted, missing = split_labels(y if self.multilabel_ else y[:, 0], every_step=True)
+        return _accuracy(wanted.astype(np.int64), self._codes(raw), missing, sample_weight)
 
     def _fitted_config(self) -> dict[str, Any]:
         return {"classes": classes_to_json(self.classes_), "multilabel": self.multilabel_}
@@ -263,3 +298,20 @@ class Classification(ClassifierMixin, BaseGRU):  # type: ignore[misc]  # scikit-
         wanted = self._head_of_classes(sequence=self._architecture["sequence"])
         if any(self._architecture[name] != wanted[name] for name in ("output_size", "loss")):
             raise ValueError("classes do not fit the network's outputs")
+
+
+def _accuracy(
+    wanted: Any, predicted: NDArray[Any], missing: NDArray[np.bool_] | None, weight: NDArray[Any] | None
+) -> float:
+    """Return the share of right answers; of a row of several labels, the missing ones count as right.
+
+    `wanted` comes from `split_labels`: of one label per row, the missing ones are left out of it.
+    """
+    if missing is None:
+        return float(accuracy_score(wanted, predicted, sample_weight=weight))
+    rows = ~missing if missing.ndim == 1 else ~missing.all(axis=1)
+    weight = None if weight is None else np.asarray(weight)[rows]
+    if missing.ndim == 1:
+        return float(accuracy_score(wanted, predicted[rows], sample_weight=weight))
+    right = (np.asarray(wanted) == predicted) | missing
+    return float(np.average(right.all(axis=1)[rows], weights=weight))

@@ -11,12 +11,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastgru._containers import read
 from fastgru.estimators._axes import refuse_one_sequence
+from fastgru.estimators._missing import check_present
 from fastgru.estimators._network import Architecture, Network
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._sequence_list import SequenceList, require_steps
 from fastgru.estimators._steps import StepLayout
 from fastgru.estimators._tokens import check_tokens
-from fastgru.estimators._validation import as_sequences, check_features, check_sequences, thread_count
+from fastgru.estimators._validation import (
+    as_sequences,
+    check_features,
+    check_sequences,
+    check_weights,
+    thread_count,
+)
 
 
 class DataMixin:
@@ -47,19 +54,39 @@ class DataMixin:
             X, tokens=self.embedding_dim is not None, missing=self.missing == "mask", dtype=self.dtype
         )
         require_steps(array)
-        class_weight = None
         if self.output == "sequence" and y is not None:
-            layout = StepLayout.of(array)
-            estimator._check_step_targets(y)
-            flat = estimator._encode_targets(layout.join(y), reset=reset)
-            class_weight = estimator._step_class_weight(flat)
-            targets = layout.split(flat)
+            samples = self._step_samples(array, y, sample_weight, reset=reset)
         else:
             targets = estimator._encode_targets(y, reset=reset)
-        check_consistent_length(array, targets)
-        weight = estimator._all_weights(sample_weight, targets, array)
+            check_consistent_length(array, targets)
+            weight = estimator._all_weights(sample_weight, targets, array)
+            missing = check_present(targets, None, weight, columns=reset)
+            samples = Samples(as_sequences(array), targets, weight, missing=missing)
         check_features(self, X, array, reset=reset)
-        return Samples(as_sequences(array), targets, weight, None, class_weight).without_zero_weights()
+        return samples.without_zero_weights()
+
+    def _step_samples(
+        self, array: NDArray[Any] | SequenceList, y: Any, sample_weight: Any, *, reset: bool
+    ) -> Samples:
+        """Encode targets of every time step. A step of weight zero has no target."""
+        estimator: Any = self
+        layout = StepLayout.of(array)
+        estimator._check_step_targets(y)
+        flat = estimator._encode_targets(layout.join(y), reset=reset)
+        of_steps = layout.join_weights(sample_weight)
+        if of_steps is None:
+            weight, step_weight = estimator._all_weights(sample_weight, flat, array), None
+        else:
+            of_steps = check_weights(of_steps, flat)
+            assert of_steps is not None
+            flat = np.where(of_steps[:, np.newaxis] > 0, flat, np.nan)
+            weight = layout.mean_above_zero(of_steps)
+            step_weight = layout.split(of_steps[:, np.newaxis])
+        class_weight = estimator._step_class_weight(flat)
+        missing = check_present(flat, layout, weight, columns=reset)
+        return Samples(
+            as_sequences(array), layout.split(flat), weight, None, class_weight, step_weight, missing
+        )
 
     def _checked_like_fit(self, X: Any) -> NDArray[Any] | SequenceList:
         """Check that `X` fits the data of ``fit``, and return it in the form that the core reads."""

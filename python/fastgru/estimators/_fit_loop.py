@@ -25,8 +25,8 @@ Validate = Callable[[], float]  # the validation score of the current weights
 class History:
     """The record of training, by the rules of scikit-learn's MLP.
 
-    With early stopping the validation score decides and `best_loss` is None; without it the loss decides and
-    `validation_scores` and `best_score` are None.
+    With early stopping the validation score decides and `best_loss` is None; without it the loss decides.
+    Without validation data `validation_scores` and `best_score` are None.
     """
 
     loss_curve: list[float] = field(default_factory=list)
@@ -36,13 +36,13 @@ class History:
     n_iter: int = 0
     idle: int = 0  # epochs in a row without an improvement of tol
 
-    def continued(self, *, early_stopping: bool) -> History:
+    def continued(self, *, early_stopping: bool, validated: bool) -> History:
         """Return a record of its own for more epochs, which continue from the current weights."""
         scores, best_score, best_loss = None, None, None
-        if early_stopping:
+        if validated:
             scores = list(self.validation_scores or [])
             best_score = -np.inf if self.best_score is None else self.best_score
-        else:
+        if not early_stopping:
             best_loss = np.inf if self.best_loss is None else self.best_loss
         return History(list(self.loss_curve), scores, best_loss, best_score)
 
@@ -50,16 +50,16 @@ class History:
         """Record one epoch; return whether it was the best so far."""
         self.n_iter += 1
         self.loss_curve.append(loss)
-        if score is None:
-            assert self.best_loss is not None
-            enough, better = loss <= self.best_loss - tol, loss < self.best_loss
-            self.best_loss = min(loss, self.best_loss)
-        else:
+        enough = better = False
+        if score is not None:
             assert self.best_score is not None and self.validation_scores is not None
             self.validation_scores.append(score)
             # A score that is not a number is no improvement.
             enough, better = score >= self.best_score + tol, score > self.best_score
             self.best_score = score if better else self.best_score
+        if self.best_loss is not None:
+            enough, better = loss <= self.best_loss - tol, loss < self.best_loss
+            self.best_loss = min(loss, self.best_loss)
         self.idle = 0 if enough else self.idle + 1
         return better
 
@@ -133,13 +133,14 @@ class FitLoop:
     n_iter_no_change: float  # see `patience`
     progress: Progress
     validate: Validate | None
+    early_stopping: bool  # the validation score decides, else the loss
     schedule: Schedule
     callbacks: list[Callback]
 
     def run(self, samples: Samples, history: History) -> KeyboardInterrupt | None:
         """Train until `max_iter`, convergence or Ctrl-C; update `history` after each epoch.
 
-        With validation the network ends with the weights of the best score. After Ctrl-C it ends with the
+        With early stopping the network ends with the weights of the best score. After Ctrl-C it ends with the
         weights of the best epoch in any case, with a warning. Ctrl-C pressed twice is returned, to be passed
         on.
         """
@@ -165,7 +166,7 @@ class FitLoop:
             interrupted = error
         finally:
             self.progress.close()
-        if best is not None and (interrupted or self.validate is not None):
+        if best is not None and (interrupted or self.early_stopping):
             self.network.set_parameters(best)
         if interrupted and pressed_twice():
             return interrupted
@@ -201,14 +202,15 @@ class FitLoop:
             self.trainer.run_epoch(
                 samples.X,
                 samples.y,
-                sample_weight=samples.weight,
+                sample_weight=samples.weight if samples.step_weight is None else None,
+                step_weight=samples.step_weight,
                 rows=samples.rows,
                 class_weight=samples.class_weight,
             )
         )
 
     def _say_converged(self) -> None:
-        what = "Training loss" if self.validate is None else "Validation score"
+        what = "Validation score" if self.early_stopping else "Training loss"
         self.progress.converged(
             f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change:g} consecutive "
             "epochs. Stopping."

@@ -10,38 +10,45 @@ import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from fastgru._targets import read_targets
 
 
-def refuse_mixed_labels(y: Any) -> None:
+def refuse_mixed_labels(y: Any, *, missing: bool = False) -> None:
     """Raise ValueError where lists or objects in `y` hold texts beside other values.
 
     NumPy turns numbers among texts into texts: 1 and "1" would be one class, and NaN the class "nan".
+    `missing`: NaN, None and pandas' NA are no labels, and may stand beside texts.
     """
-    texts, others = _first_of_each(y)
+    texts, others = _first_of_each(y, missing)
     if texts and others:
         raise ValueError(
             f"y mixes texts with other values, {texts[0]!r} with {others[0]!r}: labels are all texts or all "
-            "numbers, and none is missing"
+            "numbers" + ("" if missing else ", and none is missing")
         )
 
 
-def _first_of_each(y: Any) -> tuple[list[Any], list[Any]]:
+def _first_of_each(y: Any, missing: bool) -> tuple[list[Any], list[Any]]:
     """Return the first text in `y` and the first other value: lists of one item or none."""
     if isinstance(y, np.ndarray) and y.dtype != object:
         one = [item.item() for item in y.flat[:1]]
         return (one, []) if y.dtype.kind == "U" else ([], one)
     if not isinstance(y, (list, tuple, np.ndarray)):
         y = read_targets(y)  # a Series, for example
-        return _first_of_each(y) if isinstance(y, (list, np.ndarray)) else ([], [])
+        return _first_of_each(y, missing) if isinstance(y, (list, np.ndarray)) else ([], [])
     items = list(y)
     if any(_is_part(kind) for kind in set(map(type, items))):
-        parts = [_first_of_each(item) for item in items]
+        parts = [_first_of_each(item, missing) for item in items]
         return [text for part in parts for text in part[0]][:1], [o for part in parts for o in part[1]][:1]
     first_text = next(([item] for item in items if isinstance(item, str)), [])
-    return first_text, next(([item] for item in items if not isinstance(item, str)), [])
+    others = (item for item in items if not isinstance(item, str))
+    return first_text, next(([item] for item in others if not (missing and _is_missing(item))), [])
+
+
+def _is_missing(item: Any) -> bool:
+    return item is None or is_scalar_nan(item) or is_pandas_na(item)
 
 
 def _is_part(kind: type) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from sklearn.metrics import d2_pinball_score, r2_score
 
 from fastgru._targets import read_weights
 from fastgru.estimators._base import BaseGRU
+from fastgru.estimators._missing import mean_over_outputs
 from fastgru.estimators._params import REGRESSOR_CONSTRAINTS
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard, identity, standard
-from fastgru.estimators._validation import check_real_targets, check_weights
+from fastgru.estimators._steps import end_to_end
+from fastgru.estimators._validation import check_real_targets, weights_of_steps
 
 
 class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[misc]  # scikit-learn has no types
@@ -29,7 +32,8 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
         """Return R², the share of the variance of y that is explained, averaged over outputs.
 
         For several quantiles it is D², the share of the pinball loss of y's own quantiles that is saved,
-        averaged over them. With ``output="sequence"`` every time step counts alike.
+        averaged over them. With ``output="sequence"`` every time step counts alike. Missing targets (NaN) are
+        left out, as are outputs with fewer than two.
 
         Parameters
         ----------
@@ -37,8 +41,8 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
             The sequences, as in :meth:`predict`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), or one per time step
             The true targets, as in :meth:`fit`.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How much each sample counts.
+        sample_weight : array-like of shape (n_samples,), or one per time step, default=None
+            How much each sample, or step, counts.
 
         Returns
         -------
@@ -48,8 +52,8 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
         answers, layout = self._answers(X)
         if layout is not None:
             y = layout.join(y)
-            sample_weight = layout.repeat(check_weights(sample_weight, layout.lengths))
-        wanted = check_real_targets(self, y, dtype="float64")
+            sample_weight = weights_of_steps(sample_weight, layout)
+        wanted = check_real_targets(self, y, dtype="float64", every_step=layout is not None)
         return self._validation_score(wanted, answers, read_weights(sample_weight))
 
     def _unpacked(self, answers: NDArray[Any]) -> NDArray[Any]:
@@ -61,8 +65,10 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
         return several[:, 0] if several.shape[1] == 1 else several
 
     def _encode_targets(self, y: Any, *, reset: bool) -> NDArray[Any]:
-        targets = check_real_targets(self, y, dtype=self.dtype)
-        if not reset and targets.shape[1] != self.n_outputs_:
+        targets = check_real_targets(self, y, dtype=self.dtype, every_step=self.output == "sequence")
+        if reset:
+            self.n_outputs_ = targets.shape[1]
+        if targets.shape[1] != self.n_outputs_:
             raise ValueError(f"y has {targets.shape[1]} outputs, but the fit before had {self.n_outputs_}")
         return targets
 
@@ -86,6 +92,11 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
     def _target_scaling(self, samples: Samples) -> Standard:
         if not self.standardize:
             return identity(samples.n_targets)
+        if samples.missing or samples.step_weight is not None:
+            answers = end_to_end(samples.chosen_y)
+            return standard(
+                answers, samples.answer_weight, name="y", answers_in=self.dtype, missing=samples.missing
+            )
         return standard(samples.y, samples.weight, name="y", rows=samples.rows, answers_in=self.dtype)
 
     def _validation_score(
@@ -96,17 +107,14 @@ class Regression(RegressorMixin, MultiOutputMixin, BaseGRU):  # type: ignore[mis
         wanted, answers = y.astype(np.float64), raw.astype(np.float64)
         quantiles = answers.shape[1] // wanted.shape[1]
         if quantiles == 1:
-            return float(r2_score(wanted, answers, sample_weight=sample_weight))
-        return float(
-            np.mean(
-                [
-                    d2_pinball_score(
-                        wanted, answers[:, q::quantiles], sample_weight=sample_weight, alpha=level
-                    )
-                    for q, level in enumerate(self._architecture["quantiles"])
-                ]
+            return mean_over_outputs(r2_score, wanted, answers, sample_weight)
+        scores = [
+            mean_over_outputs(
+                partial(d2_pinball_score, alpha=level), wanted, answers[:, q::quantiles], sample_weight
             )
-        )
+            for q, level in enumerate(self._architecture["quantiles"])
+        ]
+        return float(np.mean(scores))
 
     def _publish(self) -> None:
         super()._publish()

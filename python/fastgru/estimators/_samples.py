@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru.estimators._sequence_list import SequenceList
+from fastgru.estimators._steps import StepLayout, end_to_end
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Samples:
     weight: NDArray[np.float64] | None
     rows: NDArray[np.int64] | None = None
     class_weight: NDArray[np.float64] | None = None  # the weight of each class, if every step has a class
+    # The weight of each step, if steps have their own; `weight` is then the mean over those above zero.
+    step_weight: NDArray[np.float64] | SequenceList | None = None
+    missing: bool = False  # whether some targets are NaN: there is none
 
     def __len__(self) -> int:
         return len(self.y) if self.rows is None else len(self.rows)
@@ -52,14 +56,27 @@ class Samples:
     @property
     def chosen_y(self) -> NDArray[Any] | SequenceList:
         """The targets of the chosen rows."""
-        if self.rows is None:
-            return self.y
-        return [self.y[row] for row in self.rows] if isinstance(self.y, list) else self.y[self.rows]
+        chosen: NDArray[Any] | SequenceList = self._chosen(self.y)
+        return chosen
 
     @property
     def chosen_weight(self) -> NDArray[np.float64] | None:
         """The weights of the chosen rows."""
         return self.weight if self.rows is None or self.weight is None else self.weight[self.rows]
+
+    @property
+    def answer_weight(self) -> NDArray[np.float64] | None:
+        """The weights of the chosen rows' answers: one per sample, or one per step if steps have targets."""
+        if self.step_weight is not None:
+            return end_to_end(self._chosen(self.step_weight))[:, 0]
+        if isinstance(self.y, list) or self.y.ndim == 3:
+            return StepLayout.of(self.chosen_y).repeat(self.chosen_weight)
+        return self.chosen_weight
+
+    def _chosen(self, values: NDArray[Any] | SequenceList) -> Any:
+        if self.rows is None:
+            return values
+        return [values[row] for row in self.rows] if isinstance(values, list) else values[self.rows]
 
     def take(self, rows: NDArray[Any]) -> Samples:
         """Return the chosen rows at these positions."""

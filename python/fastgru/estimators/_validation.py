@@ -17,6 +17,7 @@ from fastgru._targets import read_targets, read_weights
 from fastgru.estimators._axes import order_hint, warn_of_few_steps
 from fastgru.estimators._finite import check_finite
 from fastgru.estimators._sequence_list import SequenceList, check_sequence_list
+from fastgru.estimators._steps import StepLayout
 
 _SHAPES = "(n_samples, n_timesteps) or (n_samples, n_timesteps, n_features)"
 
@@ -103,8 +104,12 @@ def _with_features(given: Given, checked: NDArray[Any] | SequenceList, *, by_ste
     return checked if by_step else np.asarray(as_sequences(checked)[0])[:1]
 
 
-def check_real_targets(estimator: BaseEstimator, y: Any, *, dtype: str) -> NDArray[Any]:
+def check_real_targets(
+    estimator: BaseEstimator, y: Any, *, dtype: str, every_step: bool = False
+) -> NDArray[Any]:
     """Return `y` as a finite float64 array (n_samples, n_outputs); a column vector with the usual warning.
+
+    NaN of several outputs, and of `every_step`, is a target that is missing.
 
     Raises
     ------
@@ -118,7 +123,8 @@ def check_real_targets(estimator: BaseEstimator, y: Any, *, dtype: str) -> NDArr
     array = _as_numbers(read_targets(y), "y", estimator)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"y should be of shape (n_samples,) or (n_samples, n_outputs), got {array.shape}")
-    array = _finite_as(array, np.dtype(np.float64), dtype, "y")
+    allow_nan = every_step or (array.ndim == 2 and array.shape[1] > 1)
+    array = _finite_as(array, np.dtype(np.float64), dtype, "y", allow_nan=allow_nan)
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array, warn=True)
     return array.reshape(len(array), -1)
@@ -145,6 +151,20 @@ def check_weights(sample_weight: Any, X: NDArray[Any] | SequenceList) -> NDArray
     # Only ratios matter. Dividing by the largest first keeps huge and tiny weights in range.
     weight = weight / largest
     return np.asarray(weight / weight[weight > 0].mean(), dtype=np.float64)
+
+
+def weights_of_steps(sample_weight: Any, layout: StepLayout) -> NDArray[np.float64] | None:
+    """Return the weight of every step, with mean 1, from those of sequences or of steps, or None.
+
+    Raises
+    ------
+    ValueError
+        As `check_weights`; or there are weights for other steps.
+    """
+    of_steps = layout.join_weights(sample_weight)
+    if of_steps is not None:
+        return check_weights(of_steps, of_steps)
+    return layout.repeat(check_weights(sample_weight, layout.lengths))
 
 
 def thread_count(n_jobs: int | None) -> int:

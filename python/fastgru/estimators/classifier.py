@@ -101,8 +101,8 @@ class GRUClassifier(Classification):
     nesterovs_momentum : bool, default=True
         For ``solver="sgd"`` with momentum.
     early_stopping : bool, default=False
-        Hold out `validation_fraction` of the samples, stop when the score on them no longer improves, and
-        keep the weights of the best epoch.
+        Hold out `validation_fraction` of the samples, stop when the score on them (or on the
+        `validation_data` of ``fit``) no longer improves, and keep the weights of the best epoch.
     validation_fraction : float in (0, 1), default=0.1
         The share held out, drawn at random from every class. For overlapping windows of one series, the
         held-out ones resemble their neighbours and the score flatters.
@@ -158,7 +158,7 @@ class GRUClassifier(Classification):
     best_loss_ : float or None
         The least of `loss_curve_`; None with early stopping.
     validation_scores_ : list of float or None
-        With early stopping, the accuracy on the held-out samples after each epoch.
+        With early stopping or `validation_data`, the accuracy on those samples after each epoch.
     best_validation_score_ : float or None
         The highest of `validation_scores_`.
 
@@ -256,7 +256,7 @@ class GRUClassifier(Classification):
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
-    def fit(self: _Self, X: Any, y: Any, sample_weight: Any = None) -> _Self:
+    def fit(self: _Self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None) -> _Self:
         """Train on sequences and their classes.
 
         Parameters
@@ -270,10 +270,14 @@ class GRUClassifier(Classification):
             n_tokens) or a list of (n_tokens_i,).
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             One label per sample, numbers or texts; or a table of 0 and 1, a column per label. With
-            ``output="sequence"`` one label per time step.
-        sample_weight : array-like of shape (n_samples,), default=None
+            ``output="sequence"`` one label per time step. Steps without a label and unknown labels of a table
+            are NaN, None or pandas' NA (-1 is a label) and left out of the loss.
+        sample_weight : array-like of shape (n_samples,), or one per time step, default=None
             The weight of each sample in the standardization and the loss, not negative; samples of weight
-            zero are left out. Only ratios matter.
+            zero are left out. Only ratios matter. Time steps may have their own with ``output="sequence"``.
+        validation_data : tuple (X, y) or (X, y, sample_weight), default=None
+            Samples of the same form that training does not see, scored after every epoch. With
+            `early_stopping` they take the place of the samples held out; else they decide nothing.
 
         Returns
         -------
@@ -295,7 +299,7 @@ class GRUClassifier(Classification):
         UserWarning
             Ctrl-C; X looks like (n_samples, n_channels, n_timesteps).
         """
-        self._fit(X, y, sample_weight, incremental=False)
+        self._fit(X, y, sample_weight, incremental=False, validation_data=validation_data)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
@@ -349,27 +353,3 @@ class GRUClassifier(Classification):
             raise ValueError(f"classes={classes!r} differ from those of the first call: {self.classes_}")
         self._fit(X, y, sample_weight, incremental=True, classes=declared)
         return self
-
-    def predict(self, X: Any) -> Any:
-        """Return the most probable class of each sequence; with several labels, those above one half.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_timesteps, n_features), or list
-            The sequences, in the units of those that ``fit`` got.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Labels, or a table of 0 and 1. With ``output="sequence"`` one per time step: an array (n_samples,
-            n_timesteps), or a list of arrays if X is one; so it is with the other methods.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-        ValueError, TypeError
-            As in :meth:`fit`, and where the features are not those of ``fit``.
-        """
-        scores, layout = self._answers(X, raw=True)
-        return self._shaped(self._decode(scores), layout)

@@ -104,8 +104,8 @@ class GRURegressor(Regression):
     nesterovs_momentum : bool, default=True
         For ``solver="sgd"`` with momentum.
     early_stopping : bool, default=False
-        Hold out `validation_fraction` of the samples, stop when the score on them no longer improves, and
-        keep the weights of the best epoch.
+        Hold out `validation_fraction` of the samples, stop when the score on them (or on the
+        `validation_data` of ``fit``) no longer improves, and keep the weights of the best epoch.
     validation_fraction : float in (0, 1), default=0.1
         The share held out, drawn at random. For overlapping windows of one series, the held-out ones resemble
         their neighbours and the score flatters.
@@ -159,7 +159,7 @@ class GRURegressor(Regression):
     best_loss_ : float or None
         The least of `loss_curve_`; None with early stopping.
     validation_scores_ : list of float or None
-        With early stopping, :meth:`score` on the held-out samples after each epoch.
+        With early stopping or `validation_data`, :meth:`score` on those samples after each epoch.
     best_validation_score_ : float or None
         The highest of `validation_scores_`.
 
@@ -264,7 +264,7 @@ class GRURegressor(Regression):
         self.huber_delta = huber_delta
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
-    def fit(self: _Self, X: Any, y: Any, sample_weight: Any = None) -> _Self:
+    def fit(self: _Self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None) -> _Self:
         """Train on sequences and their targets.
 
         Parameters
@@ -277,10 +277,14 @@ class GRURegressor(Regression):
             sequence without steps is answered from the zero state. With `embedding_dim`: tokens, (n_samples,
             n_tokens) or a list of (n_tokens_i,).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The targets, finite real numbers. With ``output="sequence"`` one for each time step.
-        sample_weight : array-like of shape (n_samples,), default=None
+            The targets, finite real numbers. With ``output="sequence"`` one for each time step. Some of
+            several outputs, or of the time steps, may be missing (NaN): they are left out of the loss.
+        sample_weight : array-like of shape (n_samples,), or one per time step, default=None
             The weight of each sample in the standardization and the loss, not negative; samples of weight
-            zero are left out. Only ratios matter.
+            zero are left out. Only ratios matter. Time steps may have their own with ``output="sequence"``.
+        validation_data : tuple (X, y) or (X, y, sample_weight), default=None
+            Samples of the same form that training does not see, scored after every epoch. With
+            `early_stopping` they take the place of the samples held out; else they decide nothing.
 
         Returns
         -------
@@ -301,7 +305,7 @@ class GRURegressor(Regression):
         UserWarning
             Ctrl-C; X looks like (n_samples, n_channels, n_timesteps); a column keeps few digits in `dtype`.
         """
-        self._fit(X, y, sample_weight, incremental=False)
+        self._fit(X, y, sample_weight, incremental=False, validation_data=validation_data)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]  # scikit-learn has no types
