@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fastgru._version import __version__
 
 if TYPE_CHECKING:
+    import fastgru.inspection as inspection  # noqa: PLR0402
     from fastgru import plot
     from fastgru._core import ModelFormatError, get_num_threads, set_num_threads
     from fastgru._model_file import load
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "explain",
     "get_num_threads",
+    "inspection",
     "load",
     "make_windows",
     "plot",
@@ -48,6 +50,7 @@ _HOMES = {
     "SequenceScaler": "fastgru.estimators",
     "explain": "fastgru.gru",
     "get_num_threads": "fastgru._core",
+    "inspection": "fastgru.inspection",  # a module
     "load": "fastgru._model_file",
     "make_windows": "fastgru.windows",
     "plot": "fastgru.plot",  # a module

@@ -56,7 +56,7 @@ PYTHON_FLOORS = [
         "_self_test",
         "datasets",
     },
-    {"estimators"},
+    {"estimators", "inspection"},
     {"convert", "plot", "cli", "__main__"},
 ]
 # Third-party packages that a floor may import when it is imported itself. More only inside functions.
