@@ -8,20 +8,54 @@ check_cxx_source_compiles("
 #endif
 int main() { return 0; }" FASTGRU_X86_64)
 
+# What a project around this one sets for all of its targets, and is not for ours. Unity builds and link-time
+# optimisation would merge code of several instruction sets.
+set(CMAKE_UNITY_BUILD OFF)
+set(CMAKE_INTERPROCEDURAL_OPTIMIZATION OFF)
+if(NOT FASTGRU_MAIN)
+  foreach(name IN ITEMS COMPILE_WARNING_AS_ERROR AUTOMOC AUTOUIC AUTORCC
+      CXX_CLANG_TIDY CXX_CPPCHECK CXX_CPPLINT CXX_INCLUDE_WHAT_YOU_USE)
+    set(CMAKE_${name} "")
+  endforeach()
+endif()
+
+# Options of a target follow those of its directory and CMAKE_CXX_FLAGS, and the last one counts. So every option that
+# our results depend on is named here, the compiler's defaults too.
 add_library(fastgru_options INTERFACE)
 target_compile_features(fastgru_options INTERFACE cxx_std_17)
+# Eigen's functions are inline: the linker would take the copies of an app that compiles them with other options.
+target_compile_definitions(fastgru_options INTERFACE Eigen=fastgru_eigen)
+
+# A project that is compiled without a build type (Debug, Release, ...) has our code optimised all the same.
+set(FASTGRU_NO_BUILD_TYPE "$<NOT:$<BOOL:$<CONFIG>>>")
 
 if(MSVC)
   # Untried: written from Microsoft's documentation, not yet run on Windows.
   target_compile_options(fastgru_options INTERFACE /W4 /fp:precise /EHsc /permissive- /Zc:__cplusplus
-    $<$<BOOL:${FASTGRU_WERROR}>:/WX>)
+    $<${FASTGRU_NO_BUILD_TYPE}:/O2> $<$<BOOL:${FASTGRU_WERROR}>:/WX>)
   target_compile_definitions(fastgru_options INTERFACE NOMINMAX _CRT_SECURE_NO_WARNINGS)
 else()
   # -ffp-contract=off: a fused multiply-add happens where the source says so and nowhere else, so that every
-  # instruction set and every inlining decision gives the same bits.
+  # instruction set and every inlining decision gives the same bits. cpp/runtime/exact.h checks the outcome.
+  set(FASTGRU_EXACT_OPTIONS -fno-fast-math -fno-unsafe-math-optimizations -fno-associative-math
+    -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros -ffp-contract=off)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    list(APPEND FASTGRU_EXACT_OPTIONS -fno-single-precision-constant)
+  endif()
+  if(FASTGRU_X86_64)
+    # The oldest CPU (-mno-sse3 takes back all that is newer); kernels of other instruction sets add theirs.
+    list(APPEND FASTGRU_EXACT_OPTIONS -march=x86-64 -mtune=generic -mno-sse3 -mfpmath=sse)
+  endif()
   target_compile_options(fastgru_options INTERFACE
-    -ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
-    $<$<BOOL:${FASTGRU_WERROR}>:-Werror>)
+    ${FASTGRU_EXACT_OPTIONS} -fexceptions -fno-lto -fvisibility=hidden -fvisibility-inlines-hidden
+    $<${FASTGRU_NO_BUILD_TYPE}:-O3>)
+  target_compile_definitions(fastgru_options INTERFACE $<${FASTGRU_NO_BUILD_TYPE}:NDEBUG>)
+  if(FASTGRU_MAIN OR FASTGRU_WERROR)
+    target_compile_options(fastgru_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+      -Wno-sign-conversion $<$<BOOL:${FASTGRU_WERROR}>:-Werror>)
+  else()
+    target_compile_options(fastgru_options INTERFACE -w)  # an app's own set of warnings is for its own code
+  endif()
   if(FASTGRU_SANITIZE)
     target_compile_options(fastgru_options INTERFACE -fsanitize=${FASTGRU_SANITIZE} -fno-omit-frame-pointer
       -fno-sanitize-recover=all)

@@ -44,8 +44,20 @@ write_basic_package_version_file(fastgru-config-version.cmake COMPATIBILITY Same
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/fastgru-config.cmake"
   "${CMAKE_CURRENT_BINARY_DIR}/fastgru-config-version.cmake" DESTINATION "${FASTGRU_CMAKE_DIR}")
 
-file(RELATIVE_PATH FASTGRU_PC_ROOT "/${FASTGRU_LIBRARY_DIR}/pkgconfig" "/")
-set(FASTGRU_PC_PRIVATE "-lstdc++ -lpthread -lm")
+# Paths in fastgru.pc start from where it lies, unless a folder was given as an absolute path.
+if(IS_ABSOLUTE "${FASTGRU_LIBRARY_DIR}")
+  set(FASTGRU_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH FASTGRU_PC_PREFIX "/${FASTGRU_LIBRARY_DIR}/pkgconfig" "/")
+  string(PREPEND FASTGRU_PC_PREFIX "\${pcfiledir}/")
+endif()
+foreach(kind IN ITEMS LIBRARY INCLUDE)
+  set(FASTGRU_PC_${kind}_DIR "${FASTGRU_${kind}_DIR}")
+  if(NOT IS_ABSOLUTE "${FASTGRU_${kind}_DIR}")
+    string(PREPEND FASTGRU_PC_${kind}_DIR "\${prefix}/")
+  endif()
+endforeach()
+set(FASTGRU_PC_PRIVATE "-lstdc++ -lpthread -lm ${FASTGRU_STAY_LOADED}")
 foreach(name IN LISTS FASTGRU_STATIC_NEEDS)
   string(PREPEND FASTGRU_PC_PRIVATE "-l${name} ")
 endforeach()

@@ -45,6 +45,12 @@ def repo() -> Path:
 
 
 @pytest.fixture(scope="session")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the objects that builds of our sources share (tests/python/compile_once.py)."""
+    return tmp_path_factory.mktemp("objects")
+
+
+@pytest.fixture(scope="session")
 def c_library() -> ctypes.CDLL:
     """The shared library that apps link."""
     name = {"win32": "fastgru.dll", "darwin": "libfastgru.dylib"}.get(sys.platform, "libfastgru.so")

@@ -24,6 +24,8 @@
 
 #include <stdint.h>
 
+#include "runtime/exact.h"
+
 namespace fastgru {
 
 constexpr int kGates = 3;

@@ -5,7 +5,7 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
-#elif defined(_MSC_VER)
+#elif defined(_WIN32)
 #include <malloc.h>
 #endif
 
@@ -23,7 +23,7 @@ void* aligned_allocate(std::size_t bytes) {
   // should fit L2 fight over its sets (H=256: 0.7 of the speed).
   const std::size_t alignment = bytes >= kHugeFrom ? kHugePage : kAlignment;
   const std::size_t rounded = (bytes == 0 ? alignment : (bytes + alignment - 1) / alignment * alignment);
-#if defined(_MSC_VER)
+#if defined(_WIN32)
   return _aligned_malloc(rounded, kAlignment);
 #else
   void* pointer = nullptr;
@@ -37,7 +37,7 @@ void* aligned_allocate(std::size_t bytes) {
 }
 
 void aligned_release(void* pointer) {
-#if defined(_MSC_VER)
+#if defined(_WIN32)
   _aligned_free(pointer);
 #else
   std::free(pointer);

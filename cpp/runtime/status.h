@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "runtime/exact.h"
+
 namespace fastgru {
 
 enum class ErrorCode {

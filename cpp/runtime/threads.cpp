@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
 
 #include "runtime/denormals.h"
+#include "runtime/team_size.h"
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -57,10 +59,16 @@ int cgroup_cores() {
   return static_cast<int>(std::max(1LL, (quota + period - 1) / period));
 }
 
+// The first number of OMP_NUM_THREADS, which may be a list with one for each level of nested teams. 0: unset,
+// or no such list, of which OpenMP's runtime warns.
 int environment_threads() {
   const char* text = std::getenv("OMP_NUM_THREADS");
-  const int n = text == nullptr ? 0 : std::atoi(text);
-  return std::max(0, n);
+  if (text == nullptr) return 0;
+  char* end = nullptr;
+  const long n = std::strtol(text, &end, 10);
+  while (end != text && std::isspace(static_cast<unsigned char>(*end))) ++end;
+  if (end == text || (*end != '\0' && *end != ',')) return 0;
+  return static_cast<int>(std::clamp(n, 0L, long{kMaxThreads}));
 }
 
 #ifdef FASTGRU_HAS_FORK
@@ -79,7 +87,7 @@ int available_cores() {
   return std::max(1, std::min(affinity_cores(), quota));
 }
 
-void set_num_threads(int n) { g_num_threads.store(std::max(0, n)); }
+void set_num_threads(int n) { g_num_threads.store(std::clamp(n, 0, kMaxThreads)); }
 
 int get_num_threads() {
   const int n = g_num_threads.load();
@@ -94,7 +102,7 @@ int usable_threads(int requested) {
   (void)g_fork_hook;
 #endif
   if (g_forked_child.load() || omp_in_parallel() != 0) return 1;
-  return std::max(1, requested > 0 ? requested : get_num_threads());
+  return std::clamp(requested > 0 ? requested : get_num_threads(), 1, kMaxThreads);
 #else
   (void)requested;
   return 1;
@@ -103,11 +111,12 @@ int usable_threads(int requested) {
 
 void parallel_for(std::int64_t items, int threads, void (*body)(void*, std::int64_t, int), void* context) {
 #if defined(_OPENMP)
-  const int team = static_cast<int>(std::min<std::int64_t>(items, usable_threads(threads)));
-  if (team > 1) {
+  TeamSize team(static_cast<int>(std::min<std::int64_t>(items, usable_threads(threads))));
+  if (team.size() > 1) {
     g_pool_started.store(true);
-#pragma omp parallel num_threads(team)
+#pragma omp parallel num_threads(team.size())
     {
+      if (omp_get_thread_num() == 0) team.started();
       const FlushDenormals flush;
 #pragma omp for schedule(dynamic, 1) nowait
       for (std::int64_t item = 0; item < items; ++item) body(context, item, omp_get_thread_num());
@@ -123,11 +132,12 @@ void parallel_for(std::int64_t items, int threads, void (*body)(void*, std::int6
 
 void parallel_team(int threads, void (*body)(void*, int, int), void* context) {
 #if defined(_OPENMP)
-  const int team = usable_threads(threads);
-  if (team > 1) {
+  TeamSize team(usable_threads(threads));
+  if (team.size() > 1) {
     g_pool_started.store(true);
-#pragma omp parallel num_threads(team)
+#pragma omp parallel num_threads(team.size())
     {
+      if (omp_get_thread_num() == 0) team.started();
       const FlushDenormals flush;
       body(context, omp_get_thread_num(), omp_get_num_threads());
     }

@@ -9,7 +9,11 @@ namespace fastgru {
 // Cores this process may use now: affinity mask and cgroup quota, at least 1.
 int available_cores();
 
-// The process-wide setting. 0 clears it: OMP_NUM_THREADS decides, else available_cores().
+// No call uses more.
+constexpr int kMaxThreads = 4096;
+
+// The process-wide setting, at most kMaxThreads. 0 clears it: OMP_NUM_THREADS decides, else
+// available_cores().
 void set_num_threads(int n);
 int get_num_threads();
 

@@ -8,72 +8,38 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
+from app_models import MODELS, Case, output_of, save_model
+from building import CONSUMER, FOREIGN_OPTIONS, REPO, Compiler, build, compilers, run, sources_options, tool
 
 import fastgru
 from fastgru import _paths
 
-REPO = Path(__file__).resolve().parents[2]
-CONSUMER = REPO / "tests" / "consumer"
 KINDS = ["cpp_static", "cpp_shared", "c_static", "c_shared"]
-Program = tuple[str, Path]
+COMPILERS = compilers()
+FOUND_KINDS = [
+    pytest.param(compiler, kind, id=f"{compiler.name}-{kind}")
+    for compiler in COMPILERS
+    for kind in KINDS
+    if kind.partition("_")[2] in compiler.kinds
+]
+# Only the library's code is tested here: one compiler will do.
+PLUGINS = [pytest.param(COMPILERS[0], kind, id=kind) for kind in COMPILERS[0].kinds]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def tool(*names: str) -> str:
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    pytest.skip(f"none of {', '.join(names)} is on the path")
-
-
-def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, **options)
-    assert done.returncode == 0, (
-        f"{' '.join(map(str, command))}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    )
-    return done
-
-
-def build(folder: Path, *options: str, targets: list[str] | None = None) -> Path:
-    """Configure and build the consumer, from a copy outside of our tree."""
-    source = folder / "app"
-    shutil.copytree(CONSUMER, source)
-    cmake = tool("cmake")
-    run(cmake, "-S", source, "-B", folder / "build", "-DCMAKE_BUILD_TYPE=Release", *options)
-    chosen = [word for target in targets or [] for word in ("--target", target)]
-    run(cmake, "--build", folder / "build", "-j", "2", *chosen)
-    return folder / "build"
-
-
 @pytest.fixture(scope="module")
-def within(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The consumer with our sources inside its own build (add_subdirectory)."""
-    if sys.platform == "win32":
-        pytest.skip("the consumer's options are those of GCC and Clang")
-    eigen = subprocess.run(
-        [sys.executable, "-m", "cmeel", "cmake"], capture_output=True, text=True, check=False
-    )
-    prefix = eigen.stdout.strip()
-    if not prefix and not any(Path(p, "eigen3").is_dir() for p in ("/usr/include", "/usr/local/include")):
-        pytest.skip("building fastgru needs the Eigen headers: libeigen3-dev, or pip install cmeel-eigen")
-    return build(
-        tmp_path_factory.mktemp("within"),
-        f"-DFASTGRU_SOURCE_DIR={REPO}",
-        "-DFASTGRU_INSTALL=ON",
-        f"-DCMAKE_PREFIX_PATH={prefix}",
-        f"-DPython_EXECUTABLE={sys.executable}",
-    )
+def within(objects: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The consumer with our sources inside its own build (add_subdirectory), whose flags are not ours."""
+    options = [*FOREIGN_OPTIONS, *sources_options(objects), "-DFASTGRU_INSTALL=ON"]
+    return build(CONSUMER, tmp_path_factory.mktemp("within"), *options)
 
 
 @pytest.fixture(scope="module")
@@ -96,150 +62,63 @@ def package(request: pytest.FixtureRequest) -> str:
     return f"-DCMAKE_PREFIX_PATH={request.getfixturevalue('prefix')}"
 
 
-@pytest.fixture(scope="module", params=["gcc g++", "clang clang++"])
-def found(request: pytest.FixtureRequest, package: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The consumer's build folder, with a package found and one of two compilers."""
-    c, cxx = (tool(name, f"{name}-14") for name in request.param.split())
-    return build(
-        tmp_path_factory.mktemp("found"), package, f"-DCMAKE_C_COMPILER={c}", f"-DCMAKE_CXX_COMPILER={cxx}"
-    )
+@pytest.fixture
+def compiler(request: pytest.FixtureRequest) -> Compiler:
+    return request.param
 
 
-# --- the models and their predictions in Python -------------------------------------------------------------
+@pytest.fixture(scope="module")
+def built() -> dict[tuple[str, str], Path]:
+    """The consumer's build folders, by package and compiler."""
+    return {}
 
 
-def layer(**options: Any) -> Callable[[], Any]:
-    return lambda: fastgru.GRU(3, 20, batch_first=True, random_state=1, **options)
-
-
-def regressor(*, features: int, outputs: int, **options: Any) -> Callable[[], Any]:
-    def make() -> Any:
-        rng = np.random.default_rng(3)
-        X, y = 5 + rng.normal(size=(40, 6, features)), 100 * rng.normal(size=(40, outputs))
-        y = y[:, 0] if outputs == 1 else y
-        return fastgru.GRURegressor(hidden_size=12, max_iter=2, random_state=0, **options).fit(X, y)
-
-    return make
-
-
-def classifier(count: int, **options: Any) -> Callable[[], Any]:
-    def make() -> Any:
-        rng = np.random.default_rng(4)
-        X, y = 5 + rng.normal(size=(40, 6, 2)), rng.integers(count, size=40)
-        return fastgru.GRUClassifier(hidden_size=12, max_iter=2, random_state=0, **options).fit(X, y)
-
-    return make
-
-
-def every_step() -> Any:
-    rng = np.random.default_rng(5)
-    X, y = 5 + rng.normal(size=(30, 6, 2)), rng.normal(size=(30, 6))
-    return fastgru.GRURegressor(hidden_size=12, max_iter=2, output="sequence", random_state=0).fit(X, y)
-
-
-def tokens() -> Any:
-    rng = np.random.default_rng(6)
-    X, y = rng.integers(2, 12, size=(30, 6)), rng.normal(size=30)
-    return fastgru.GRURegressor(hidden_size=9, max_iter=2, embedding_dim=4, random_state=0).fit(X, y)
-
-
-MODELS = {
-    "classifier, three classes": classifier(3),
-    "classifier, two classes": classifier(2, pooling="mean"),
-    "regressor, quantiles": regressor(features=2, outputs=2, loss="quantile", quantile=[0.1, 0.5, 0.9]),
-    "regressor, missing values": regressor(features=2, outputs=1, missing="mask", pooling="max"),
-    "regressor, every step": every_step,
-    "regressor, tokens": tokens,
-    "layer": layer(),
-    "layer, float64": layer(dtype="float64", num_layers=2),
-    "layer, two directions": layer(bidirectional=True, reset_after=False),
-    "regressor": regressor(features=3, outputs=1),
-    "regressor, float64": regressor(features=1, outputs=2, dtype="float64"),
-    "regressor, two directions": regressor(features=2, outputs=2, bidirectional=True, num_layers=2),
-}
-
-
-def bits(values: Any) -> str:
-    return " ".join(f"{int(b):016x}" for b in np.asarray(values, np.float64).ravel().view(np.uint64))
-
-
-def reads_tokens(model: Any) -> bool:
-    return not isinstance(model, fastgru.GRU) and model._architecture["vocabulary_size"] > 0
-
-
-def asked(model: Any, x: NDArray[np.float64]) -> NDArray[Any]:
-    """Samples in the form that the model's network reads."""
-    return x.astype(np.int64) if reads_tokens(model) else x
-
-
-def expected(model: Any, x: NDArray[np.float64]) -> str:
-    """The expected output of the consumer."""
-    lines = [f"kind {type(model).__name__}"]
-    is_layer = isinstance(model, fastgru.GRU)
-    answers = model(x.astype(model.dtype))[0] if is_layer else model._network.predict(asked(model, x))
-    lines.append(f"forward {bits(answers)}")
-    if not model.bidirectional:
-        stream = model.stream()
-        steps = x[0].astype(model.dtype) if is_layer else asked(model, x)[0]
-        lines += [f"step {bits(stream.step(x_t))}" for x_t in steps]
-    return "\n".join(lines) + "\n"
+@pytest.fixture
+def found(
+    built: dict[tuple[str, str], Path],
+    compiler: Compiler,
+    package: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The consumer's build folder, with a package found and one of the compilers."""
+    if (package, compiler.name) not in built:
+        folder = tmp_path_factory.mktemp("found")
+        kinds = f"-DCONSUMER_KINDS={';'.join(compiler.kinds)}"
+        options = [package, "-DCMAKE_BUILD_TYPE=Release", kinds, *compiler.cmake_options(folder)]
+        built[package, compiler.name] = build(CONSUMER, folder, *options)
+    return built[package, compiler.name]
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def saved(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, NDArray[Any], str]:
-    """A model file, samples, and the bits of Python's predictions for them."""
-    model = MODELS[request.param]()
-    path = tmp_path_factory.mktemp("model") / "m.safetensors"
-    model.save(path)
-    features = model.input_size if isinstance(model, fastgru.GRU) else model.n_features_in_
-    x = 5 + np.random.default_rng(7).normal(size=(3, 9, 1 if reads_tokens(model) else features))
-    if reads_tokens(model):
-        x = np.floor(x)
-    elif getattr(model, "missing", "error") == "mask":
-        x[0, 4, 1] = np.nan
-    return path, x, expected(model, x)
+def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return save_model(request.param, tmp_path_factory.mktemp("model") / "m.safetensors")
 
 
-def output_of(program: Path, path: Path, x: NDArray[np.float64]) -> str:
-    done = subprocess.run(
-        [program, path, str(x.shape[0]), str(x.shape[1])], input=x.tobytes(), capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_found_package_prints_the_bits_of_python(
-    found: Path, kind: str, saved: tuple[Path, NDArray[np.float64], str]
-) -> None:
+@pytest.mark.parametrize(("compiler", "kind"), FOUND_KINDS, indirect=["compiler"])
+def test_a_found_package_prints_the_bits_of_python(found: Path, kind: str, saved: Case) -> None:
     path, x, wanted = saved
     assert output_of(found / f"consumer_{kind}", path, x) == wanted
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "default"])
-def test_the_sources_within_an_app_print_the_bits_of_python(
-    within: Path, kind: str, saved: tuple[Path, NDArray[np.float64], str]
-) -> None:
+def test_the_sources_within_an_app_print_the_bits_of_python(within: Path, kind: str, saved: Case) -> None:
     path, x, wanted = saved
     name = f"consumer_{kind}" if kind != "default" else "consumer_default"
     assert output_of(within / name, path, x) == wanted
 
 
-def test_an_app_says_what_is_wrong_with_a_file(found: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("compiler", COMPILERS, indirect=True, ids=lambda c: c.name)
+def test_an_app_says_what_is_wrong_with_a_file(compiler: Compiler, found: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(b"no model")
-    for kind in KINDS:
+    for kind in [f"{language}_{kind}" for language in ("c", "cpp") for kind in compiler.kinds]:
         done = subprocess.run([found / f"consumer_{kind}", path, "1", "1"], capture_output=True, check=False)
         assert done.returncode == 1
         assert done.stderr.startswith(b"consumer: '" + os.fsencode(path) + b"': HeaderTooLarge: ")
 
 
 @pytest.mark.parametrize("static", [False, True])
-def test_pkg_config(
-    package: str, static: bool, tmp_path: Path, saved: tuple[Path, NDArray[Any], str]
-) -> None:
+def test_pkg_config(package: str, static: bool, tmp_path: Path, saved: Case) -> None:
     """A compiler's command line from pkg-config, for C."""
     pkg_config, compiler = tool("pkg-config", "pkgconf"), tool("cc", "gcc", "clang")
     name, value = package.split("=", 1)
@@ -272,3 +151,44 @@ def test_the_shared_library_shows_the_c_functions_alone(package: str) -> None:
     header = (REPO / "cpp/include/fastgru/fastgru.h").read_text(encoding="utf-8")
     declared = set(re.findall(r"\b(fastgru_\w+)\(", header))
     assert names == declared
+
+
+# --- plugins: libraries that an app loads and unloads -------------------------------------------------------
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Iterator[Path]:
+    """A model whose calls pay for eight threads, in a folder that every user may read."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "m.safetensors")
+        fastgru.GRU(8, 96, random_state=0).save(path)
+        Path(folder).chmod(0o755)
+        path.chmod(0o644)
+        yield path
+
+
+def host(found: Path, kind: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    if sys.platform != "linux":
+        pytest.skip("plugins that may be unloaded are provided for on Linux")
+    command = [found / "host", found / f"plugin_{kind}.so", *arguments]
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("compiler", "kind"), PLUGINS, indirect=["compiler"])
+def test_a_plugin_is_unloaded_while_its_threads_live(
+    compiler: Compiler, found: Path, kind: str, large: Path
+) -> None:
+    done = host(found, kind, large, "200", "2")
+    assert (done.returncode, done.stdout) == (0, "ran 200 times\n"), done.stderr
+
+
+@pytest.mark.parametrize(("compiler", "kind"), PLUGINS, indirect=["compiler"])
+@pytest.mark.parametrize("limit", ["memory 3", "memory 20", "threads 1", "threads 3"])
+def test_fewer_threads_where_the_system_refuses_them(
+    compiler: Compiler, found: Path, kind: str, large: Path, limit: str
+) -> None:
+    """OpenMP's runtime would end the process."""
+    done = host(found, kind, large, "1", "8", *limit.split())
+    if done.returncode == 77:
+        pytest.skip(f"this user may not set a limit: {limit}")
+    assert (done.returncode, done.stdout) == (0, "ran 1 times\n"), done.stderr

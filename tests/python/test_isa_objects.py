@@ -6,70 +6,35 @@ AVX-512: the library would then crash on CPUs without it. So such a file may def
 
 from __future__ import annotations
 
-import os
 import platform
-import re
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from building import FOREIGN_OPTIONS, compile_commands, run, sources_options, tool
 
-REPO = Path(__file__).resolve().parents[2]
-COMMON_FLAGS = [
-    "-std=c++17",
-    "-fPIC",
-    "-fvisibility=hidden",
-    "-fvisibility-inlines-hidden",
-    "-ffp-contract=off",
-]
 X86_64 = platform.machine().lower() in {"x86_64", "amd64"}
 ISAS = ["baseline", "avx2", "avx512"] if X86_64 else ["baseline"]
 
 
-def cmake_flags(isa: str) -> list[str]:
-    """The compiler options of this instruction set's file, read from the build files."""
-    text = (REPO / "cmake" / "FastgruCompiler.cmake").read_text(encoding="utf-8")
-    always = re.findall(r"list\(APPEND options ([^)]*)\)", text)
-    assert always
-    own = re.search(rf"set\(FASTGRU_ISA_OPTIONS_{isa.upper()}\s+(-[^)]*)\)", text)
-    assert own is not None or isa == "baseline", f"no options for {isa} in FastgruCompiler.cmake"
-    return [*(own.group(1).split() if own else []), *always]
-
-
-def tools() -> tuple[str, str]:
-    names = [os.environ.get("CXX", ""), "c++", "g++", "clang++"]
-    compiler = next((found for name in names if name and (found := shutil.which(name))), None)
-    nm = shutil.which("nm")
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """How the files are compiled in the build of an app with flags of its own, -march=native among them."""
     if sys.platform != "linux":
         pytest.skip("reads ELF object files, which this system does not make")
-    if compiler is None or nm is None:
-        pytest.skip(f"needs a C++ compiler and nm on the path (compiler: {compiler}, nm: {nm})")
-    return compiler, nm
+    return compile_commands(tmp_path_factory.mktemp("commands"), *sources_options(), *FOREIGN_OPTIONS)
 
 
 @pytest.fixture(scope="module", params=ISAS)
 def symbols(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, commands: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, list[list[str]]]:
     """(isa, rows of [type letter, demangled name]) of one instruction set's object file."""
     isa = str(request.param)
-    compiler, nm = tools()
     target = tmp_path_factory.mktemp("isa") / f"isa_{isa}.o"
-    source = REPO / "cpp" / "kernels" / f"isa_{isa}.cpp"
-    command = [
-        compiler,
-        *COMMON_FLAGS,
-        *cmake_flags(isa),
-        f"-I{REPO / 'cpp'}",
-        "-c",
-        str(source),
-        "-o",
-        str(target),
-    ]
-    subprocess.run(command, check=True)
-    listing = subprocess.run([nm, "-C", str(target)], check=True, capture_output=True, text=True).stdout
+    command = commands[f"kernels/isa_{isa}.cpp"]
+    command[command.index("-o") + 1] = str(target)
+    run(*command)
+    listing = run(tool("nm"), "-C", target).stdout
     # "0000000000000000 T name" for what is defined here, "                 U name" for what is not.
     return isa, [line[17:].split(" ", 1) for line in listing.splitlines()]
 

@@ -8,6 +8,9 @@
  *   - What a pointer named `result` points at is written on FASTGRU_OK only.
  *   - Handles come from fastgru_..._new or _load and go with fastgru_..._free, which takes NULL.
  *   - No exception leaves a function. Strings are UTF-8. Arrays are dense, in C order.
+ *   - Calls on several threads leave OpenMP's threads waiting for the next. The code under them must stay in
+ *     memory, so libfastgru.so is linked with -z nodelete; a plugin that holds the static library must be,
+ * too (CMake and pkg-config --static do it). Where the system refuses threads, a call runs on fewer.
  *   - Functions marked [real-time] do not allocate, lock, call the system or read the clock; subnormal
  * numbers do not slow them, and the floating-point control register is afterwards what it was before.
  */
