@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from oracles import oracle
 
 from fastgru import _core
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare training with")
+torch = oracle("torch")
 
 N, T, INPUTS, HIDDEN, OUTPUTS, BATCH, EPOCHS = 40, 9, 3, 12, 3, 8, 4  # 20 steps
 QUANTILES = [0.1, 0.5, 0.8, 0.9]

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from oracles import oracle
 
 from fastgru import GRUClassifier
 from fastgru.estimators._network import initial_parameters, make_network, named_parameters
+
+oracle("torch")  # without it, one skip for the module
 
 STEPS, ROWS = 20, 16  # mini-batches, and rows of one
 HIDDEN, EMBEDDED, RATE, CLIP_NORM = 64, 24, 5e-3, 1.0

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from oracles import oracle
 
 from fastgru import _core
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare training with")
+torch = oracle("torch")
 
 N, T, INPUTS, HIDDEN, OUTPUTS, BATCH, EPOCHS = 40, 12, 3, 16, 2, 8, 4  # 20 steps
 Array = NDArray[np.float64]

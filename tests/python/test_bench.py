@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from oracles import oracle
 
 from fastgru.cli import _bench
 from fastgru.cli._errors import InputError
@@ -190,7 +191,7 @@ def test_every_kind_of_case(bench: Any, run: Any, tmp_path: Path) -> None:
 
 def test_epochs_have_the_losses_of_torch(bench: Any, run: Any) -> None:
     """Tokens and numbers, an answer at every step and at the end, classes and one number."""
-    pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare training with")
+    oracle("torch")
     case = partial(bench("cases").Case, "heads", "epoch", 5, 4, 3, 8, batches=6)
     cases = [
         case(classes=9, vocabulary=9, every_step=True),
