@@ -105,12 +105,16 @@ Status check_backward(const GruConfig& config, const Tape<S>& tape, const Backwa
   return {};
 }
 
-inline Status check_stream(const GruConfig& config, std::int64_t rows, std::int64_t item_size) {
+// `argument`: what the caller's function calls the number of rows.
+inline Status check_stream(const GruConfig& config, std::int64_t rows, std::int64_t item_size,
+                           const char* argument = "rows") {
   if (config.bidirectional) {
     return Status::invalid(
         "a bidirectional GRU cannot stream: the reverse direction needs the whole sequence");
   }
-  if (rows < 1) return Status::invalid("batch_size must be at least 1, got " + std::to_string(rows));
+  if (rows < 1) {
+    return Status::invalid(std::string(argument) + " must be at least 1, got " + std::to_string(rows));
+  }
   return check_memory(config, 1, rows, item_size);
 }
 

@@ -88,13 +88,20 @@ struct Dispatch {
     active = supported.back();
     const char* wanted = std::getenv("FASTGRU_ISA");
     if (wanted != nullptr && *wanted != '\0' && !choose(wanted)) {
-      warning = std::string("FASTGRU_ISA=") + wanted + " is not available here; using " + active.load()->name;
+      warning = std::string("FASTGRU_ISA=") + wanted + " is not available here, there are: " + list() +
+                "; using " + active.load()->name;
     }
   }
 
   void add(const KernelTable* table, bool runs_here) {
     compiled.push_back(table);
     if (runs_here) supported.push_back(table);
+  }
+
+  std::string list() const {
+    std::string text;
+    for (const KernelTable* table : supported) text += (text.empty() ? "" : ", ") + std::string(table->name);
+    return text;
   }
 
   bool choose(const std::string& name) {

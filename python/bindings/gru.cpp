@@ -268,7 +268,7 @@ py::tuple PyGru<S>::backward(PyTape<S>& tape, py::handle dy, py::handle dh_n) {
 
 template <class S>
 std::unique_ptr<PyStream<S>> PyGru<S>::stream(std::int64_t batch_size) const {
-  raise_if_error(check_stream(config_, batch_size, sizeof(S)));
+  raise_if_error(check_stream(config_, batch_size, sizeof(S), "batch_size"));
   return with_memory_for("the states of this stream",
                          [&] { return std::make_unique<PyStream<S>>(weights(), batch_size); });
 }

@@ -25,10 +25,18 @@ std::string compiler_name() {
 #endif
 }
 
-void set_threads(int n) {
-  if (n < 0)
-    raise_value_error("n must be at least 0 (0: OMP_NUM_THREADS, else all cores), got " + std::to_string(n));
-  set_num_threads(n);
+void set_threads(std::int64_t n) {
+  if (n < 0 || n > kMaxThreads)
+    raise_value_error("n must be from 0 (OMP_NUM_THREADS, else all cores) to " + std::to_string(kMaxThreads) +
+                      ", got " + std::to_string(n));
+  set_num_threads(static_cast<int>(n));
+}
+
+// A setting in the environment that could not be followed.
+void warn_of_environment() {
+  const std::string text = isa_warning();
+  if (!text.empty() && PyErr_WarnEx(PyExc_RuntimeWarning, text.c_str(), 1) != 0)
+    throw pybind11::error_already_set();
 }
 
 void set_isa(const std::string& name) {
@@ -52,6 +60,7 @@ PYBIND11_MODULE(_core, module) {
   module.attr("compiler") = fastgru::bindings::compiler_name();
   module.attr("eigen_version") = fastgru::eigen_version();
   module.def("set_num_threads", &fastgru::bindings::set_threads, pybind11::arg("n"));
+  module.attr("max_threads") = fastgru::kMaxThreads;
   module.def("get_num_threads", &fastgru::get_num_threads);
   module.def("available_cores", &fastgru::available_cores);
   module.def("isa_names", &fastgru::isa_names);
@@ -65,4 +74,5 @@ PYBIND11_MODULE(_core, module) {
   fastgru::bindings::bind_network(module);
   fastgru::bindings::bind_io(module);
   fastgru::bindings::bind_model(module);
+  fastgru::bindings::warn_of_environment();
 }

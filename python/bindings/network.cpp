@@ -145,6 +145,7 @@ class PyNetwork {
 
   std::unique_ptr<PyNetworkStream<S>> stream(std::int64_t batch_size, py::object names) const {
     std::unique_ptr<NetworkStream<S>> stream;
+    if (batch_size < 1) raise_value_error("batch_size must be at least 1, got " + std::to_string(batch_size));
     raise_if_error(NetworkStream<S>::make(network_->version(), batch_size, stream));
     return std::make_unique<PyNetworkStream<S>>(std::move(stream), std::move(names));
   }

@@ -15,9 +15,9 @@ from fastgru._version import __version__
 if TYPE_CHECKING:
     import fastgru.inspection as inspection  # noqa: PLR0402
     from fastgru import plot
-    from fastgru._core import ModelFormatError, get_num_threads, set_num_threads
+    from fastgru._core import ModelFormatError, get_num_threads
     from fastgru._model_file import load
-    from fastgru.config import set_reproducible, show_config
+    from fastgru.config import set_num_threads, set_reproducible, show_config
     from fastgru.estimators import GRUClassifier, GRURegressor, SequenceScaler
     from fastgru.frames import to_sequences
     from fastgru.gru import GRU, explain
@@ -54,7 +54,7 @@ _HOMES = {
     "load": "fastgru._model_file",
     "make_windows": "fastgru.windows",
     "plot": "fastgru.plot",  # a module
-    "set_num_threads": "fastgru._core",
+    "set_num_threads": "fastgru.config",
     "set_reproducible": "fastgru.config",
     "show_config": "fastgru.config",
     "to_sequences": "fastgru.frames",

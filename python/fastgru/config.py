@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import platform
 import sys
@@ -11,7 +12,7 @@ from typing import Any, Literal, overload
 from fastgru import _core
 from fastgru._version import __version__
 
-__all__ = ["set_reproducible", "show_config"]
+__all__ = ["set_num_threads", "set_reproducible", "show_config"]
 
 _PRECISION = {
     "highest": "float32",
@@ -58,6 +59,39 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, dict[s
         return config
     print(_as_text(config))
     return None
+
+
+def set_num_threads(n: int) -> None:
+    """Set how many threads calls may use that do not say it themselves (``num_threads``, ``n_jobs``).
+
+    Parameters
+    ----------
+    n : int
+        From 0 to 4096. 0 takes the setting back: OMP_NUM_THREADS decides, else the cores of this process.
+        Small calls use fewer threads, and so do calls to which the system refuses them.
+
+    Raises
+    ------
+    TypeError
+        If `n` is not an integer.
+    ValueError
+        If `n` is not from 0 to 4096.
+
+    Examples
+    --------
+    >>> import fastgru
+    >>> fastgru.set_num_threads(2)
+    >>> fastgru.get_num_threads()
+    2
+    >>> fastgru.set_num_threads(0)
+    """
+    try:
+        count = operator.index(n)
+    except TypeError:
+        raise TypeError(f"n must be an int, got {type(n).__name__}") from None
+    if isinstance(n, bool):
+        raise TypeError("n must be an int, got bool")
+    _core.set_num_threads(min(max(count, -(2**63)), 2**63 - 1))
 
 
 def set_reproducible(enabled: bool) -> None:

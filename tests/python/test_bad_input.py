@@ -333,7 +333,7 @@ STREAM: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
 OTHER: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "explain what": (lambda: explain(3, 1, 1), TypeError, "gru must be a fastgru.GRU, got int"),  # type: ignore[arg-type]
     "explain T": (lambda: explain(make(), 0, 1), ValueError, "T must be at least 1"),
-    "threads negative": (lambda: fastgru.set_num_threads(-1), ValueError, "n must be at least 0"),
+    "threads negative": (lambda: fastgru.set_num_threads(-1), ValueError, "n must be from 0"),
     "save nowhere": (lambda: make().save("/nowhere/at/all/x.safetensors"), OSError, "nowhere"),
 }
 

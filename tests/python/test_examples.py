@@ -28,6 +28,11 @@ def test_docstring_examples(name: str, tmp_path: Path, monkeypatch: pytest.Monke
     assert result.failed == 0
 
 
+def run_git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=REPO, capture_output=True, text=True, check=False)
+    return done.stdout
+
+
 def test_readme_examples(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (REPO / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
@@ -37,3 +42,9 @@ def test_readme_examples(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     print(done.stdout)
+    if not (REPO / ".git").exists():
+        return
+    left = [path.name for path in tmp_path.iterdir()]
+    assert left
+    ignored = run_git("check-ignore", "--no-index", *left).split()
+    assert ignored == left, "run in the checkout, the README's samples leave files that git sees"

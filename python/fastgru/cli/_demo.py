@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fastgru
+from fastgru import _core
 from fastgru.cli import _file_options, _report
 from fastgru.cli._errors import InputError
 from fastgru.cli._forecast import make_samples
@@ -81,7 +82,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=0,
         help="seed of the initial weights and the sample order (default: %(default)s)",
     )
-    add("--threads", metavar="N", type=_positive, help="threads for training (default: all cores)")
+    add("--threads", metavar="N", type=_threads, help="threads for training (default: all cores)")
     add(
         "--output",
         metavar="PNG",
@@ -95,6 +96,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _positive(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 10**6:
         raise argparse.ArgumentTypeError(f"a whole number from 1 to {10**6} is wanted, not {text!r}")
+    return int(text)
+
+
+def _threads(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _core.max_threads:
+        raise argparse.ArgumentTypeError(
+            f"a whole number from 1 to {_core.max_threads} is wanted, not {text!r}"
+        )
     return int(text)
 
 

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from fastgru import _core
 from fastgru._containers import Given, read
 from fastgru._targets import read_targets, read_weights
 from fastgru.estimators._axes import order_hint, warn_of_few_steps
@@ -169,7 +170,7 @@ def weights_of_steps(sample_weight: Any, layout: StepLayout) -> NDArray[np.float
 
 def thread_count(n_jobs: int | None) -> int:
     """Return the threads for `n_jobs`: negative by joblib's rules; None gives 0, the package's setting."""
-    return 0 if n_jobs is None else int(joblib.effective_n_jobs(n_jobs))
+    return 0 if n_jobs is None else min(int(joblib.effective_n_jobs(n_jobs)), _core.max_threads)
 
 
 def _as_numbers(values: Any, name: str, estimator: BaseEstimator) -> NDArray[Any]:

@@ -174,7 +174,7 @@ TEST_CASE("wrong arguments are named") {
   const Model model = load(c);
   std::vector<float> x(64), y(64);
   const std::int64_t long_length = 9;
-  CHECK_THROWS_WITH_AS((void)model.stream(0), "batch_size must be at least 1, got 0", Error);
+  CHECK_THROWS_WITH_AS((void)model.stream(0), "rows must be at least 1, got 0", Error);
   CHECK_THROWS_WITH_AS(model.forward(x.data(), 0, 1, y.data()), "rows must be at least 1, got 0", Error);
   CHECK_THROWS_WITH_AS(model.forward(x.data(), 1, -1, y.data()), "steps must be at least 1, got -1", Error);
   CHECK_THROWS_WITH_AS(model.forward(x.data(), 1, 1, y.data(), nullptr, -1),

@@ -328,8 +328,7 @@ TEST_CASE("bad samples and streams are refused by name") {
   check_names(problem.network->predict(data.x, nullptr, false, out, RunOptions()), "x has shape (4, 3, 3)");
 
   std::unique_ptr<NetworkStream<float>> stream;
-  check_names(NetworkStream<float>::make(problem.network->version(), 0, stream),
-              "batch_size must be at least 1");
+  check_names(NetworkStream<float>::make(problem.network->version(), 0, stream), "rows must be at least 1");
   const NetworkCase<float> both(network_config(2, 3, 1, true, 1), 4, 3);
   check_names(NetworkStream<float>::make(both.network->version(), 1, stream),
               "a bidirectional GRU cannot stream");
