@@ -97,7 +97,7 @@ def sources_options(objects: Path | None = None) -> list[str]:
         f"-DPython_EXECUTABLE={sys.executable}",
     ]
     if objects is not None:
-        launcher = f"{sys.executable};{REPO / 'tests' / 'support' / 'compile_once.py'};{objects}"
+        launcher = f"{sys.executable};{Path(__file__).with_name('compile_once.py')};{objects}"
         options.append(f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}")
     return options
 

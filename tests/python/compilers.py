@@ -105,17 +105,15 @@ def compiler_of(combination: Combination, language: str) -> list[str]:
     x86 = platform.machine() in {"x86_64", "AMD64"}
     if ("387" in combination.flags or "x86-" in combination.flags) and not x86:
         pytest.skip("x87 is a part of x86 processors")
-    if combination.compiler == "zig":
-        if importlib.util.find_spec("ziglang") is None:
-            pytest.skip("needs the package ziglang")
-        return [sys.executable, "-m", "ziglang", "cc" if language == "c" else "c++"]
-    name = (
-        combination.compiler if language == "c" else {"gcc": "g++", "clang": "clang++"}[combination.compiler]
-    )
-    found = shutil.which(name) or shutil.which(f"{name}-14")
-    if found is None:
-        pytest.skip(f"{name} is not on the path")
-    return [found]
+    names = {"gcc": "gcc", "clang": "clang"} if language == "c" else {"gcc": "g++", "clang": "clang++"}
+    if name := names.get(combination.compiler):
+        if found := shutil.which(name) or shutil.which(f"{name}-14"):
+            return [found]
+        if combination.compiler == "gcc":
+            pytest.skip(f"{name} is not on the path")
+    if importlib.util.find_spec("ziglang") is None:  # whose compiler is Clang
+        pytest.skip("needs the package ziglang")
+    return [sys.executable, "-m", "ziglang", "cc" if language == "c" else "c++"]
 
 
 def compiled(combination: Combination, sources: list[str], folder: Path, *more: str) -> Path:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import compilers
 import kinds
 import numpy as np
 import pytest
@@ -29,16 +29,13 @@ MODELS = kinds.MODELS
 
 
 @pytest.fixture(scope="module", params=["gcc", "clang"])
-def compiler(request: pytest.FixtureRequest) -> str:
+def compiler(request: pytest.FixtureRequest) -> list[str]:
     if sys.platform == "win32":
         pytest.skip("calls a compiler with the options of GCC and Clang")
-    found = shutil.which(request.param) or shutil.which(f"{request.param}-14")
-    if found is None:
-        pytest.skip(f"{request.param} is not on the path")
-    return found
+    return compilers.compiler_of(compilers.Combination(request.param, ""), "c")
 
 
-def compiled(compiler: str, folder: Path, model: Any, name: str, *flags: str) -> ctypes.CDLL:
+def compiled(compiler: list[str], folder: Path, model: Any, name: str, *flags: str) -> ctypes.CDLL:
     """The model as a shared library, by way of the command line."""
     path = folder / f"{name}.safetensors"
     model.save(path)
@@ -46,7 +43,7 @@ def compiled(compiler: str, folder: Path, model: Any, name: str, *flags: str) ->
     library = folder / f"{name}.so"
     source = folder / f"{name}.c"
     done = subprocess.run(
-        [compiler, *STRICT, *(flags or ("-O2",)), "-shared", "-fPIC", source, "-o", library, "-lm"],
+        [*compiler, *STRICT, *(flags or ("-O2",)), "-shared", "-fPIC", source, "-o", library, "-lm"],
         capture_output=True,
         text=True,
         check=False,
@@ -83,7 +80,7 @@ def answers_in_c(library: ctypes.CDLL, name: str, x: NDArray[Any], like: NDArray
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_c_answers_as_the_model_does(compiler: str, name: str, tmp_path: Path) -> None:
+def test_c_answers_as_the_model_does(compiler: list[str], name: str, tmp_path: Path) -> None:
     model = MODELS[name]()
     x = kinds.inputs_of(model)
     wanted = kinds.python_answers(model, x)
@@ -102,7 +99,7 @@ def test_c_answers_as_the_model_does(compiler: str, name: str, tmp_path: Path) -
         assert (np.diff(found.reshape(-1, 5), axis=1) >= 0).all()
 
 
-def test_a_large_mean_costs_no_difference(compiler: str, tmp_path: Path) -> None:
+def test_a_large_mean_costs_no_difference(compiler: list[str], tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     X = 1e6 + rng.normal(size=(60, 8, 2)).astype(np.float32) * 4
     model = fastgru.GRURegressor(hidden_size=6, max_iter=3, random_state=0).fit(X, X[:, -1, 0] - 1e6)
@@ -115,7 +112,7 @@ def test_a_large_mean_costs_no_difference(compiler: str, tmp_path: Path) -> None
         (tmp_path / "offset.so").unlink()
 
 
-def test_what_is_no_token_counts_as_unknown(compiler: str, tmp_path: Path) -> None:
+def test_what_is_no_token_counts_as_unknown(compiler: list[str], tmp_path: Path) -> None:
     """Python refuses such numbers; a step in C cannot."""
     model = MODELS["tokens"]()
     library = compiled(compiler, tmp_path, model, "words")
@@ -124,7 +121,7 @@ def test_what_is_no_token_counts_as_unknown(compiler: str, tmp_path: Path) -> No
     assert np.abs(steps(library, "words", wrong, wanted) - wanted).max() < 1e-6
 
 
-def test_subnormal_numbers_do_not_stay(compiler: str, tmp_path: Path) -> None:
+def test_subnormal_numbers_do_not_stay(compiler: list[str], tmp_path: Path) -> None:
     gru = fastgru.GRU(2, 4, bias=False, random_state=0)
     rng = np.random.default_rng(0)
     weights = {name: rng.normal(size=value.shape) for name, value in gru.state_dict().items()}
@@ -141,7 +138,7 @@ def test_subnormal_numbers_do_not_stay(compiler: str, tmp_path: Path) -> None:
     assert (state == 0).all()
 
 
-def test_a_copied_state_begins_without_a_jump(compiler: str, tmp_path: Path) -> None:
+def test_a_copied_state_begins_without_a_jump(compiler: list[str], tmp_path: Path) -> None:
     gru = fastgru.GRU(1, 3, random_state=0)
     library = compiled(compiler, tmp_path, gru, "effect")
     silence = np.zeros((1000, 1), np.float32)
@@ -154,7 +151,7 @@ def test_a_copied_state_begins_without_a_jump(compiler: str, tmp_path: Path) -> 
     assert np.abs(y - settled).max() < 1e-6 < np.abs(gru(silence[:1])[0] - settled).max()
 
 
-def test_two_models_in_one_program(compiler: str, tmp_path: Path) -> None:
+def test_two_models_in_one_program(compiler: list[str], tmp_path: Path) -> None:
     for name in ("one", "eight"):
         MODELS[name]().save(tmp_path / f"{name}.safetensors")
         files = to_c(tmp_path / f"{name}.safetensors", name)
@@ -166,5 +163,5 @@ def test_two_models_in_one_program(compiler: str, tmp_path: Path) -> None:
         "  one_reset(&a); eight_reset(&b); one_step(&a, x, y); eight_step(&b, x, y); return y[0] > 1; }\n"
     )
     sources = [tmp_path / f"{name}.c" for name in ("main", "one", "eight")]
-    subprocess.run([compiler, *STRICT, *sources, "-o", tmp_path / "main"], check=True)
+    subprocess.run([*compiler, *STRICT, *sources, "-o", tmp_path / "main"], check=True)
     subprocess.run([tmp_path / "main"], check=True)
