@@ -1,4 +1,4 @@
-"""The network that the benchmark of data sets trains in PyTorch is GRUClassifier's."""
+"""The networks that the benchmark of data sets trains in PyTorch are the estimators'."""
 
 from __future__ import annotations
 
@@ -12,34 +12,78 @@ from oracles import oracle
 
 oracle("torch")  # without it, one skip for the module
 
+from fastgru import GRUClassifier, GRURegressor
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("classes", [2, 3])
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+SHORT, LONG = (4, 9), (64, 80)  # steps; long ones are read in frames, with max pooling
+
+
+def bench_module(name: str, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(repo))
+    return import_module(f"bench.{name}")
+
+
+def made(bench: Any, steps: tuple[int, int], ragged: bool, classes: int | None) -> Any:
+    """Return a split whose target is the mean of the first feature; classes=None: a number."""
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(*steps, 80) if ragged else np.full(80, steps[0])
+    means = generator.normal(size=80)
+    X = [generator.normal(size=(n, 2)) * 0.3 + [mean, 0] for n, mean in zip(lengths, means, strict=True)]
+    X = [x.astype(np.float32) for x in X]
+    y: Any = 3.0 * means + 50.0
+    if classes is not None:
+        y = np.array(["a", "b", "c"])[np.minimum((means > 0).astype(int) + (means > 0.6), classes - 1)]
+    return bench.Split(X[:60], y[:60], X[60:], y[60:])
+
+
+@pytest.mark.parametrize("ragged", [False, True], ids=["equal", "ragged"])
+@pytest.mark.parametrize("classes", [2, 3, None], ids=["binary", "three", "regression"])
 @pytest.mark.parametrize(
-    "options", [{}, {"bidirectional": True, "pooling": "mean"}], ids=["defaults", "pooled"]
+    ("steps", "options", "reads"),
+    [
+        (SHORT, {}, (1, 1, "last")),
+        (SHORT, {"bidirectional": True, "pooling": "mean"}, (1, 1, "mean")),
+        (SHORT, {"frame_length": 6, "frame_step": 3}, (6, 3, "last")),  # some are shorter than a frame
+        (LONG, {}, (8, 4, "max")),
+    ],
+    ids=["defaults", "pooled", "short-frames", "long"],
 )
-@pytest.mark.parametrize("ragged", [False, True])
 def test_losses_and_scores(
     torch: Any,
     repo: Path,
     monkeypatch: pytest.MonkeyPatch,
-    ragged: bool,
+    steps: tuple[int, int],
     options: dict[str, Any],
-    classes: int,
+    reads: tuple[int, int, str],
+    classes: int | None,
+    ragged: bool,
 ) -> None:
-    monkeypatch.syspath_prepend(str(repo))
-    bench = import_module("bench.datasets")
-    generator = np.random.default_rng(0)
-    sequences = [generator.normal(size=(n, 2)).astype(np.float32) for n in generator.integers(4, 9, 80)]
-    if not ragged:
-        sequences = [sequence[:4] for sequence in sequences]
-    labels = np.array([int(x[:, 0].mean() > 0) + int(x[:, 0].mean() > 0.4) for x in sequences])
-    labels = np.array(["a", "b", "c"])[np.minimum(labels, classes - 1)]
-    data = (sequences[:60], labels[:60], sequences[60:], labels[60:])
-    ours_and_theirs, rounding = bench.datasets_torch.loss_differences(data, options)
+    oracle = bench_module("datasets_torch", repo, monkeypatch)
+    if classes is None and steps is LONG:  # regressors read single steps up to 256
+        options = {"frame_length": 8, "pooling": "max", **options}
+    data = made(oracle, steps, ragged, classes)
+    made_by = GRURegressor if classes is None else GRUClassifier
+    model = made_by(random_state=0, n_jobs=1, max_iter=40, **options)
+    ours_and_theirs, rounding = oracle.loss_differences(data, model)
     assert ours_and_theirs < 1e-4
     assert rounding < 1e-4
-    model, score, _ = bench.fastgru_score(data, {**options, "max_iter": 60}, 0)
-    theirs, _ = bench.datasets_torch.fit_score(data, model)
-    assert score > 0.7
+    model.fit(data.X, data.y)
+    assert (model.frame_length_, model.frame_step_, model.pooling_) == reads
+    theirs, _ = oracle.fit_score(data, model)
+    lstm, _ = oracle.fit_score(data, model, lstm=True)
+    assert model.score(data.X_test, data.y_test) > 0.7
     assert theirs > 0.7
+    assert lstm > 0.6
+
+
+def test_predictions_of_copied_weights(torch: Any, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A regressor's answers come in the units of y, from the frames of sequences that training never met."""
+    oracle = bench_module("datasets_torch", repo, monkeypatch)
+    data = made(oracle, (3, 40), True, None)
+    model = GRURegressor(random_state=0, max_iter=1, learning_rate_init=1e-30, frame_length=8, frame_step=4)
+    model.fit(data.X, data.y)
+    x = oracle.Prepared(data.X_test, data.X, model)
+    with torch.inference_mode():
+        out = oracle.first_weights(model, data)(*x.take(torch.arange(20)))
+    theirs = oracle.Network(model, torch.nn.GRU).answers(out, oracle.Targets(model, data.y))
+    np.testing.assert_allclose(theirs, model.predict(data.X_test), rtol=1e-5)
