@@ -16,7 +16,7 @@ NOTES = """\
 fastgru: the defaults of GRUClassifier or GRURegressor; reads: frame_length/frame_step and pooling, which
 "auto" chose. The defaults were chosen by cross-validation on training parts alone.
 torch: the same network, first weights and number of epochs in PyTorch, other shuffles. LSTM: the same with
-torch.nn.LSTM in place of the GRU and PyTorch's first weights.
+torch.nn.LSTM in place of the GRU and PyTorch's first weights; its epochs are as many as the GRU's.
 1-NN, ridge: on flattened, standardized input, zeros behind the ends. DTW: 1-NN by dynamic time warping with a
 window of a tenth (aeon). MiniRocket: ridge on its 10 000 features (aeon), zeros behind the ends."""
 
@@ -28,13 +28,17 @@ def mean_text(scores: list[float]) -> str:
     return f"{np.mean(scores):.3f} ± {np.std(scores, ddof=1) / np.sqrt(len(scores)):.3f}"
 
 
+def _means(r: dict[str, Any]) -> dict[str, float]:
+    """Return the mean score of each ranked method, rounded: equal scores shall be equal means."""
+    return {name: round(float(np.mean(r["scores"][name])), 9) for name in RANKED if name in r["scores"]}
+
+
 def mean_ranks(results: Results) -> dict[str, float]:
     """Return each method's mean rank over the sets that it has a score of; ties get the mean of theirs."""
     ranks: dict[str, list[float]] = {}
     for r in results.values():
-        names = [name for name in RANKED if name in r["scores"]]
-        means = [np.mean(r["scores"][name]) for name in names]
-        for name, rank in zip(names, rankdata(np.negative(means)), strict=True):
+        means = _means(r)
+        for name, rank in zip(means, rankdata(np.negative(list(means.values()))), strict=True):
             ranks.setdefault(name, []).append(float(rank))
     return {name: float(np.mean(found)) for name, found in ranks.items()}
 
@@ -48,7 +52,7 @@ def _scores(results: Results, title: str) -> list[str]:
     for name, r in results.items():
         steps = "–".join(str(step) for step in dict.fromkeys(r["steps"]))
         length, step, pooling = r["reads"]
-        many = {m: mean_text(r["scores"].get(m, [])) if m in r["scores"] else "" for m in (*RANKED, "torch")}
+        many = {m: mean_text(r["scores"][m]) if m in r["scores"] else "" for m in (*RANKED, "torch")}
         lines.append(
             f"{name:<21}{r['train']:>6}{r['test']:>6}{steps:>10}{r['features']:>4}"
             f"  {f'{length}/{step} {pooling}':<9}{np.median(r['seconds']):>7.2f}"
@@ -68,14 +72,12 @@ def _ahead(results: Results) -> list[str]:
     """Return, for each method, the sets on which its mean is above that of fastgru."""
     lines = []
     for method in RANKED[1:]:
-        names = [
-            name
-            for name, r in results.items()
-            if method in r["scores"] and np.mean(r["scores"][method]) > np.mean(r["scores"]["fastgru"])
-        ]
-        count = sum(method in r["scores"] for r in results.values())
-        if count:
-            lines.append(f"{method}: {len(names)} of {count}" + (f" ({', '.join(names)})" if names else ""))
+        means = {name: _means(r) for name, r in results.items() if method in r["scores"]}
+        names = [name for name, mean in means.items() if mean[method] > mean["fastgru"]]
+        if means:
+            lines.append(
+                f"{method}: {len(names)} of {len(means)}" + (f" ({', '.join(names)})" if names else "")
+            )
     return ["Ahead of fastgru:", *lines]
 
 
@@ -103,7 +105,7 @@ def table(results: Results, absent: list[str]) -> str:
     """Return the results as text."""
     seeds = len(next(iter(results.values()))["scores"]["fastgru"])
     lines = [
-        f"Mean ± standard error of {seeds} seeds (torch, LSTM: fewer, see the last table); fastgru "
+        f"Mean ± standard error of {seeds} seeds (torch, LSTM: as the last table says); fastgru "
         f"{fastgru.__version__}, one thread. fit: the median seconds of fastgru's.",
         "mean rank: by the mean score, 1 is best, ties averaged; a method is ranked where it has a score.",
         *absent,
@@ -112,7 +114,8 @@ def table(results: Results, absent: list[str]) -> str:
     for title, regression in (("accuracy", False), ("R²", True)):
         if part := {name: r for name, r in results.items() if r["regression"] == regression}:
             lines += [*_scores(part, title), ""]
-    lines += [*_ahead(results), ""]
+    ranks = ", ".join(f"{name} {rank:.2f}" for name, rank in mean_ranks(results).items())
+    lines += [f"Mean rank over all sets: {ranks}", "", *_ahead(results), ""]
     blanks = [f"{name}: no {m}, {why}." for name, r in results.items() for m, why in r["blanks"].items()]
     lines += [*blanks, *([""] if blanks else []), NOTES, "", *_same_network(results)]
     return "\n".join(lines).rstrip() + "\n"
