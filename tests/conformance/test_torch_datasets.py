@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from oracles import oracle
 
-oracle("torch")  # without it, one skip for the module
-
 from fastgru import GRUClassifier, GRURegressor
+
+oracle("torch")  # without it, one skip for the module
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SHORT, LONG = (4, 9), (64, 80)  # steps; long ones are read in frames, with max pooling
@@ -58,19 +58,19 @@ def test_losses_and_scores(
     classes: int | None,
     ragged: bool,
 ) -> None:
-    oracle = bench_module("datasets_torch", repo, monkeypatch)
+    bench_torch = bench_module("datasets_torch", repo, monkeypatch)
     if classes is None and steps is LONG:  # regressors read single steps up to 256
         options = {"frame_length": 8, "pooling": "max", **options}
-    data = made(oracle, steps, ragged, classes)
+    data = made(bench_torch, steps, ragged, classes)
     made_by = GRURegressor if classes is None else GRUClassifier
     model = made_by(random_state=0, n_jobs=1, max_iter=40, **options)
-    ours_and_theirs, rounding = oracle.loss_differences(data, model)
+    ours_and_theirs, rounding = bench_torch.loss_differences(data, model)
     assert ours_and_theirs < 1e-4
     assert rounding < 1e-4
     model.fit(data.X, data.y)
     assert (model.frame_length_, model.frame_step_, model.pooling_) == reads
-    theirs, _ = oracle.fit_score(data, model)
-    lstm, _ = oracle.fit_score(data, model, lstm=True)
+    theirs, _ = bench_torch.fit_score(data, model)
+    lstm, _ = bench_torch.fit_score(data, model, lstm=True)
     assert model.score(data.X_test, data.y_test) > 0.7
     assert theirs > 0.7
     assert lstm > 0.6
@@ -78,12 +78,12 @@ def test_losses_and_scores(
 
 def test_predictions_of_copied_weights(torch: Any, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A regressor's answers come in the units of y, from the frames of sequences that training never met."""
-    oracle = bench_module("datasets_torch", repo, monkeypatch)
-    data = made(oracle, (3, 40), True, None)
+    bench_torch = bench_module("datasets_torch", repo, monkeypatch)
+    data = made(bench_torch, (3, 40), True, None)
     model = GRURegressor(random_state=0, max_iter=1, learning_rate_init=1e-30, frame_length=8, frame_step=4)
     model.fit(data.X, data.y)
-    x = oracle.Prepared(data.X_test, data.X, model)
+    x = bench_torch.Prepared(data.X_test, data.X, model)
     with torch.inference_mode():
-        out = oracle.first_weights(model, data)(*x.take(torch.arange(20)))
-    theirs = oracle.Network(model, torch.nn.GRU).answers(out, oracle.Targets(model, data.y))
+        out = bench_torch.first_weights(model, data)(*x.take(torch.arange(20)))
+    theirs = bench_torch.Network(model, torch.nn.GRU).answers(out, bench_torch.Targets(model, data.y))
     np.testing.assert_allclose(theirs, model.predict(data.X_test), rtol=1e-5)
