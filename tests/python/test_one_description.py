@@ -10,6 +10,7 @@ import pytest
 
 import fastgru
 from fastgru import _core
+from fastgru.convert._c_choices import POOLINGS, PROBABILITIES
 
 PACKAGE = Path(__file__).resolve().parents[2] / "python" / "fastgru"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -39,7 +40,21 @@ def literals(tree: ast.AST) -> list[set[str]]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+# What becomes of each choice in another language stands there by its name, and the core knows every name.
+TRANSLATIONS = {PACKAGE / "convert" / "_c_choices.py"}
+
+
+def test_translations_translate_what_the_core_knows() -> None:
+    choices = _core.network_choices()
+    assert set(POOLINGS) == set(choices["pooling"])
+    assert set(PROBABILITIES) == {
+        loss for loss, answers in _core.losses().items() if answers == "probabilities"
+    }
+
+
+@pytest.mark.parametrize(
+    "path", sorted({*FILES} - TRANSLATIONS), ids=lambda path: path.relative_to(PACKAGE).as_posix()
+)
 def test_python_holds_no_lists_of_the_core(path: Path) -> None:
     for literal in literals(ast.parse(path.read_text(encoding="utf-8"))):
         for what, names in KNOWN.items():

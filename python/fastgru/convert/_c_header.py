@@ -75,11 +75,6 @@ _SEQUENCE = """\
 void @name@_predict(const @raw@ *x, int steps, @real@ *work, @real@ *y);
 """
 
-_POOLED = {
-    "mean": "  @real@ pooled[@hidden@]; /* the sum of the top layer's states */\n  uint32_t steps;\n",
-    "max": "  @real@ pooled[@hidden@]; /* the maximum of the top layer's states */\n",
-}
-
 _FRAMED = """\
   @real@ frame[@width@]; /* the last @frame_length@ time steps */
   @real@ held[@logits@]; /* the last answer */
@@ -104,14 +99,14 @@ def header(model: Model) -> str:
     stream = model.directions == 1
     text = (_ABOUT_STREAM + _GUARD) if stream else (_ABOUT_SEQUENCE + _GUARD)
     text = text.replace("@declarations@", _STREAM if stream else _SEQUENCE)
-    text = text.replace("@pooled@", _POOLED.get(model.pooling, ""))
+    text = text.replace("@pooled@", model.pooling.state)
     text = text.replace("@framed@", _FRAMED if model.framed else "").replace(
         "@frames@", _FRAMES if model.framed else ""
     )
     return filled(
         text,
         model,
-        include="#include <stdint.h>\n\n" if model.raw == "int32_t" or model.pooling == "mean" else "",
+        include="#include <stdint.h>\n\n" if model.raw == "int32_t" or model.pooling.counts else "",
         x_units=_X_UNITS[model.encoder],
         y_units="the top layer's state" if model.answers == "state" else "the estimator's answer",
         each_step=" for each step" if model.every_step else "",

@@ -7,6 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from fastgru.convert._c_choices import Pooling
+
 __all__ = ["Layer", "Model", "SelfTest", "filled"]
 
 
@@ -46,7 +48,7 @@ class Model:
     reset_after: bool
     layers: list[Layer]  # of a layer of two directions: forward, reverse
     encoder: str  # a key of _c_parts.ENCODERS
-    pooling: str  # last, mean or max
+    pooling: Pooling
     every_step: bool  # an answer to every step of a whole sequence
     answers: str  # a key of _c_parts.ANSWERS
     outputs: int  # targets: columns of y, classes
@@ -93,7 +95,7 @@ class Model:
     @property
     def pooled(self) -> bool:
         """Whether a running mean or maximum belongs to the state."""
-        return self.pooling in {"mean", "max"}
+        return bool(self.pooling.step)
 
 
 def filled(text: str, model: Model, **values: Any) -> str:

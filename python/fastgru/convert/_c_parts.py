@@ -6,7 +6,7 @@ them: a row of weights is multiplied by one number of the input.
 
 from __future__ import annotations
 
-__all__ = ["ANSWERS", "ENCODERS", "ENCODE_FRAME", "FRAME", "HEAD", "LAYER_AFTER", "LAYER_BEFORE", "POOLING"]
+__all__ = ["ANSWERS", "ENCODERS", "ENCODE_FRAME", "FRAME", "HEAD", "LAYER_AFTER", "LAYER_BEFORE"]
 
 # The accumulator holds n of the input, then r, z and n of the state. The input adds to the first three, the
 # state to the last three.
@@ -130,31 +130,6 @@ ENCODERS = {
     "numbers": {"float": _FLOAT_NUMBERS, "double": _DOUBLE_NUMBERS},
     "mask": {"float": _FLOAT_MASK, "double": _DOUBLE_MASK},
     "tokens": {"float": _TOKENS, "double": _TOKENS},
-}
-
-# The running mean or maximum of the top layer's states, in place.
-POOLING = {
-    "mean": """\
-/* The mean of the states so far. */
-static void pool(@name@_state *state, @real@ *top) {
-  int j;
-  if (state->steps < UINT32_MAX) ++state->steps;
-  for (j = 0; j < H; ++j) {
-    state->pooled[j] += top[j];
-    top[j] = state->pooled[j] / (@real@)state->steps;
-  }
-}
-""",
-    "max": """\
-/* The maximum of the states so far. */
-static void pool(@name@_state *state, @real@ *top) {
-  int j;
-  for (j = 0; j < H; ++j) {
-    if (top[j] > state->pooled[j]) state->pooled[j] = top[j];
-    top[j] = state->pooled[j];
-  }
-}
-""",
 }
 
 # A stream of frames: the last time steps, one after the other, as the first layer reads them.

@@ -32,11 +32,6 @@ _RESET_FRAMED = """\
 
 _NAN = {"float": ("uint32_t", "0x7FC00000u"), "double": ("uint64_t", "0x7FF8000000000000u")}
 
-_RESET_POOLED = {
-    "mean": "  for (j = 0; j < H; ++j) state->pooled[j] = 0;\n  state->steps = 0;\n",
-    "max": "  for (j = 0; j < H; ++j) state->pooled[j] = -2; /* below any state */\n",
-}
-
 _SWEEP = """\
 /* One direction of a layer, over a sequence of `width` values a step. */
 static void sweep(void (*layer)(const @real@ *, @real@ *), const @real@ *from, int width, int steps, int back,
@@ -51,28 +46,6 @@ static void sweep(void (*layer)(const @real@ *, @real@ *), const @real@ *from, i
   }
 }
 """
-
-_POOL_ALL = {
-    "last": """\
-  for (j = 0; j < H; ++j) {
-    top[j] = @states@[(ptrdiff_t)(steps - 1) * @top@ + j];
-    top[H + j] = @states@[H + j];
-  }
-""",
-    "mean": """\
-  for (j = 0; j < @top@; ++j) top[j] = 0;
-  for (t = 0; t < steps; ++t) {
-    for (j = 0; j < @top@; ++j) top[j] += @states@[t * @top@ + j];
-  }
-  for (j = 0; j < @top@; ++j) top[j] /= (@real@)steps;
-""",
-    "max": """\
-  for (j = 0; j < @top@; ++j) top[j] = @states@[j];
-  for (t = 1; t < steps; ++t) {
-    for (j = 0; j < @top@; ++j) top[j] = @states@[t * @top@ + j] > top[j] ? @states@[t * @top@ + j] : top[j];
-  }
-""",
-}
 
 _SELF_TEST = """\
 int @name@_self_test(void) {
@@ -106,7 +79,7 @@ def source(model: Model) -> str:
     elif model.framed:
         parts.append(filled(_c_parts.ENCODE_FRAME, model))
     if stream and model.pooled:
-        parts.append(filled(_c_parts.POOLING[model.pooling], model))
+        parts.append(filled(model.pooling.step, model))
     if model.answers != "state":
         parts += [filled(_c_parts.HEAD, model), _answer(model)]
     parts += [_reset(model), _step(model)] if stream else [filled(_SWEEP, model), _predict(model)]
@@ -146,7 +119,7 @@ def _reset(model: Model) -> str:
     kind, bits = _NAN[model.real]
     text = _RESET.replace("@framed@", _RESET_FRAMED if model.framed else "")
     none = f"  union {{ {model.real} f; {kind} u; }} none;\n" if model.framed else ""
-    return filled(text, model, pooled=_RESET_POOLED.get(model.pooling, ""), none=none, nan=bits)
+    return filled(text, model, pooled=model.pooling.reset, none=none, nan=bits)
 
 
 def _step(model: Model) -> str:
@@ -225,7 +198,7 @@ def _predict(model: Model) -> str:
         lines += ["  for (t = 0; t < steps; ++t) {", "    head(@states@ + t * @top@, y + t * @logits@);"]
         lines += ["    answer(y + t * @logits@);", "  }"]
     else:
-        lines += [_POOL_ALL[model.pooling].rstrip("\n"), "  head(top, y);", "  answer(y);"]
+        lines += [model.pooling.whole.rstrip("\n"), "  head(top, y);", "  answer(y);"]
     return filled("\n".join([*lines, "}", ""]), model, states=states)
 
 

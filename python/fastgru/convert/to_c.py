@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fastgru import _core, _model_file
 from fastgru._self_test import make, sample
 from fastgru._version import __version__
+from fastgru.convert._c_choices import POOLINGS, PROBABILITIES
 from fastgru.convert._c_header import header
 from fastgru.convert._c_model import Layer, Model, SelfTest
 from fastgru.convert._c_names import check_name
@@ -108,8 +109,6 @@ _EXPRESSED = {
     *("dtype", "sequence", "pooling", "missing_mask", "vocabulary_size", "quantiles", "loss"),
     *("frame_length", "frame_step"),
 }
-# What each loss makes of the logits; those that are not here: values in units of y.
-_PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
 def _check_network(architecture: dict[str, Any]) -> None:
@@ -120,7 +119,7 @@ def _check_network(architecture: dict[str, Any]) -> None:
         if name not in expressed and (name not in defaults or value != defaults[name]):
             raise ValueError(f"a network with {name}={value!r} cannot be written as C yet")
     loss = architecture["loss"]
-    if _core.losses()[loss] != "values" and loss not in _PROBABILITIES:
+    if _core.losses()[loss] != "values" and loss not in PROBABILITIES:
         raise ValueError(f"a network with loss={loss!r} cannot be written as C yet")
 
 
@@ -131,7 +130,7 @@ def _of_layer(architecture: dict[str, Any]) -> dict[str, Any]:
         "frame_length": 1,
         "frame_step": 1,
         "encoder": "layer",
-        "pooling": "last",
+        "pooling": POOLINGS["last"],
         "every_step": True,
         "answers": "state",
         "outputs": architecture["hidden_size"],
@@ -154,7 +153,7 @@ def _of_network(
         arrays["embedding"] = flushed(tensors["embedding.weight"])
     else:
         arrays |= scaling("x", x_mean, x_scale, double)
-    answers = _PROBABILITIES.get(network["loss"], "values")
+    answers = PROBABILITIES.get(network["loss"], "values")
     if answers == "values":
         arrays |= scaling("y", y_mean, y_scale, double)
     return {
@@ -162,7 +161,7 @@ def _of_network(
         "frame_length": network["frame_length"],
         "frame_step": network["frame_step"],
         "encoder": encoder,
-        "pooling": "last" if network["sequence"] else network["pooling"],
+        "pooling": POOLINGS["last" if network["sequence"] else network["pooling"]],
         "every_step": network["sequence"],
         "answers": "quantiles" if len(network["quantiles"]) > 1 else answers,
         "outputs": network["output_size"],
