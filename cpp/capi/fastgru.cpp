@@ -186,6 +186,8 @@ fastgru_status fastgru_model_get_info(const fastgru_model* model, fastgru_model_
   full.num_quantiles = from.quantiles;
   full.num_classes = static_cast<std::int64_t>(from.classes.size());
   full.num_metadata = static_cast<std::int64_t>(from.metadata.size());
+  full.frame_length = from.frame_length;
+  full.frame_step = from.frame_step;
   std::memcpy(info, &full, full.struct_size);
   return FASTGRU_OK;
 }
@@ -261,6 +263,10 @@ fastgru_status fastgru_stream_copy(const fastgru_stream* stream, fastgru_stream*
 }
 
 void fastgru_stream_free(fastgru_stream* stream) noexcept { delete stream; }
+int32_t fastgru_stream_answered(const fastgru_stream* stream) noexcept {
+  return stream->stream->answered() ? 1 : 0;
+}
+
 int64_t fastgru_stream_rows(const fastgru_stream* stream) noexcept { return stream->stream->rows(); }
 
 void fastgru_stream_step(fastgru_stream* stream, const float* x, float* y) noexcept {

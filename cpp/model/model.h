@@ -29,6 +29,7 @@ struct ModelInfo {
   bool missing_mask = false;         // a NaN in x is a missing value
   std::int64_t vocabulary_size = 0;  // above 0: x holds tokens
   std::int64_t quantiles = 0;        // above 0: each target has as many outputs
+  std::int64_t frame_length = 1, frame_step = 1;
 
   bool can_stream() const { return directions == 1; }
 };
@@ -44,6 +45,8 @@ class ModelStream {
   virtual void step(const float* x, float* y) noexcept = 0;
   virtual void step(const double* x, double* y) noexcept = 0;
   virtual void reset() noexcept = 0;
+  // Whether the last step gave a new answer: with frames, at the end of each alone.
+  virtual bool answered() const noexcept { return true; }
   // The state as bytes, in this machine's byte order. restore() of a stream of the same shape accepts them.
   virtual std::size_t state_bytes() const noexcept = 0;
   virtual void save(void* to) const noexcept = 0;

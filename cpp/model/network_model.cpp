@@ -39,6 +39,7 @@ class EstimatorStream final : public ModelStream {
   void step(const float* x, float* y) noexcept override { run(x, y); }
   void step(const double* x, double* y) noexcept override { run(x, y); }
   void reset() noexcept override { stream_->reset(); }
+  bool answered() const noexcept override { return stream_->answered(); }
 
   std::size_t state_bytes() const noexcept override { return stream_->state_bytes(); }
   void save(void* to) const noexcept override { stream_->save(to); }
@@ -88,6 +89,8 @@ class NetworkModel final : public LoadedModel {
     info_.bias = config.gru.bias;
     info_.missing_mask = config.missing_mask;
     info_.vocabulary_size = config.vocabulary_size;
+    info_.frame_length = config.frame_length;
+    info_.frame_step = config.frame_step;
     info_.quantiles = static_cast<std::int64_t>(config.quantiles.size());
   }
 

@@ -34,6 +34,7 @@ class Info(ctypes.Structure):
         *((name, c_int32) for name in ("every_step", "can_stream", "is_float64")),
         *((name, c_int32) for name in ("reset_after", "has_bias", "format_version", "missing_mask")),
         *((name, c_int64) for name in ("vocabulary_size", "num_quantiles", "num_classes", "num_metadata")),
+        *((name, c_int64) for name in ("frame_length", "frame_step")),
     ]
 
 
@@ -151,6 +152,13 @@ TOLD: dict[str, tuple[Any, dict[str, Any], dict[str, str]]] = {
         ),
         {"missing_mask": 1, "num_classes": 2, "output_size": 1, "input_size": 2},
         {"missing_mask": "true", "pooling": "max"},
+    ),
+    "frames": (
+        lambda: fastgru.GRUClassifier(hidden_size=3, frame_length=4, frame_step=2, max_iter=1).fit(
+            np.ones((4, 9, 2)), [7, 9] * 2
+        ),
+        {"frame_length": 4, "frame_step": 2, "input_size": 2},
+        {"frame_length": "4", "frame_step": "2"},
     ),
     "several labels": (
         lambda: fastgru.GRUClassifier(hidden_size=3, max_iter=1).fit(

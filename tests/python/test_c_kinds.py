@@ -29,12 +29,16 @@ def pointer(array: NDArray[Any]) -> c_void_p:
     return c_void_p(array.ctypes.data)
 
 
-def streamed(library: ctypes.CDLL, handle: c_void_p, x: NDArray[Any], y: NDArray[Any]) -> None:
+def streamed(
+    library: ctypes.CDLL, handle: c_void_p, x: NDArray[Any], y: NDArray[Any], frame: tuple[int, int]
+) -> None:
     step = library.fastgru_stream_step if x.dtype == np.float32 else library.fastgru_stream_step_f64
     stream = c_void_p()
     assert library.fastgru_stream_new(handle, c_int64(1), byref(stream), None) == 0
-    for x_t, y_t in zip(x, y, strict=True):
+    for t, (x_t, y_t) in enumerate(zip(x, y, strict=True)):
         step(stream, pointer(x_t), pointer(y_t))
+        behind = t + 1 - frame[0]  # time steps since the end of the first frame
+        assert library.fastgru_stream_answered(stream) == (behind >= 0 and behind % frame[1] == 0)
     library.fastgru_stream_free(stream)
 
 
@@ -62,7 +66,8 @@ def test_the_library_answers_as_the_model_does(library: ctypes.CDLL, name: str, 
     if model.bidirectional:
         whole(library, handle, x, found, 20, 2)
     else:
-        streamed(library, handle, x, found)
+        estimator = not isinstance(model, fastgru.GRU)
+        streamed(library, handle, x, found, (model.frame_length_, model.frame_step_) if estimator else (1, 1))
         every_step = isinstance(model, fastgru.GRU) or model.output == "sequence"
         answers = np.empty_like(wanted if every_step else wanted[-1:])
         whole(library, handle, x, answers, 1, 1)

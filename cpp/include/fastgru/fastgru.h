@@ -99,6 +99,8 @@ typedef struct fastgru_model_info {
   int64_t num_quantiles;   /* above 0: the outputs are as many quantiles of each target */
   int64_t num_classes;     /* of a classifier; one output stands for two: the probability of class 1 */
   int64_t num_metadata;    /* the user's own keys */
+  int64_t frame_length;    /* above 1: so many time steps are read as one (fastgru_stream_step) */
+  int64_t frame_step;      /* time steps from one frame to the next */
 } fastgru_model_info;
 
 FASTGRU_API fastgru_status fastgru_model_get_info(const fastgru_model* model,
@@ -149,9 +151,14 @@ FASTGRU_API int64_t fastgru_stream_rows(const fastgru_stream* stream) FASTGRU_NO
 
 /* One time step: x (rows, input_size), y (rows, output_size), the answer to all steps so far, with the bits
  * of fastgru_model_forward on them. NaN in x stays in its row, until a reset. Values are not checked: of
- * tokens, ids below 1 (padding too) and beyond the vocabulary are read as the unknown one. [real-time] */
+ * tokens, ids below 1 (padding too) and beyond the vocabulary are read as the unknown one. [real-time]
+ *
+ * A model that reads frames answers with the last time step of each: step number frame_length, then every
+ * frame_step. In between y gets the last answer again, and NaN before the first. */
 FASTGRU_API void fastgru_stream_step(fastgru_stream* stream, const float* x, float* y) FASTGRU_NOEXCEPT;
 FASTGRU_API void fastgru_stream_step_f64(fastgru_stream* stream, const double* x, double* y) FASTGRU_NOEXCEPT;
+/* 1: the last step gave a new answer; 0: y got the one before. [real-time] */
+FASTGRU_API int32_t fastgru_stream_answered(const fastgru_stream* stream) FASTGRU_NOEXCEPT;
 /* Begins new sequences, from a state of zeros. [real-time]
  *
  * Where a jump is heard or seen (audio begins with a pop), begin in the settled state instead: after making a

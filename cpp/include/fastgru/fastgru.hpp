@@ -65,6 +65,8 @@ class Stream {
   // x (rows, input_size), y (rows, output_size): the answer to all steps so far. Real-time safe.
   void step(const float* x, float* y) noexcept { fastgru_stream_step(handle_.get(), x, y); }
   void step(const double* x, double* y) noexcept { fastgru_stream_step_f64(handle_.get(), x, y); }
+  // Whether the last step gave a new answer: always, unless the model reads frames.
+  bool answered() const noexcept { return fastgru_stream_answered(handle_.get()) != 0; }
   // Begins new sequences, from a state of zeros. Real-time safe. To begin without a jump, save() the state
   // after some thousand steps of silence and restore() it instead: see fastgru_stream_reset.
   void reset() noexcept { fastgru_stream_reset(handle_.get()); }

@@ -29,6 +29,7 @@ static_assert(offsetof(fastgru_model_info, format_version) == 108);
 static_assert(offsetof(fastgru_model_info, missing_mask) == 112);
 static_assert(offsetof(fastgru_model_info, vocabulary_size) == 120);
 static_assert(offsetof(fastgru_model_info, num_metadata) == 144);
+static_assert(offsetof(fastgru_model_info, frame_length) == 152);
 #endif
 
 Model load(const std::string& file) { return Model::load(file.data(), file.size()); }
