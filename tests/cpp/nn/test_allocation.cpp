@@ -18,6 +18,11 @@ void* allocate(std::size_t size) noexcept {
 }
 }  // namespace
 
+// GCC inlines some of these forms and not their partners, and then takes std::free() for a mismatch.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 // Replaces all forms except those for over-aligned types, because a sanitizer's forms would not pair with
 // them.
 void* operator new(std::size_t size) {
