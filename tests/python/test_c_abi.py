@@ -250,6 +250,6 @@ def test_errors_have_messages(library: ctypes.CDLL, handle: c_void_p) -> None:
     assert error.message == b"HeaderTooSmall: the file has 3 bytes, fewer than 8"
     assert other.value is None
     assert library.fastgru_stream_new(handle, 0, byref(other), byref(error)) == INVALID_ARGUMENT
-    assert error.message == b"batch_size must be at least 1, got 0"
+    assert error.message == b"rows must be at least 1, got 0"
     assert library.fastgru_status_name(MODEL_FORMAT) == b"not a good model file"
     assert library.fastgru_status_name(99) == b"unknown status"
