@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <system_error>
 #include <thread>
 
 #include "runtime/denormals.h"
@@ -62,12 +64,16 @@ int cgroup_cores() {
 // The first number of OMP_NUM_THREADS, which may be a list with one for each level of nested teams. 0: unset,
 // or no such list, of which OpenMP's runtime warns.
 int environment_threads() {
+  constexpr const char* kBlanks = " \t\n\r\f\v";
   const char* text = std::getenv("OMP_NUM_THREADS");
   if (text == nullptr) return 0;
-  char* end = nullptr;
-  const long n = std::strtol(text, &end, 10);
-  while (end != text && std::isspace(static_cast<unsigned char>(*end))) ++end;
-  if (end == text || (*end != '\0' && *end != ',')) return 0;
+  text += std::strspn(text, kBlanks);
+  long n = 0;
+  const auto [end, error] = std::from_chars(text, text + std::strlen(text), n);
+  if (end == text) return 0;
+  if (error == std::errc::result_out_of_range) n = kMaxThreads;
+  const char behind = end[std::strspn(end, kBlanks)];
+  if (behind != '\0' && behind != ',') return 0;
   return static_cast<int>(std::clamp(n, 0L, long{kMaxThreads}));
 }
 

@@ -329,7 +329,7 @@ def test_scores_of_data_sets(repo: Path, tmp_path: Path) -> None:
     done = run_module("bench.datasets", *words, cwd=repo)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "datasets.json").read_text(encoding="utf-8"))["digits"]
-    assert found["fastgru"][0] >= 0.97
+    assert found["scores"]["fastgru"][0] >= 0.97
     assert found["train"] + found["test"] == 1797
     assert (tmp_path / "datasets.txt").read_text(encoding="utf-8") in done.stdout
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,19 @@ def mapped(values: np.ndarray, folder: Path) -> np.ndarray:
     return loaded
 
 
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+
+
 def tensor(values: Any) -> Any:
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    import torch
+
     return torch.tensor(np.asarray(values))
+
+
+def test_tensors_of_pytorch_are_among_the_containers() -> None:
+    if not HAS_TORCH:
+        pytest.skip("PyTorch is not installed: tensors are left out of every grid of this file")
+    assert "torch" in TABLES and "torch" in CUBES and "torch" in SERIES_FORMS
 
 
 def objects(parts: list[Any]) -> np.ndarray:
@@ -94,14 +105,14 @@ TABLES: dict[str, Callable[[np.ndarray], Any]] = {
     "pandas, sparse": lambda x: frame(x, "Sparse[int64]"),
     "polars": polars_frame,
     "pyarrow": lambda x: pa.table({f"t{i}": x[:, i] for i in range(x.shape[1])}),
-    "torch": tensor,
+    **({"torch": tensor} if HAS_TORCH else {}),
 }
 CUBES: dict[str, Callable[[np.ndarray], Any]] = {
     "list": lambda x: x.tolist(),
     "objects": lambda x: x.astype(object),
     "masked": lambda x: np.ma.masked_array(x, np.zeros(x.shape, bool)),
     "only __array__": OnlyArray,
-    "torch": tensor,
+    **({"torch": tensor} if HAS_TORCH else {}),
 }
 LISTS: dict[str, Callable[[list[np.ndarray]], Any]] = {
     "tuple": tuple,
@@ -304,7 +315,7 @@ SERIES_FORMS: dict[str, Callable[[], Any]] = {
     "polars": lambda: pl.Series(SERIES),
     "masked": lambda: np.ma.masked_array(SERIES),
     "only __array__": lambda: OnlyArray(SERIES),
-    "torch": lambda: tensor(SERIES),
+    **({"torch": lambda: tensor(SERIES)} if HAS_TORCH else {}),
 }
 
 

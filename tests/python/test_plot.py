@@ -203,7 +203,7 @@ def test_bad_arguments_are_named() -> None:
         plot.loss_curve(est, ax="here")
     with pytest.raises(ValueError, match=r"y should be of shape \(40, 2\), got \(40,\)"):
         plot.predicted_vs_true(est, X, Y[:, 0])
-    with pytest.raises(ValueError, match="y contains NaN"):
+    with pytest.raises(ValueError, match="y has fewer than two targets in every output"):
         plot.predicted_vs_true(est, X, np.full((40, 2), np.nan))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         plot.confusion_matrix(fitted(GRUClassifier, X, Y[:, 0] > 0), X, Y[:5, 0] > 0)
