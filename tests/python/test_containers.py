@@ -124,7 +124,7 @@ LISTS: dict[str, Callable[[list[np.ndarray]], Any]] = {
     "list of object arrays": lambda x: [part.astype(object) for part in x],
     "list of masked": lambda x: [np.ma.masked_array(part) for part in x],
     "list of __array__": lambda x: [OnlyArray(part) for part in x],
-    "list of tensors": lambda x: [tensor(part) for part in x],
+    **({"list of tensors": lambda x: [tensor(part) for part in x]} if HAS_TORCH else {}),
     "list of frames": lambda x: [frame(part) for part in x],
     "list of nullable frames": lambda x: [frame(part, "Int64") for part in x],
     "list of pyarrow frames": lambda x: [frame(part, "int64[pyarrow]") for part in x],
@@ -284,7 +284,7 @@ TOKENS: dict[str, Callable[[], Any]] = {
     "polars list column": lambda: pl.Series([word.tolist() for word in WORDS]),
     "polars frame of lists": lambda: pl.DataFrame({"token": [word.tolist() for word in WORDS]}),
     "masked": lambda: [np.ma.masked_array(word) for word in WORDS],
-    "tensors": lambda: [tensor(word) for word in WORDS],
+    **({"tensors": lambda: [tensor(word) for word in WORDS]} if HAS_TORCH else {}),
     "floats": lambda: [word.astype(float) for word in WORDS],
     "nested_univ": lambda: pd.DataFrame({"token": pd.Series([pd.Series(w) for w in WORDS], dtype=object)}),
     "pd-multiindex": lambda: pd.concat({i: pd.DataFrame({"token": w}) for i, w in enumerate(WORDS)}),
@@ -292,7 +292,7 @@ TOKENS: dict[str, Callable[[], Any]] = {
     "padded nullable": lambda: pd.DataFrame(PADDED, dtype="Int64"),
     "padded objects": lambda: PADDED.astype(object),
     "padded polars": lambda: pl.DataFrame(PADDED),
-    "padded tensor": lambda: tensor(PADDED),
+    **({"padded tensor": lambda: tensor(PADDED)} if HAS_TORCH else {}),
 }
 
 
