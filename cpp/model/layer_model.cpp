@@ -81,8 +81,6 @@ class LayerModel final : public LoadedModel {
     info_.reset_after = config.reset_after;
     info_.bias = config.bias;
     info_.is_double = std::is_same_v<S, double>;
-    info_.reset_after = config.reset_after;
-    info_.bias = config.bias;
   }
 
   Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const override {

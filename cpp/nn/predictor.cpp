@@ -168,8 +168,7 @@ template <class S>
 void Predictor<S>::add_block_loss(const Scaling& scaling, const TrainingData& data, const BlockRows& block,
                                   double& sum) {
   BlockRows answered = block;
-  Framing ends = frames_;
-  ends.ends = true;
+  const Framing ends = frames_.of_targets();
   if (answered.framing != nullptr) answered.framing = &ends;
   if (!config_.sequence) answered = {block.order, block.first, block.rows, 1};
   gather_scaled(data.y, answered, scaling.y_mean, scaling.y_scale, targets_.data(), 1);

@@ -37,8 +37,7 @@ void TrainingStep<S>::choose(const TrainingData& data, const Scaling& scaling, c
   call_.scaling = &scaling;
   call_.training = call_.drops = true;
   frames_ = {config(), config().sequence, false, data.x.steps, data.lengths};
-  target_frames_ = frames_;
-  target_frames_.ends = true;
+  target_frames_ = frames_.of_targets();
   groups_.set(config(), order + first, rows, data.lengths, data.x.steps, bptt_);
   const std::vector<RowGroup>& groups = groups_.all();
   several_ = groups.size() > 1 || (config().sequence && truncated(groups[0]));

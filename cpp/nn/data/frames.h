@@ -50,6 +50,11 @@ struct Framing {
   std::int64_t steps = 0;                 // of every sample
   const std::int64_t* lengths = nullptr;  // of each sample, if not null
 
+  Framing of_targets() const {
+    Framing framing = *this;
+    framing.ends = true;
+    return framing;
+  }
   std::int64_t length(std::int64_t sample) const { return lengths == nullptr ? steps : lengths[sample]; }
   // The first time step that is read of a sample, and how many are read of each frame.
   std::int64_t first(std::int64_t sample) const {

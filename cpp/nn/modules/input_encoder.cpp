@@ -16,17 +16,6 @@ std::int64_t InputOptions::raw_features(std::int64_t input_size, std::int64_t vo
   return input_size / frame_length / (missing_mask ? 2 : 1);
 }
 
-Status FrameOptions::check_frames(std::int64_t input_size, std::int64_t vocabulary_size) const {
-  const auto refuse = [this](const std::string& wanted) {
-    return Status::invalid("frame_length=" + std::to_string(frame_length) +
-                           " and frame_step=" + std::to_string(frame_step) + ", wanted " + wanted);
-  };
-  if (frame_length < 1 || frame_step < 1) return refuse("both at least 1");
-  if (framed() && vocabulary_size > 0) return refuse("1 for tokens, which cannot be stacked");
-  if (input_size % frame_length == 0) return {};
-  return refuse("a frame_length that divides input_size=" + std::to_string(input_size));
-}
-
 Status InputOptions::check_inputs(std::int64_t input_size, std::int64_t vocabulary_size) const {
   FASTGRU_RETURN_IF_ERROR(check_frames(input_size, vocabulary_size));
   if (!missing_mask || (vocabulary_size == 0 && input_size / frame_length % 2 == 0)) return {};
@@ -44,7 +33,10 @@ StepEncoder::StepEncoder(const NetworkConfig& config, const Scaling& scaling)
 
 template <class S>
 InputEncoder<S>::InputEncoder(const NetworkConfig& config)
-    : config_(config), width_(config.vocabulary_size > 0 ? 0 : config.gru.input_size) {}
+    : config_(config),
+      width_(config.vocabulary_size > 0 ? 0 : config.gru.input_size),
+      each_(width_ / config.frame_length),
+      until_(config.frame_length) {}
 
 template <class S>
 void InputEncoder<S>::describe(bool standardized, std::vector<SummaryLine>& lines) const {
@@ -55,8 +47,7 @@ void InputEncoder<S>::describe(bool standardized, std::vector<SummaryLine>& line
   const std::vector<std::string> given = summary_shape(true, config_.features());
   lines.push_back({"input", given, 0});
   if (standardized) lines.push_back({"standardization", given, 0});
-  const std::int64_t step = width_ / config_.frame_length;
-  if (config_.missing_mask) lines.push_back({"values and mask", summary_shape(true, step), 0});
+  if (config_.missing_mask) lines.push_back({"values and mask", summary_shape(true, each_), 0});
   if (config_.framed()) lines.push_back({"frames of time steps", summary_shape(true, width_), 0});
 }
 
@@ -93,28 +84,28 @@ Status InputEncoder<S>::reserve_stream(const Parameters<S>& /*params*/,
 }
 
 template <class S>
+void InputEncoder<S>::reset() noexcept {
+  until_ = config_.frame_length;
+}
+
+template <class S>
 std::size_t InputEncoder<S>::state_bytes() const noexcept {
   if (!config_.framed()) return 0;
-  return sizeof(seen_) + static_cast<std::size_t>(stream_rows_ * width_) * sizeof(S);
+  return sizeof(until_) + static_cast<std::size_t>(stream_rows_ * width_) * sizeof(S);
 }
 
 template <class S>
 void InputEncoder<S>::save(char* to) const noexcept {
   if (!config_.framed()) return;
-  std::memcpy(to, &seen_, sizeof(seen_));
-  std::memcpy(to + sizeof(seen_), x_.data(), state_bytes() - sizeof(seen_));
+  std::memcpy(to, &until_, sizeof(until_));
+  std::memcpy(to + sizeof(until_), x_.data(), state_bytes() - sizeof(until_));
 }
 
 template <class S>
 void InputEncoder<S>::restore(const char* from) noexcept {
   if (!config_.framed()) return;
-  std::memcpy(&seen_, from, sizeof(seen_));
-  std::memcpy(x_.data(), from + sizeof(seen_), state_bytes() - sizeof(seen_));
-}
-
-template <class S>
-bool InputEncoder<S>::frame_ends() const noexcept {
-  return seen_ >= config_.frame_length && (seen_ - config_.frame_length) % config_.frame_step == 0;
+  std::memcpy(&until_, from, sizeof(until_));
+  std::memcpy(x_.data(), from + sizeof(until_), state_bytes() - sizeof(until_));
 }
 
 // The last time steps of a row lie one after the other: each step moves them to the front by one.
@@ -123,10 +114,9 @@ template <class X>
 void InputEncoder<S>::encode_rows(const StepEncoder& encode, const X* x, std::int64_t rows) noexcept {
   for (std::int64_t b = 0; b < rows; ++b) {
     if (width_ > 0) {
-      const std::int64_t step = width_ / config_.frame_length;
       S* const frame = x_.data() + b * width_;
-      std::memmove(frame, frame + step, static_cast<std::size_t>(width_ - step) * sizeof(S));
-      encode(x + b * encode.features, frame + width_ - step);
+      std::memmove(frame, frame + each_, static_cast<std::size_t>(width_ - each_) * sizeof(S));
+      encode(x + b * encode.features, frame + width_ - each_);
     } else {
       tokens_.data()[b] = encode.token(x[b]);
     }
@@ -143,8 +133,8 @@ void InputEncoder<S>::step(const ModuleCall<S>& call, StepSignal<S>& signal) noe
   } else {
     encode_rows(encode, static_cast<const std::int64_t*>(signal.raw), call.rows);
   }
-  ++seen_;
-  signal.pending = !frame_ends();
+  signal.pending = --until_ > 0;
+  if (!signal.pending) until_ = config_.frame_step;
   signal.values = x_.data();
   signal.tokens = tokens_.data();
 }

@@ -78,8 +78,8 @@ class InputEncoder final : public Module<S> {
   }
   Status reserve_stream(const Parameters<S>&, const std::shared_ptr<const void>&, std::int64_t rows) override;
   void step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept override;
-  void reset() noexcept override { seen_ = 0; }
-  // With frames: the number of time steps, and the last frame_length of them.
+  void reset() noexcept override;
+  // With frames: the time steps until the next one ends, and the last frame_length time steps.
   std::size_t state_bytes() const noexcept override;
   void save(char* to) const noexcept override;
   void restore(const char* from) noexcept override;
@@ -87,11 +87,11 @@ class InputEncoder final : public Module<S> {
  private:
   template <class X>
   void encode_rows(const StepEncoder& encode, const X* x, std::int64_t rows) noexcept;
-  bool frame_ends() const noexcept;
 
   const NetworkConfig& config_;
   std::int64_t width_;  // values of an encoded frame; 0: tokens
-  std::int64_t stream_rows_ = 0, seen_ = 0;
+  std::int64_t each_;   // of them, those of one time step
+  std::int64_t stream_rows_ = 0, until_;
   AlignedBuffer<S> x_;
   AlignedBuffer<std::int64_t> tokens_;
 };
