@@ -29,7 +29,7 @@ Status NetworkStream<S>::make(NetworkVersion<S> version, std::int64_t rows,
   std::unique_ptr<NetworkStream> fresh(new NetworkStream(std::move(version), rows));
   const NetworkVersion<S>& held = fresh->version_;
   FASTGRU_RETURN_IF_ERROR(fresh->chain_.reserve_stream(held.params->view(), held.params, rows));
-  if (held.config().framed() && !fresh->held_.reserve(rows * held.config().logits())) return out_of_memory();
+  if (held.config().framed() && !fresh->held_.reserve(fresh->held_values() + 1)) return out_of_memory();
   fresh->forget();
   result = std::move(fresh);
   return {};
@@ -56,13 +56,14 @@ void NetworkStream<S>::reset() noexcept {
 
 template <class S>
 std::size_t NetworkStream<S>::held_bytes() const noexcept {
-  return config().framed() ? static_cast<std::size_t>(rows() * config().logits()) * sizeof(S) : 0;
+  return config().framed() ? static_cast<std::size_t>(held_values() + 1) * sizeof(S) : 0;
 }
 
 template <class S>
 void NetworkStream<S>::forget() noexcept {
-  answered_ = false;
-  std::fill_n(held_.data(), held_bytes() / sizeof(S), std::numeric_limits<S>::quiet_NaN());
+  if (!config().framed()) return;
+  std::fill_n(held_.data(), held_values(), std::numeric_limits<S>::quiet_NaN());
+  held_.data()[held_values()] = S(0);
 }
 
 template <class S>
@@ -127,16 +128,15 @@ void NetworkStream<S>::step(const X* x, S* y) noexcept {
   signal.raw = x;
   signal.type = sample_type<X>();
   chain_.step(call_, signal);
-  answered_ = !signal.pending;
   const NetworkConfig& c = config();
-  const std::int64_t count = rows() * c.logits();
+  if (c.framed()) held_.data()[held_values()] = signal.pending ? S(0) : S(1);
   if (signal.pending) {
     --call_.steps;
-    std::copy_n(held_.data(), count, y);
+    std::copy_n(held_.data(), held_values(), y);
     return;
   }
   c.loss->predict(c, *version_.scaling, signal.values, rows(), y);
-  if (c.framed()) std::copy_n(y, count, held_.data());
+  std::copy_n(y, held_values(), held_.data());
 }
 
 template class NetworkStream<float>;

@@ -29,7 +29,7 @@ class NetworkStream {
   void step(const X* x, S* y) noexcept;
   void reset() noexcept;
   // Whether the last step gave a new prediction: always, without frames.
-  bool answered() const noexcept { return answered_; }
+  bool answered() const noexcept { return !config().framed() || held_.data()[held_values()] != S(0); }
 
   // The GRU's state, (L, rows, H). If another module has a state too (`state_is_more`), predictions depend on
   // that as well; only copy(), save() and restore() include it.
@@ -46,14 +46,14 @@ class NetworkStream {
  private:
   NetworkStream(NetworkVersion<S> version, std::int64_t rows);
   Module<S>& recurrent() const noexcept;
+  std::int64_t held_values() const noexcept { return config().framed() ? rows() * config().logits() : 0; }
   std::size_t held_bytes() const noexcept;
   void forget() noexcept;
 
   NetworkVersion<S> version_;
   Chain<S> chain_;
   ModuleCall<S> call_;
-  AlignedBuffer<S> held_;  // with frames: the last prediction
-  bool answered_ = false;
+  AlignedBuffer<S> held_;  // with frames: the last prediction, then 1 if the last step gave it, else 0
 };
 
 }  // namespace fastgru

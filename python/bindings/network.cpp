@@ -143,11 +143,11 @@ class PyNetwork {
     return out;
   }
 
-  std::unique_ptr<PyNetworkStream<S>> stream(std::int64_t batch_size, py::object names) const {
+  std::unique_ptr<PyNetworkStream<S>> stream(std::int64_t batch_size, py::object reader) const {
     std::unique_ptr<NetworkStream<S>> stream;
-    if (batch_size < 1) raise_value_error("batch_size must be at least 1, got " + std::to_string(batch_size));
+    raise_if_error(check_stream(config().gru, batch_size, sizeof(S), "batch_size"));
     raise_if_error(NetworkStream<S>::make(network_->version(), batch_size, stream));
-    return std::make_unique<PyNetworkStream<S>>(std::move(stream), std::move(names));
+    return std::make_unique<PyNetworkStream<S>>(std::move(stream), std::move(reader));
   }
 
  private:
@@ -304,7 +304,7 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
       .def("predict", &Net::predict, py::arg("x"), py::arg("lengths") = py::none(),
            py::arg("rows") = py::none(), py::arg("raw") = false, py::arg("num_threads") = 0)
       .def("inputs", &Net::inputs, py::arg("x"))
-      .def("stream", &Net::stream, py::arg("batch_size") = 1, py::arg("names") = py::none());
+      .def("stream", &Net::stream, py::arg("batch_size") = 1, py::arg("reader") = py::none());
 }
 
 template <class S>

@@ -23,14 +23,14 @@ py::tuple to_pickle(PyNetworkStream<S>& stream) {
   return py::make_tuple(to_str(options_to_json(NetworkSpec{version.config(), {}})),
                         py::array_t<S>(total, version.params->flat()), column(scaling.x_mean),
                         column(scaling.x_scale), column(scaling.y_mean), column(scaling.y_scale),
-                        stream.rows(), py::bytes(stream.save()), stream.names());
+                        stream.rows(), py::bytes(stream.save()), stream.reader());
 }
 
 template <class S>
 std::unique_ptr<PyNetworkStream<S>> from_pickle(const py::tuple& state) {
   if (state.size() != 9) raise_value_error("this is no pickle of a stream");
-  if (!state[8].is_none() && !py::isinstance<py::tuple>(state[8])) {
-    raise_value_error("the names of the features are no tuple");
+  if (!state[8].is_none() && PyCallable_Check(state[8].ptr()) == 0) {
+    raise_value_error("the reader of time steps cannot be called");
   }
   py::dict fields = py::module_::import("json").attr("loads")(state[0]);
   fields.attr("pop")("dtype");

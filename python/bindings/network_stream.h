@@ -19,8 +19,8 @@ namespace fastgru::bindings {
 template <class S>
 class PyNetworkStream {
  public:
-  PyNetworkStream(std::unique_ptr<NetworkStream<S>> stream, py::object names)
-      : stream_(std::move(stream)), names_(std::move(names)) {}
+  PyNetworkStream(std::unique_ptr<NetworkStream<S>> stream, py::object reader)
+      : stream_(std::move(stream)), reader_(std::move(reader)) {}
 
   py::object step(py::handle given, py::handle out) {
     const py::object x = plain(given);
@@ -75,7 +75,7 @@ class PyNetworkStream {
     const Exclusive exclusive(busy_, "stream");
     std::unique_ptr<NetworkStream<S>> fresh;
     raise_if_error(stream_->copy(fresh));
-    return std::make_unique<PyNetworkStream>(std::move(fresh), names_);
+    return std::make_unique<PyNetworkStream>(std::move(fresh), reader_);
   }
 
   // For pickles: what the stream reads, and the bytes of its state.
@@ -93,17 +93,17 @@ class PyNetworkStream {
 
   std::int64_t rows() const { return stream_->rows(); }
   bool answered() const { return stream_->answered(); }
-  const py::object& names() const { return names_; }
+  const py::object& reader() const { return reader_; }
 
  private:
   const NetworkConfig& config() const { return stream_->config(); }
 
-  // What is no array and no list goes through the door of Python, which knows frames and compares names.
+  // What is no array and no list goes through the reader, which knows frames and compares names.
   py::object plain(py::handle x) const {
-    if (is_plain_array(x) || PyList_CheckExact(x.ptr()) || PyTuple_CheckExact(x.ptr())) {
+    if (reader_.is_none() || is_plain_array(x) || PyList_CheckExact(x.ptr()) || PyTuple_CheckExact(x.ptr())) {
       return py::reinterpret_borrow<py::object>(x);
     }
-    return py::module_::import("fastgru._containers").attr("read_step")(x, names_);
+    return reader_(x);
   }
 
   // Reads tokens of the dtypes that predict() takes: integers, bool, and floats that are whole.
@@ -154,7 +154,7 @@ class PyNetworkStream {
     }
   }
 
-  // Before the first frame there is no answer, which is NaN.
+  // A step that ends no frame gives the last answer again, or NaN before the first.
   void check_answers(const S* y) const {
     if (!stream_->answered()) return;
     for (std::int64_t i = 0; i < rows() * config().logits(); ++i) {
@@ -194,7 +194,7 @@ class PyNetworkStream {
   }
 
   std::unique_ptr<NetworkStream<S>> stream_;
-  py::object names_;  // of the features, a tuple of str; or None
+  py::object reader_;  // makes an array of a time step in any container; or None
   std::atomic<bool> busy_{false};
 };
 

@@ -1,6 +1,6 @@
 """The compiled extension. tests/python/test_stubs.py holds this file against the built module."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any, Generic, TypeVar, type_check_only
 
@@ -219,10 +219,14 @@ class NetworkStreamF64(_Stream[np.float64]):
     def __deepcopy__(self, memo: Any) -> NetworkStreamF64: ...
 
 class NetworkF32(_Network[np.float32]):
-    def stream(self, batch_size: int = 1, names: tuple[str, ...] | None = None) -> NetworkStreamF32: ...
+    def stream(
+        self, batch_size: int = 1, reader: Callable[[Any], NDArray[Any]] | None = None
+    ) -> NetworkStreamF32: ...
 
 class NetworkF64(_Network[np.float64]):
-    def stream(self, batch_size: int = 1, names: tuple[str, ...] | None = None) -> NetworkStreamF64: ...
+    def stream(
+        self, batch_size: int = 1, reader: Callable[[Any], NDArray[Any]] | None = None
+    ) -> NetworkStreamF64: ...
 
 class TrainerF32(_Trainer[np.float32]):
     def __init__(

@@ -165,8 +165,18 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> again.hidden_size
     4
     """
+    return built(path, content(path))
+
+
+def built(path: str | os.PathLike[str], found: Content) -> Any:
+    """Return the object that the contents of a file describe.
+
+    Raises
+    ------
+    ModelFormatError
+        They do not fit together.
+    """
     path = os.fsdecode(path)
-    found = content(path)
     try:
         # Imports the module of the class.
         return getattr(import_module("fastgru"), found.kind)._from_model_file(found)

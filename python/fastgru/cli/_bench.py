@@ -11,6 +11,7 @@ import importlib
 import sys
 from pathlib import Path
 
+from fastgru.cli._arguments import whole
 from fastgru.cli._errors import InputError
 
 
@@ -38,8 +39,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "fastgru and the machine alone (default: all that are installed)",
     )
     add("--match", metavar="TEXT", help='only cases whose name contains this, for example "(100,1,64,128)"')
-    add("--threads", metavar="N", type=_positive, default=1, help="threads of each library (default: 1)")
-    add("--rounds", metavar="N", type=_positive, help="number of rounds, whose median counts (default: 7)")
+    add("--threads", metavar="N", type=whole(1, 1000), default=1, help="threads of each library (default: 1)")
+    add(
+        "--rounds",
+        metavar="N",
+        type=whole(1, 1000),
+        help="number of rounds, whose median counts (default: 7)",
+    )
     add("--quick", action="store_true", help="3 short rounds, for a first look")
     add(
         "--output",
@@ -74,9 +80,3 @@ def find_checkout() -> Path:
         "the benchmark is not part of the installed package: run this command in a checkout of fastgru's "
         f"sources (no bench/ in {here} or above it)"
     )
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"a whole number from 1 to 1000 is wanted, not {text!r}")
-    return int(text)

@@ -12,6 +12,7 @@ from typing import Any
 import fastgru
 from fastgru import _core
 from fastgru.cli import _file_options, _report
+from fastgru.cli._arguments import whole
 from fastgru.cli._errors import InputError
 from fastgru.cli._forecast import make_samples
 from fastgru.cli._output import check_writable, whole_file
@@ -47,42 +48,47 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add(
         "--horizon",
         metavar="STEPS",
-        type=_positive,
+        type=whole(1, 10**6),
         help="steps ahead to forecast (default: a quarter of the season, at most 12; 1 without a season)",
     )
     add(
         "--length",
         metavar="STEPS",
-        type=_positive,
+        type=whole(1, 10**6),
         help="steps in the GRU's input window (default: two seasons, but 24 to 96)",
     )
     add(
         "--season",
         metavar="STEPS",
-        type=_positive,
+        type=whole(1, 10**6),
         help="length of the season (default: detected in the training part)",
     )
     add(
         "--hidden-size",
         metavar="UNITS",
-        type=_positive,
+        type=whole(1, 10**6),
         default=32,
         help="units of the GRU (default: %(default)s)",
     )
     add(
         "--epochs",
         metavar="N",
-        type=_positive,
+        type=whole(1, 10**6),
         help="passes over the training part (default: chosen by validation)",
     )
     add(
         "--seed",
         metavar="N",
-        type=_seed,
+        type=whole(0, 2**32 - 1),
         default=0,
         help="seed of the initial weights and the sample order (default: %(default)s)",
     )
-    add("--threads", metavar="N", type=_threads, help="threads for training (default: all cores)")
+    add(
+        "--threads",
+        metavar="N",
+        type=whole(1, _core.max_threads),
+        help="threads for training (default: all cores)",
+    )
     add(
         "--output",
         metavar="PNG",
@@ -91,26 +97,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="file of the picture (default: %(default)s)",
     )
     parser.set_defaults(run=run)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 10**6:
-        raise argparse.ArgumentTypeError(f"a whole number from 1 to {10**6} is wanted, not {text!r}")
-    return int(text)
-
-
-def _threads(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _core.max_threads:
-        raise argparse.ArgumentTypeError(
-            f"a whole number from 1 to {_core.max_threads} is wanted, not {text!r}"
-        )
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"a whole number from 0 to {2**32 - 1} is wanted, not {text!r}")
-    return int(text)
 
 
 def run(options: argparse.Namespace) -> None:

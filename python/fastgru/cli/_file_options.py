@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from fastgru.cli._arguments import whole
 from fastgru.cli._errors import InputError
 from fastgru.cli._reading import Reading
 
@@ -49,7 +50,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     add(
         "--skip-lines",
         metavar="N",
-        type=_lines,
+        type=whole(0, 10**6),
         default=0,
         help="lines to leave out at the beginning of the file (default: %(default)s)",
     )
@@ -84,9 +85,3 @@ def _delimiter(text: str) -> str:
     if len(character) != 1 or character in '"\r\n' or character.isalnum():
         raise argparse.ArgumentTypeError(f"one character, tab or space is wanted, not {text!r}")
     return character
-
-
-def _lines(text: str) -> int:
-    if not text.isdecimal() or int(text) > 10**6:
-        raise argparse.ArgumentTypeError(f"a whole number from 0 to {10**6} is wanted, not {text!r}")
-    return int(text)

@@ -119,29 +119,27 @@ _DOUBLE_SOFTPLUS = """\
 static inline double softplus_of(double x) { return (x > 0 ? x : 0.0) + log1p(exp(x > 0 ? -x : x)); }
 """
 
-_FLOAT_NEAR = """\
+_NEAR = """\
 /* Whether |x - wanted| <= most; as integers, so that NaN is not. */
-static int is_near(float x, float wanted, float most) {
-  union { float f; uint32_t u; } difference, limit;
+static int is_near(@real@ x, @real@ wanted, @real@ most) {
+  union { @real@ f; @bits@ u; } difference, limit;
   difference.f = x - wanted;
   limit.f = most;
-  return (difference.u & 0x7FFFFFFFu) <= limit.u;
+  return (difference.u & @all_but_sign@) <= limit.u;
 }
 """
 
-_DOUBLE_NEAR = """\
-/* Whether |x - wanted| <= most; as integers, so that NaN is not. */
-static int is_near(double x, double wanted, double most) {
-  union { double f; uint64_t u; } difference, limit;
-  difference.f = x - wanted;
-  limit.f = most;
-  return (difference.u & 0x7FFFFFFFFFFFFFFFu) <= limit.u;
-}
-"""
+
+def _near(real: str, bits: str, all_but_sign: str) -> str:
+    return _NEAR.replace("@real@", real).replace("@bits@", bits).replace("@all_but_sign@", all_but_sign)
+
 
 # For each type of number: flushed, gate_of, tanh_of; sigmoid_of; exp_of; softplus_of (calls exp_of); is_near.
 GATES = {"float": _FLOAT_GATES, "double": _DOUBLE_GATES}
 SIGMOID = {"float": _FLOAT_SIGMOID, "double": _DOUBLE_SIGMOID}
 EXP = {"float": _FLOAT_EXP, "double": _DOUBLE_EXP}
 SOFTPLUS = {"float": _FLOAT_SOFTPLUS, "double": _DOUBLE_SOFTPLUS}
-NEAR = {"float": _FLOAT_NEAR, "double": _DOUBLE_NEAR}
+NEAR = {
+    "float": _near("float", "uint32_t", "0x7FFFFFFFu"),
+    "double": _near("double", "uint64_t", "0x7FFFFFFFFFFFFFFFu"),
+}

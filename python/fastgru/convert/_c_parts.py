@@ -10,7 +10,7 @@ __all__ = ["ANSWERS", "ENCODERS", "ENCODE_FRAME", "FRAME", "HEAD", "LAYER_AFTER"
 
 # The accumulator holds n of the input, then r, z and n of the state. The input adds to the first three, the
 # state to the last three.
-LAYER_AFTER = """\
+_LAYER_BEGIN = """\
 static void layer_@l@(const @real@ *x, @real@ *h) {
   @real@ a[4 * H];
   int j, k;
@@ -21,25 +21,27 @@ static void layer_@l@(const @real@ *x, @real@ *h) {
   }
   for (k = 0; k < H; ++k) {
     const @real@ v = h[k];
-    for (j = 0; j < 3 * H; ++j) a[H + j] += v * u_@l@[k][j];
-  }
-  for (j = H; j < 3 * H; ++j) a[j] = gate_of(a[j]);
-  for (j = 0; j < H; ++j) a[j] = tanh_of(a[j] + a[H + j] * a[3 * H + j]);
+"""
+
+_LAYER_END = """\
   for (j = 0; j < H; ++j) h[j] = flushed((1 - a[2 * H + j]) * a[j] + a[2 * H + j] * h[j]);
 }
 """
 
-LAYER_BEFORE = """\
-static void layer_@l@(const @real@ *x, @real@ *h) {
-  @real@ a[4 * H];
-  int j, k;
-  for (j = 0; j < 4 * H; ++j) a[j] = bias_@l@[j];
-  for (k = 0; k < @width@; ++k) {
-    const @real@ v = flushed(x[k]);
-    for (j = 0; j < 3 * H; ++j) a[j] += v * w_@l@[k][j];
+LAYER_AFTER = (
+    _LAYER_BEGIN
+    + """\
+    for (j = 0; j < 3 * H; ++j) a[H + j] += v * u_@l@[k][j];
   }
-  for (k = 0; k < H; ++k) {
-    const @real@ v = h[k];
+  for (j = H; j < 3 * H; ++j) a[j] = gate_of(a[j]);
+  for (j = 0; j < H; ++j) a[j] = tanh_of(a[j] + a[H + j] * a[3 * H + j]);
+"""
+    + _LAYER_END
+)
+
+LAYER_BEFORE = (
+    _LAYER_BEGIN
+    + """\
     for (j = 0; j < 2 * H; ++j) a[H + j] += v * u_@l@[k][j];
   }
   for (j = H; j < 3 * H; ++j) a[j] = gate_of(a[j]);
@@ -48,9 +50,9 @@ static void layer_@l@(const @real@ *x, @real@ *h) {
     for (j = 0; j < H; ++j) a[3 * H + j] += v * u_@l@[k][2 * H + j];
   }
   for (j = 0; j < H; ++j) a[j] = tanh_of(a[j] + a[3 * H + j]);
-  for (j = 0; j < H; ++j) h[j] = flushed((1 - a[2 * H + j]) * a[j] + a[2 * H + j] * h[j]);
-}
 """
+    + _LAYER_END
+)
 
 _COPY = """\
 static void encode(const @real@ *x, @real@ *in) {

@@ -205,11 +205,9 @@ def _predict(model: Model) -> str:
 def _self_test(model: Model, test: SelfTest) -> str:
     steps, local, run, each_step = len(test.x), [], [], False
     if test.gap:
-        bits = ("float", "uint32_t", "0x7FC00000u")
-        if model.real == "double":
-            bits = ("double", "uint64_t", "0x7FF8000000000000u")
-        local.append(f"  union {{ {bits[0]} f; {bits[1]} u; }} missing;")
-        run += [f"  missing.u = {bits[2]};", f"  x[{steps // 2} * @features@] = missing.f;"]
+        kind, bits = _NAN[model.real]
+        local.append(f"  union {{ {model.real} f; {kind} u; }} missing;")
+        run += [f"  missing.u = {bits};", f"  x[{steps // 2} * @features@] = missing.f;"]
     if model.directions == 1:
         local.append("  @name@_state state;")
         run += ["  @name@_reset(&state);"]

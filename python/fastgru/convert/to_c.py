@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru import _core, _model_file
-from fastgru._self_test import make, sample
+from fastgru._self_test import make
 from fastgru._version import __version__
 from fastgru.convert._c_choices import POOLINGS, PROBABILITIES
 from fastgru.convert._c_header import header
@@ -81,7 +81,8 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     True
     """
     check_name(name)
-    kind, config, core, *_ = _model_file.content(path)
+    found = _model_file.content(path)
+    kind, config, core, *_ = found
     is_layer = "network" not in config
     architecture = config if is_layer else config["network"]
     if not is_layer:
@@ -97,7 +98,7 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
         directions=2 if architecture["bidirectional"] else 1,
         reset_after=architecture["reset_after"],
         layers=list(_layers(architecture, tensors, "" if is_layer else "gru.")),
-        self_test=_self_test(path, core, architecture, is_layer),
+        self_test=_self_test(_model_file.built(path, found), architecture, is_layer),
         **(_of_layer(architecture) if is_layer else _of_network(config, core, tensors, double)),
     )
     return CSource(name, source(model), header(model))
@@ -186,22 +187,11 @@ def _layers(architecture: dict[str, Any], tensors: dict[str, NDArray[Any]], pref
         yield Layer(flushed(np.concatenate([w_n, w_r, w_z]).T), flushed(u.T), flushed(bias))
 
 
-def _self_test(
-    path: str | os.PathLike[str], core: Any, architecture: dict[str, Any], is_layer: bool
-) -> SelfTest:
+def _self_test(model: Any, architecture: dict[str, Any], is_layer: bool) -> SelfTest:
     """Return a sequence of inputs that C reads without rounding, and an answer to it."""
-    model, unit = _model_file.load(path), np.ones(1)
-    vocabulary = 0 if is_layer else architecture["vocabulary_size"]
+    x, unit = model._self_test_input()
+    x = x.astype(architecture["dtype"]).astype(np.float64)
     gap = not is_layer and architecture["missing_mask"]
-    if is_layer:
-        x = sample(np.zeros(architecture["input_size"]), np.ones(architecture["input_size"]))
-    else:
-        x_mean, x_scale, _, y_scale = core.scaling
-        frame = architecture["frame_length"], architecture["frame_step"]
-        x = sample(x_mean, x_scale, *frame).astype(architecture["dtype"]).astype(np.float64)
-        unit = np.repeat(y_scale, max(1, len(architecture["quantiles"])))
-    if vocabulary > 0:
-        x = 1.0 + np.arange(len(x))[:, None] % (vocabulary - 1)
 
     def answers(x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
         given = x.copy()

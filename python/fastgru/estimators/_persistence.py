@@ -120,15 +120,19 @@ class ModelFileMixin:
         return next(each for each in cls.__mro__ if each.__module__.partition(".")[0] == "fastgru")
 
     def _self_test(self) -> dict[str, NDArray[Any]]:
+        x, unit = self._self_test_input()
+        exact = functools.partial(self._self_test_answers, dtype="float64")
+        return _self_test.make(self._self_test_answers, exact, x, unit)
+
+    def _self_test_input(self) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """Return a sequence (steps, features), and the unit of each output."""
         x_mean, x_scale, _, y_scale = self._network.scaling
         frame = self._architecture["frame_length"], self._architecture["frame_step"]
         x = _self_test.sample(x_mean, x_scale, *frame)
         if self._architecture["vocabulary_size"] > 0:
             ids = 1 + np.arange(len(x)) % (self._architecture["vocabulary_size"] - 1)
             x = ids[:, None].astype(np.float64)
-        unit = np.repeat(y_scale, max(1, len(self._architecture["quantiles"])))
-        exact = functools.partial(self._self_test_answers, dtype="float64")
-        return _self_test.make(self._self_test_answers, exact, x, unit)
+        return x, np.repeat(y_scale, max(1, len(self._architecture["quantiles"])))
 
     def _self_test_answers(self, x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
         """Return the network's predictions (1 or steps, outputs) for x (steps, features)."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _core
+from fastgru._containers import read_step
 from fastgru.estimators._data import DataMixin
 from fastgru.estimators._gates import Gates, gates_of
 
@@ -48,7 +50,8 @@ class StepwiseMixin(DataMixin):
         check_is_fitted(self)
         # The columns of a table are its time steps, of which a stream takes one at a time.
         names = getattr(self, "feature_names_in_", None) if self._n_dims == 3 else None
-        return self._network.stream(batch_size, None if names is None else tuple(names))
+        reader = partial(read_step, names=None if names is None else tuple(names))
+        return self._network.stream(batch_size, reader)
 
     def gates(self, X: Any, layer: int = -1) -> Gates:
         """Return the gates of one layer at every step of some sequences.

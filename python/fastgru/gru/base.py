@@ -257,16 +257,16 @@ class Layer:
         >>> gru, gru.metadata
         (GRU(input_size=3, hidden_size=4), {'sample_rate': '16000'})
         """
-        features = np.zeros(self.input_size)
-        self_test = _self_test.make(
-            self._self_test_answers,
-            functools.partial(self._self_test_answers, dtype="float64"),
-            _self_test.sample(features, features + 1),
-            np.ones(1),
-        )
+        exact = functools.partial(self._self_test_answers, dtype="float64")
+        self_test = _self_test.make(self._self_test_answers, exact, *self._self_test_input())
         tensors = {**self.state_dict(), **self_test}
         own = self._metadata if metadata is None else metadata
         _model_file.save(path, "GRU", self._config._asdict(), tensors, own)
+
+    def _self_test_input(self) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """Return a sequence (steps, input_size), and the unit of the states."""
+        features = np.zeros(self.input_size)
+        return _self_test.sample(features, features + 1), np.ones(1)
 
     def _self_test_answers(self, x: NDArray[np.float64], dtype: str | None = None) -> NDArray[Any]:
         """Return the states of the top layer, (steps, D·H), for x (steps, input_size)."""

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "file_bytes.h"
 #include "io/checksum.h"
 #include "io/crc32.h"
 
@@ -33,11 +34,7 @@ std::string sealed_file() {
   const Status status = write_safetensors(
       path, {tensor}, {{"a", "é\n"}, {std::string(kChecksumKey), std::string(kNoChecksum)}, {"z", ""}});
   REQUIRE(status.ok());
-  std::ifstream stream(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  stream.close();
-  std::filesystem::remove(path);
-  return bytes;
+  return testing::taken_bytes(path);
 }
 
 // The error of reading the file and checking its checksum; empty if there is none.

@@ -2,11 +2,10 @@
 #include "app_case.h"
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <type_traits>
 
+#include "file_bytes.h"
 #include "io/safetensors.h"
 #include "nn_case.h"
 
@@ -42,11 +41,7 @@ std::string file_of(const std::string& kind, const std::string& config,
       path, tensors, {{"format", "fastgru"}, {"format_version", "1"}, {"kind", kind}, {"config", config}});
   INFO(status.message());
   REQUIRE(status.ok());
-  std::ifstream stream(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  stream.close();
-  std::filesystem::remove(path);
-  return bytes;
+  return taken_bytes(path);
 }
 
 AppCase empty_case(std::int64_t inputs, std::int64_t outputs, bool is_double) {

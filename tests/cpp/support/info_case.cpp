@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <vector>
 
+#include "file_bytes.h"
 #include "io/safetensors.h"
 #include "spec/model_spec.h"
 
@@ -56,11 +55,7 @@ std::string written(const ModelSpec& spec, const OwnMetadata& own) {
   const Status status = write_safetensors(path, sources, model_metadata(spec.kind, to_json(spec), own));
   INFO(status.message());
   REQUIRE(status.ok());
-  std::ifstream stream(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  stream.close();
-  std::filesystem::remove(path);
-  return bytes;
+  return testing::taken_bytes(path);
 }
 
 }  // namespace

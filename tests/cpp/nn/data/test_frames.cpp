@@ -60,6 +60,7 @@ TEST_CASE_TEMPLATE("a stream of frames answers what predict answers, and its sta
     std::vector<char> state(stream->state_bytes());
     stream->save(state.data());
     other->restore(state.data());
+    CHECK(other->answered() == stream->answered());
     stream->step(problem.x.data() + 2 * t, y.data());
     other->step(problem.x.data() + 2 * t, again.data());
     const bool answered = t >= 2 && t % 2 == 0;
