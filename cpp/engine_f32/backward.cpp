@@ -29,8 +29,7 @@ class BackwardPass {
         rows_(order_.rows()),
         hidden_(config_.hidden_size),
         directions_(config_.directions()),
-        recompute_(plan_recompute(tape.plan)),
-        row_block_(tape.low_memory ? recompute_.row_block : tape.plan.row_block) {}
+        split_(tape.low_memory ? tape.plan.direction_split : tape.plan.split) {}
 
   Status run() {
     cells_ = weights_.packed().backward_cells();
@@ -136,7 +135,7 @@ class BackwardPass {
   Status run_chunks(std::int64_t layer, std::int64_t d, BackwardDirection direction,
                     const SequenceView<float>& dx) {
     const LayerBuffers& buffers = tape_.layers[static_cast<std::size_t>(layer)];
-    const std::int64_t chunk = recompute_.steps;
+    const std::int64_t chunk = plan_recomputed_steps(tape_.plan);
     if (!tape_.recomputed_slots.reserve(chunk * rows_ * kSlots * hidden_))
       return out_of_memory("a part of the tape");
     for (std::int64_t done = 0; done < steps_; done += chunk) {
@@ -144,8 +143,8 @@ class BackwardPass {
       direction.steps = d == 1 ? StepRange{done, next} : StepRange{steps_ - next, steps_ - done};
       direction.slots = {tape_.recomputed_slots.data(), rows_, hidden_, direction.steps.first};
       FASTGRU_RETURN_IF_ERROR(recompute(weights_, tape_.plan, tape_.operands, buffers,
-                                        {layer, d, direction.steps, direction.slots, row_block_},
-                                        tape_.scratch, options_));
+                                        {layer, d, direction.steps, direction.slots}, tape_.scratch,
+                                        options_));
       FASTGRU_RETURN_IF_ERROR(run_steps(layer, &direction, 1, dx));
     }
     return {};
@@ -160,17 +159,16 @@ class BackwardPass {
   }
 
   Status run_recurrence(const BackwardDirection* directions, std::int64_t count) {
-    const std::int64_t block = row_block_, items = count * ((rows_ + block - 1) / block);
+    const std::int64_t block = split_.block_rows(), items = count * split_.blocks;
     const std::int64_t size = (backward_scratch_size(directions[0], block) + 15) / 16 * 16;
     if (!tape_.carry.reserve(size * items)) return out_of_memory("the scratch of a backward call");
     const double flops = 6.0 * static_cast<double>(hidden_ * hidden_ * block);
-    parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
-      if (stopped()) return;
-      const std::int64_t first = item / count * block;
-      StopSignal stop(options_.interrupt, thread == 0, flops);
-      run_backward(directions[item % count], {first, std::min(first + block, rows_)},
-                   tape_.carry.data() + item * size, stop);
-    });
+    for_row_blocks(split_, count, options_.interrupt,
+                   [&](const WorkItem& item, const TeamMember& member, int, bool owner) {
+                     StopSignal stop(options_.interrupt, owner, flops);
+                     return run_backward(directions[item.direction], item.rows, member,
+                                         tape_.carry.data() + item.index * size, stop);
+                   });
     return stopped() ? Status::interrupted() : Status();
   }
 
@@ -239,8 +237,7 @@ class BackwardPass {
   const RunOptions& options_;
   const RowOrder& order_;
   const std::int64_t steps_, rows_, hidden_, directions_;
-  const RecomputePlan recompute_;  // used with low memory alone
-  const std::int64_t row_block_;
+  const RowSplit split_;
   const std::vector<BackwardCell>* cells_ = nullptr;
   SequenceView<const float> dy_;
   const float* dh_n_ = nullptr;

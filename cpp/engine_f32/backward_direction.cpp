@@ -11,18 +11,42 @@ namespace {
 // it, the step's own output gradient is added, and what passes the update gate stays.
 class BackwardLoop {
  public:
-  BackwardLoop(const BackwardDirection& d, RowRange rows, float* scratch)
-      : d_(d), rows_(rows), padded_(padded_width(d.hidden, d.kernels->lanes)), carry_(scratch) {
-    zeros_ = carry_ + rows.size() * padded_;
+  BackwardLoop(const BackwardDirection& d, RowRange rows, const TeamMember& member, float* scratch)
+      : d_(d),
+        rows_(rows),
+        member_(member),
+        padded_(padded_width(d.hidden, d.kernels->lanes)),
+        panels_(member.share(padded_ / d.kernels->lanes)),
+        carry_(scratch),
+        zeros_(carry_ + rows.size() * padded_) {}
+
+  bool run(StopSignal& stop) {
+    if (member_.thread == 0) begin();
+    member_.wait();
+    if (!through_steps(stop)) return false;
+    member_.wait();
+    if (member_.thread == 0) finish();
+    return true;
+  }
+
+ private:
+  void begin() const {
     std::fill_n(zeros_, padded_, 0.0f);
-    if (!d.begins()) return;
-    std::fill_n(carry_, rows.size() * padded_, 0.0f);
-    for (std::int64_t row = 0; row < rows.size() && d.dh_n != nullptr; ++row) {
-      std::copy_n(d.dh_n + (rows.first + row) * d.hidden, d.hidden, carry(row));
+    if (!d_.begins()) return;
+    std::fill_n(carry_, rows_.size() * padded_, 0.0f);
+    for (std::int64_t row = 0; row < rows_.size() && d_.dh_n != nullptr; ++row) {
+      std::copy_n(d_.dh_n + (rows_.first + row) * d_.hidden, d_.hidden, carry(row));
     }
   }
 
-  bool run(StopSignal& stop) {
+  void finish() const {
+    if (!d_.ends() || d_.dh0 == nullptr) return;
+    for (std::int64_t row = 0; row < rows_.size(); ++row) {
+      std::copy_n(carry(row), d_.hidden, d_.dh0 + (rows_.first + row) * d_.hidden);
+    }
+  }
+
+  bool through_steps(StopSignal& stop) const {
     const auto [first, last] = d_.steps;
     for (std::int64_t i = 0; i < last - first; ++i) {
       if (d_.reverse) {
@@ -30,7 +54,7 @@ class BackwardLoop {
       } else {
         through_forward(last - 1 - i);
       }
-      if (stop()) return false;
+      if (member_.finish_step(i, stop)) return false;
     }
     // Into the initial state, or at once into what the next range begins with: it has other slots.
     if (d_.reverse) {
@@ -38,19 +62,14 @@ class BackwardLoop {
     } else {
       product(first, 0, active(first));
     }
-    if (!d_.ends()) return true;
-    for (std::int64_t row = 0; row < rows_.size() && d_.dh0 != nullptr; ++row) {
-      std::copy_n(carry(row), d_.hidden, d_.dh0 + (rows_.first + row) * d_.hidden);
-    }
     return true;
   }
 
- private:
   std::int64_t active(std::int64_t t) const { return d_.order->active_in(t, rows_.first, rows_.last); }
   float* carry(std::int64_t row) const { return carry_ + row * padded_; }
 
   // Rows that also ran at t + 1 have its gradients to bring back; the others end at t, or have them already.
-  void through_forward(std::int64_t t) {
+  void through_forward(std::int64_t t) const {
     const std::int64_t running = active(t), after = t + 1 < d_.steps.last ? active(t + 1) : 0;
     if (after > 0) step(t, t + 1, 0, after);
     if (running > after) step(t, -1, after, running - after);
@@ -58,7 +77,7 @@ class BackwardLoop {
 
   // The reverse direction ran from its rows' ends down to 0: its gradients go up, and rows leave at their
   // ends.
-  void through_reverse(std::int64_t t) {
+  void through_reverse(std::int64_t t) const {
     const std::int64_t running = active(t);
     const bool follows = t > d_.steps.first;
     if (running > 0) step(t, follows ? t - 1 : -1, 0, running);
@@ -81,6 +100,7 @@ class BackwardLoop {
   // The product of the gradients at step `from` with U, into the rows' carry; from < 0: none.
   CellBackwardArgs product_args(std::int64_t from, std::int64_t row, std::int64_t count) const {
     CellBackwardArgs a{};
+    a.panels = panels_;
     a.rows = count;
     a.hidden = d_.hidden;
     a.carry = carry(row);
@@ -96,14 +116,15 @@ class BackwardLoop {
   void product(std::int64_t from, std::int64_t row, std::int64_t count) const {
     if (count <= 0) return;
     const CellBackwardArgs a = product_args(from, row, count);
+    const std::int64_t column = panels_.first * d_.kernels->lanes;
     GemmArgs g{};
     g.rows = count;
     g.depth = a.depth;
-    g.width = padded_;
+    g.width = panels_.last * d_.kernels->lanes - column;
     g.a = a.a;
     g.a_stride = a.a_stride;
-    g.weights = a.weights;
-    g.c = a.carry;
+    g.weights = a.weights + column * a.depth;
+    g.c = a.carry + column;
     g.c_stride = padded_;
     d_.kernels->gemm(g);
   }
@@ -131,6 +152,7 @@ class BackwardLoop {
       return;
     }
     d_.kernels->backward_reset_before(a);
+    member_.wait();
     a.a = a.slots + 3 * d_.hidden;
     a.a_stride = a.slots_stride;
     a.depth = d_.hidden;
@@ -140,8 +162,10 @@ class BackwardLoop {
 
   const BackwardDirection& d_;
   const RowRange rows_;
+  const TeamMember member_;
   const std::int64_t padded_;
-  float *carry_, *zeros_;
+  const PanelRange panels_;
+  float *const carry_, *const zeros_;
 };
 
 }  // namespace
@@ -150,8 +174,9 @@ std::int64_t backward_scratch_size(const BackwardDirection& d, std::int64_t rows
   return (rows + 1) * padded_width(d.hidden, d.kernels->lanes);
 }
 
-bool run_backward(const BackwardDirection& direction, RowRange rows, float* scratch, StopSignal& stop) {
-  return BackwardLoop(direction, rows, scratch).run(stop);
+bool run_backward(const BackwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,
+                  StopSignal& stop) {
+  return BackwardLoop(direction, rows, member, scratch).run(stop);
 }
 
 }  // namespace fastgru

@@ -8,20 +8,22 @@ namespace fastgru {
 namespace {
 
 // The loop's fixed facts and its scratch: hoisted W x [chunk step][row][panel][3][L], inputs that had to be
-// packed for it, a row of zeros, and of the reset-before variant z and r*h [row][padded].
+// packed for it, a row of zeros, and of the reset-before variant z and r*h [row][padded], the team's.
 class ForwardLoop {
  public:
   ForwardLoop(const ForwardDirection& d, RowRange rows, const TeamMember& member, float* scratch)
-      : d_(d), rows_(rows), member_(member), padded_(padded_width(d.hidden, d.kernels->lanes)) {
-    const std::int64_t panels = padded_ / d.kernels->lanes;
-    panels_.first = panels * member.thread / member.team;
-    panels_.last = panels * (member.thread + 1) / member.team;
+      : d_(d),
+        rows_(rows),
+        member_(member),
+        padded_(padded_width(d.hidden, d.kernels->lanes)),
+        panels_(member.share(padded_ / d.kernels->lanes)) {
     panels_.weights_exceed_l2 = d.plan.weights_exceed_l2;
-    gx_ = scratch;
+    const std::int64_t size = forward_scratch_size(d, rows.size());
+    gx_ = scratch + member.thread * size;
     const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows.size() : 0;
     x_ = gx_ + chunk_rows * kGates * padded_;
     zeros_ = x_ + chunk_rows * d.cell->input;
-    z_ = zeros_ + padded_;
+    z_ = zeros_ + padded_ - member.thread * size;  // the first thread's: r*h is of all units
     rh_ = z_ + rows.size() * padded_;
     std::fill_n(zeros_, padded_, 0.0f);
   }
@@ -42,7 +44,7 @@ class ForwardLoop {
       } else {
         step_forward(t);
       }
-      if (finish_step(i, stop)) return false;
+      if (member_.finish_step(i, stop)) return false;
       if (finals) keep_finals(t);
     }
     if (finals) finish(steps);
@@ -50,15 +52,6 @@ class ForwardLoop {
   }
 
  private:
-  // Waits for the team; whether all should leave.
-  bool finish_step(std::int64_t i, StopSignal& stop) {
-    if (member_.state == nullptr) return stop();
-    bool& decision = member_.state->stop[i % 2];
-    if (member_.thread == 0) decision = stop();
-    member_.state->barrier.wait(member_.team);
-    return decision;
-  }
-
   std::int64_t active(std::int64_t t) const { return d_.order->active_in(t, rows_.first, rows_.last); }
 
   // One more than the last step at which any of these rows runs.
@@ -204,14 +197,15 @@ class ForwardLoop {
     a.u_n = d_.cell->u_n;
     a.h_prev = previous;
     a.h_prev_stride = previous_stride;
-    a.z = z_;
-    a.rh = rh_;
+    a.z = z_ + row * padded_;
+    a.rh = rh_ + row * padded_;
     a.scratch_stride = padded_;
     a.h = d_.h.at(t, b);
     a.h_stride = d_.h.row_stride;
     a.slots = d_.slots.data == nullptr ? nullptr : d_.slots.at(t, b);
     a.slots_stride = d_.slots.stride();
     d_.kernels->reset_before_rz(a);
+    member_.wait();
     d_.kernels->reset_before_n(a);
   }
 
@@ -230,7 +224,9 @@ class ForwardLoop {
 std::int64_t forward_scratch_size(const ForwardDirection& d, std::int64_t rows) {
   const std::int64_t padded = padded_width(d.hidden, d.kernels->lanes);
   const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows : 0;
-  return chunk_rows * (kGates * padded + d.cell->input) + padded + (d.reset_after ? 0 : 2 * rows * padded);
+  const std::int64_t size =
+      chunk_rows * (kGates * padded + d.cell->input) + padded + (d.reset_after ? 0 : 2 * rows * padded);
+  return (size + 15) / 16 * 16;
 }
 
 bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,

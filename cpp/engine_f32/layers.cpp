@@ -1,9 +1,6 @@
 // The layers of a forward call, one after the other: directions and row blocks in parallel within each.
-#include <algorithm>
-
 #include "engine_f32/packed.h"
 #include "engine_f32/state.h"
-#include "runtime/threads.h"
 
 namespace fastgru {
 namespace {
@@ -35,35 +32,18 @@ double step_flops(const ForwardDirection& direction, std::int64_t rows) {
   return 6.0 * static_cast<double>(direction.hidden * (direction.hidden + direction.cell->input) * rows);
 }
 
-// The threads share the hidden units of all rows.
-void run_shared(const ForwardDirection& direction, std::int64_t rows, std::int64_t scratch_size,
-                float* scratch, const RunOptions& options) {
-  constexpr int kSpins = 20000;  // some hundred microseconds
-  TeamState state(direction.plan.slices <= available_cores() ? kSpins : 0);
-  parallel_team(direction.plan.slices, [&](int thread, int team) {
-    StopSignal stop(options.interrupt, thread == 0, step_flops(direction, rows));
-    run_forward(direction, {0, rows}, {thread, team, &state}, scratch + thread * scratch_size, stop);
-  });
-}
-
-// Some directions of one layer, in work items of `block` rows.
-Status run_directions(const ForwardDirection* directions, std::int64_t count, int threads, std::int64_t rows,
-                      std::int64_t block, AlignedBuffer<float>& scratch, const RunOptions& options) {
-  const std::int64_t blocks = (rows + block - 1) / block;
-  const std::int64_t size = (forward_scratch_size(directions[0], block) + 15) / 16 * 16;
-  if (!scratch.reserve(size * threads)) return out_of_memory("the scratch of a forward call");
-  if (directions[0].plan.slices > 1) {
-    run_shared(directions[0], rows, size, scratch.data(), options);
-  } else {
-    parallel_for(count * blocks, threads, [&](std::int64_t item, int thread) {
-      if (options.interrupt != nullptr && options.interrupt->raised()) return;
-      const ForwardDirection& direction = directions[item % count];
-      const std::int64_t start = item / count * block;
-      StopSignal stop(options.interrupt, thread == 0, step_flops(direction, block));
-      run_forward(direction, {start, std::min(start + block, rows)}, {}, scratch.data() + thread * size,
-                  stop);
-    });
-  }
+// Some directions of one layer.
+Status run_directions(const ForwardDirection* directions, std::int64_t count, const RowSplit& split,
+                      AlignedBuffer<float>& scratch, const RunOptions& options) {
+  const std::int64_t block = split.block_rows();
+  const std::int64_t size = split.slices * forward_scratch_size(directions[0], block);
+  if (!scratch.reserve(size * split.teams)) return out_of_memory("the scratch of a forward call");
+  for_row_blocks(split, count, options.interrupt,
+                 [&](const WorkItem& item, const TeamMember& member, int team, bool owner) {
+                   const ForwardDirection& direction = directions[item.direction];
+                   StopSignal stop(options.interrupt, owner, step_flops(direction, block));
+                   return run_forward(direction, item.rows, member, scratch.data() + team * size, stop);
+                 });
   return options.interrupt != nullptr && options.interrupt->raised() ? Status::interrupted() : Status();
 }
 
@@ -78,8 +58,7 @@ Status run_layers(const Weights<float>& weights, const Plan& plan, const SortedO
     for (std::int64_t d = 0; d < directions; ++d) {
       both[d] = make_direction(weights, plan, operands, layers[layer], static_cast<std::int64_t>(layer), d);
     }
-    FASTGRU_RETURN_IF_ERROR(
-        run_directions(both, directions, plan.threads, plan.rows, plan.row_block, scratch, options));
+    FASTGRU_RETURN_IF_ERROR(run_directions(both, directions, plan.split, scratch, options));
   }
   return {};
 }
@@ -91,7 +70,7 @@ Status recompute(const Weights<float>& weights, const Plan& plan, const SortedOp
   direction.steps = range.steps;
   direction.slots = range.slots;
   direction.h_n = nullptr;  // the caller's memory, which may be gone
-  return run_directions(&direction, 1, plan.threads, plan.rows, range.row_block, scratch, options);
+  return run_directions(&direction, 1, plan.direction_split, scratch, options);
 }
 
 }  // namespace fastgru

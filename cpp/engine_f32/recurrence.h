@@ -5,43 +5,14 @@
 
 #include "engine_f32/packed.h"
 #include "engine_f32/plan/plan.h"
+#include "engine_f32/team.h"
 #include "engine/row_order.h"
-#include "runtime/barrier.h"
-#include "runtime/interrupt.h"
 
 namespace fastgru {
-
-// Rows [first, last) of the batch.
-struct RowRange {
-  std::int64_t first, last;
-  std::int64_t size() const { return last - first; }
-};
 
 // Time steps [first, last).
 struct StepRange {
   std::int64_t first, last;
-};
-
-// Tells a loop over time whether to stop; looks at the interrupt about once a millisecond of work. One per
-// work item.
-class StopSignal {
- public:
-  // `flops`: work of one step; `owner`: whether this is the calling thread, which alone may poll.
-  StopSignal(Interrupt* interrupt, bool owner, double flops)
-      : interrupt_(interrupt),
-        owner_(owner),
-        every_(flops > 1e7 ? 1 : static_cast<std::int64_t>(1e7 / flops) + 1) {}
-
-  bool operator()() {
-    if (interrupt_ == nullptr || ++count_ < every_) return false;
-    count_ = 0;
-    return owner_ ? interrupt_->check() : interrupt_->raised();
-  }
-
- private:
-  Interrupt* interrupt_;
-  bool owner_;
-  std::int64_t every_, count_ = 0;
 };
 
 // The states of a direction: (T, B, H), or two steps used in turn where the sequence is not wanted.
@@ -64,21 +35,6 @@ struct SlotView {
   std::int64_t stride() const { return kSlots * hidden; }
 };
 
-// What the threads of one row block share when they split its hidden units.
-struct TeamState {
-  explicit TeamState(int spins) : barrier(spins) {}
-  SpinBarrier barrier;
-  // Thread 0's decision of even and odd steps: written before the step's barrier and read after it, so that
-  // all leave at the same step.
-  bool stop[2] = {false, false};
-};
-
-// One thread's share of a loop over time: all panels, or some of them with a barrier at every step.
-struct TeamMember {
-  int thread = 0, team = 1;
-  TeamState* state = nullptr;  // null: alone
-};
-
 struct ForwardDirection {
   const KernelTable* kernels;
   const ForwardCell* cell;
@@ -94,10 +50,10 @@ struct ForwardDirection {
   SlotView slots;   // data null: no tape
 };
 
-// Floats of scratch one work item needs.
+// Floats of scratch that each thread of a team needs, one after the other.
 std::int64_t forward_scratch_size(const ForwardDirection& direction, std::int64_t rows);
 
-// False when stopped.
+// False when stopped. `scratch`: the team's.
 bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,
                  StopSignal& stop);
 
@@ -121,7 +77,8 @@ struct BackwardDirection {
 };
 
 std::int64_t backward_scratch_size(const BackwardDirection& direction, std::int64_t rows);
-// `scratch` carries the gradient from one range of steps to the next.
-bool run_backward(const BackwardDirection& direction, RowRange rows, float* scratch, StopSignal& stop);
+// `scratch`, which the team shares, carries the gradient from one range of steps to the next.
+bool run_backward(const BackwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,
+                  StopSignal& stop);
 
 }  // namespace fastgru

@@ -70,7 +70,6 @@ struct RecomputeRange {
   std::int64_t layer, d;
   StepRange steps;
   SlotView slots;
-  std::int64_t row_block;
 };
 
 // Runs the forward loop over the range, from the stored states. It writes the same states again.

@@ -11,20 +11,23 @@ inline GemmArgs carry_product(const CellBackwardArgs& a) {
   GemmArgs g{};
   g.rows = a.rows;
   g.depth = a.depth;
-  g.width = padded(a.hidden);  // carry is padded to whole vectors: no store needs a mask
+  // Carry is padded to whole vectors: no store needs a mask.
+  g.width = (a.panels.last - a.panels.first) * kLanes;
   g.a = a.a;
   g.a_stride = a.a_stride;
-  g.weights = a.weights;
-  g.c = a.carry;
+  g.weights = a.weights + a.panels.first * kLanes * a.depth;
+  g.c = a.carry + a.panels.first * kLanes;
   g.c_stride = a.carry_stride;
   return g;
 }
 
-// Calls Piece::run<Full>(args, row, columns) for each row and panel of a finished tile. Rows outer: a row's
-// slots of neighbouring panels are neighbours (the other way round cost 2 % of a training call).
+// Calls Piece::run<Full>(args, row, columns) for each row and panel of a finished tile, whose columns are
+// counted from the first panel on. Rows outer: a row's slots of neighbouring panels are neighbours (the other
+// way round cost 2 % of a training call).
 template <class Piece>
-FASTGRU_INLINE void for_pieces(const CellBackwardArgs& a, int64_t row, int64_t rows, int64_t column,
+FASTGRU_INLINE void for_pieces(const CellBackwardArgs& a, int64_t row, int64_t rows, int64_t from,
                                int64_t columns) {
+  const int64_t column = a.panels.first * kLanes + from;
   for (int64_t r = row; r < row + rows; ++r) {
     int64_t c = column;
     for (; c < column + columns && c + kLanes <= a.hidden; c += kLanes) {
@@ -115,7 +118,7 @@ struct ResetTile {
 };
 
 void backward_reset_before_pass2(const CellBackwardArgs& a) {
-  for (int64_t panel = 0; panel < panel_count(a.hidden); ++panel) {
+  for (int64_t panel = a.panels.first; panel < a.panels.last; ++panel) {
     for_even_parts(a.rows, kTileRows,
                    [&](int64_t row, int64_t rows) { with_rows<ResetTile>(rows, a, row, panel); });
   }

@@ -85,6 +85,7 @@ struct ResetBeforeForwardArgs {
 // One step back in time for some rows: carry += a * weights, then the gradients of the step's gates, which
 // follow from carry.
 struct CellBackwardArgs {
+  PanelRange panels;  // always in order
   int64_t rows = 0, hidden = 0;
   // The product; depth 0: none. carry is [row][hidden padded].
   const float* a = nullptr;

@@ -1,4 +1,5 @@
-// The plan of a forward call, which a training step follows, too: threads, row blocks, and each layer's way.
+// The plan of a forward call, which a training step follows, too: its threads (threads.cpp), and each layer's
+// way.
 #include <algorithm>
 #include <atomic>
 
@@ -11,10 +12,6 @@ namespace {
 
 std::atomic<bool> g_reproducible{false};
 
-// Below this much work, some 100 us, a thread does not pay for being woken. A fork-join costs microseconds on
-// an idle machine, but milliseconds when another process holds the second core: fits of small networks were
-// 70 times slower on two threads then.
-constexpr double kFlopsPerThread = 2e7;
 // One or two rows read all weights once a step, so what remains of them in L1 counts.
 constexpr std::int64_t kL1Bytes = 32 * 1024;
 // Hoisted W x stays in L1/L2 until the recurrence reads it. Where W has to come from beyond L2, a chunk is
@@ -22,36 +19,6 @@ constexpr std::int64_t kL1Bytes = 32 * 1024;
 // rows of it.
 constexpr std::int64_t kChunkBytes = 128 * 1024;
 constexpr std::int64_t kChunkRows = 32;
-// One step of one work item stays below about 100 ms, so that an interruption is noticed in time.
-constexpr double kMaxStepFlops = 8e9;
-
-// Sharing the hidden units costs a barrier a step (some tenths of a microsecond), so each thread must have at
-// least this many bytes of weights to read.
-constexpr std::int64_t kSliceBytes = 200 * 1024;
-
-double layer_flops(const GruConfig& config, std::int64_t layer, std::int64_t rows) {
-  const double h = static_cast<double>(config.hidden_size);
-  return 6.0 * h * (h + static_cast<double>(config.layer_input_size(layer))) * static_cast<double>(rows);
-}
-
-int plan_threads(const GruConfig& config, std::int64_t steps, std::int64_t rows, int requested) {
-  const int usable = usable_threads(requested);
-  double flops = 0;
-  for (std::int64_t layer = 0; layer < config.num_layers; ++layer) flops += layer_flops(config, layer, rows);
-  flops *= static_cast<double>(steps * config.directions());
-  const double worth = std::max(1.0, flops / kFlopsPerThread);
-  return worth < usable ? static_cast<int>(worth) : usable;
-}
-
-// Threads that share the hidden units: where there are few rows, one direction and much to read at each step.
-int plan_slices(const GruConfig& config, const KernelTable& kernels, std::int64_t rows, int threads,
-                int forced) {
-  if (!config.reset_after || config.bidirectional || rows > kernels.tile_rows / 2) return 1;
-  const std::int64_t panels = panel_count(config.hidden_size, kernels.lanes);
-  const std::int64_t bytes = 12 * config.hidden_size * config.hidden_size;
-  const std::int64_t worth = forced > 0 ? forced : std::min<std::int64_t>(threads, bytes / kSliceBytes);
-  return static_cast<int>(std::clamp<std::int64_t>(worth, 1, panels));
-}
 
 LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::int64_t layer,
                      std::int64_t steps, std::int64_t block, const PlanHints& hints) {
@@ -84,28 +51,14 @@ void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t
   plan.steps = steps;
   plan.rows = rows;
   plan.threads = hints.threads > 0 ? hints.threads : plan_threads(config, steps, rows, num_threads);
-  // One item a thread and direction; ragged rows cost unequal time, so there they are cut finer.
   const std::int64_t directions = config.directions();
-  std::int64_t items = (plan.threads + directions - 1) / directions;
-  if (ragged && plan.threads > 1) items *= 2;
-  const std::int64_t tile = kernels.tile_rows;
-  const std::int64_t even = (rows + items - 1) / items;
-  plan.row_block = items == 1 ? rows : std::min(rows, (even + tile - 1) / tile * tile);
-  double row_flops = 0;
-  for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
-    row_flops = std::max(row_flops, layer_flops(config, layer, 1));
-  }
-  plan.row_block =
-      std::clamp(static_cast<std::int64_t>(kMaxStepFlops / row_flops), std::int64_t{1}, plan.row_block);
-  if (hints.row_block > 0) plan.row_block = std::min(rows, hints.row_block);
-  const int slices =
-      plan.row_block == rows ? plan_slices(config, kernels, rows, plan.threads, hints.slices) : 1;
-  const std::int64_t work_items = directions * ((rows + plan.row_block - 1) / plan.row_block);
-  plan.threads = slices > 1 ? slices : static_cast<int>(std::min<std::int64_t>(plan.threads, work_items));
+  plan.split = plan_rows(config, kernels, directions, rows, ragged, plan.threads, hints);
+  plan.threads = plan.split.threads();
+  plan.direction_split =
+      directions == 1 ? plan.split : plan_rows(config, kernels, 1, rows, ragged, plan.threads, hints);
   plan.layers.clear();
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
-    plan.layers.push_back(plan_layer(config, kernels, layer, steps, plan.row_block, hints));
-    plan.layers.back().slices = slices;
+    plan.layers.push_back(plan_layer(config, kernels, layer, steps, plan.split.block_rows(), hints));
   }
 }
 

@@ -24,14 +24,42 @@ struct LayerPlan {
   std::int64_t chunk = 1;
   bool serpentine = false;         // panels backwards at every other step
   bool weights_exceed_l2 = false;  // then a panel's tiles prefetch the next panel's weights
-  int slices = 1;                  // threads that share the hidden units of one row block, one barrier a step
 };
+
+// Rows [first, last) of the batch.
+struct RowRange {
+  std::int64_t first, last;
+  std::int64_t size() const { return last - first; }
+};
+
+// Teams of more than one thread at most.
+constexpr int kMaxTeams = 64;
+
+// How the threads share a layer: row blocks of each direction, and slices of a block's hidden units.
+struct RowSplit {
+  std::int64_t rows = 0;
+  std::int64_t blocks = 1;  // of each direction; their rows differ by one at most
+  int slices = 1;           // threads that share the hidden units of a row block, one barrier a step
+  int teams = 1;            // row blocks that run at once, on `slices` threads each
+
+  int threads() const { return teams * slices; }
+  std::int64_t block_rows() const { return (rows + blocks - 1) / blocks; }  // of the largest block
+  RowRange block(std::int64_t i) const { return {rows * i / blocks, rows * (i + 1) / blocks}; }
+};
+
+// Threads that a call is worth, of the `requested` ones (0: the process-wide setting).
+int plan_threads(const GruConfig& config, std::int64_t steps, std::int64_t rows, int requested);
+
+// The split whose slowest thread has the least to do. `directions`: those that run at once.
+RowSplit plan_rows(const GruConfig& config, const KernelTable& kernels, std::int64_t directions,
+                   std::int64_t rows, bool ragged, int threads, const PlanHints& hints);
 
 struct Plan {
   const KernelTable* kernels = nullptr;
   std::int64_t steps = 0, rows = 0;
   int threads = 1;
-  std::int64_t row_block = 1;  // work items of a layer: directions x ceil(rows / row_block)
+  RowSplit split;            // of all directions of a layer
+  RowSplit direction_split;  // of one direction alone: backward() with low memory runs them in turn
   std::vector<LayerPlan> layers;
 };
 
@@ -39,11 +67,8 @@ struct Plan {
 void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows,
                bool ragged, int num_threads, const PlanHints& hints, Plan& plan);
 
-// backward() with low memory: the range of steps whose gates are recomputed at once, in one direction.
-struct RecomputePlan {
-  std::int64_t steps = 1, row_block = 1;
-};
-RecomputePlan plan_recompute(const Plan& plan);
+// backward() with low memory: how many steps' gates are recomputed at once, in one direction.
+std::int64_t plan_recomputed_steps(const Plan& plan);
 
 struct StreamPlan {
   bool serpentine = true;  // always: a step starts with the weights that the last step left in the cache

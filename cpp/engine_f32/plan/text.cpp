@@ -28,6 +28,16 @@ long long big(std::int64_t value) { return static_cast<long long>(value); }
 
 const char* if_true(bool condition, const char* text) { return condition ? text : ""; }
 
+std::string to_string(const RowSplit& split) {
+  Text text;
+  const long long most = big(split.block_rows()), least = big(split.rows / split.blocks);
+  text.add("%lld row block%s of ", big(split.blocks), if_true(split.blocks != 1, "s"));
+  text.add(least == most ? "%lld" : "%lld or %lld", least, most);
+  text.add(" row%s", if_true(most != 1, "s"));
+  if (split.slices > 1) text.add(", hidden units of each shared by %d threads", split.slices);
+  return text.take();
+}
+
 void add_call(const Plan& plan, const GruConfig& config, Text& text) {
   text.add("GRU input %lld, hidden %lld, layers %lld, directions %lld, reset %s\n", big(config.input_size),
            big(config.hidden_size), big(config.num_layers), big(config.directions()),
@@ -35,7 +45,7 @@ void add_call(const Plan& plan, const GruConfig& config, Text& text) {
   text.add("steps %lld, batch %lld\n", big(plan.steps), big(plan.rows));
   text.add("kernels %s: %d rows x 3 gates x %d lanes\n", plan.kernels->name, plan.kernels->tile_rows,
            plan.kernels->lanes);
-  text.add("threads %d, %lld rows a work item\n", plan.threads, big(plan.row_block));
+  text.add("threads %d: %s\n", plan.threads, to_string(plan.split).c_str());
 }
 
 void add_layer(const Plan& plan, const GruConfig& config, std::size_t layer, Text& text) {
@@ -52,7 +62,6 @@ void add_layer(const Plan& plan, const GruConfig& config, std::size_t layer, Tex
   }
   text.add("%s%s", if_true(chosen.serpentine, ", serpentine panel order"),
            if_true(chosen.weights_exceed_l2, ", weights exceed L2"));
-  if (chosen.slices > 1) text.add(", hidden units shared by %d threads", chosen.slices);
   text.add("\n");
 }
 
@@ -80,7 +89,8 @@ std::string to_string(const Plan& plan, const ParamLayout& layout) {
   for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) add_layer(plan, config, layer, text);
   for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) add_gradients(plan, config, layer, text);
   text.add("training with memory=\"low\": gates recomputed %lld steps at a time\n",
-           big(plan_recompute(plan).steps));
+           big(plan_recomputed_steps(plan)));
+  if (config.bidirectional) text.add("and a direction at a time: %s\n", to_string(plan.direction_split).c_str());
   if (!config.bidirectional) {
     const StreamPlan stream = plan_stream(layout);
     text.add("stream: %s%s\n", stream.serpentine ? "serpentine panel order" : "panels in order",

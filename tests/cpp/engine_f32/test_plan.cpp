@@ -16,6 +16,7 @@ using fastgru::GruConfig;
 using fastgru::LayerPlan;
 using fastgru::Plan;
 using fastgru::PlanHints;
+using fastgru::RowSplit;
 using fastgru::testing::for_each_isa;
 
 GruConfig sized(std::int64_t input, std::int64_t hidden) {
@@ -23,6 +24,11 @@ GruConfig sized(std::int64_t input, std::int64_t hidden) {
   config.input_size = input;
   config.hidden_size = hidden;
   return config;
+}
+
+RowSplit split_of(const GruConfig& config, std::int64_t rows, int threads, std::int64_t directions = 1,
+                  bool ragged = false) {
+  return fastgru::plan_rows(config, fastgru::active_kernels(), directions, rows, ragged, threads, {});
 }
 
 Plan planned(const GruConfig& config, std::int64_t steps, std::int64_t rows, int threads = 1,
@@ -143,72 +149,141 @@ TEST_CASE("plan: threads only where there is a tenth of a millisecond of work fo
     both.bidirectional = true;
     both.num_layers = 2;
     CHECK(planned(both, 10, 2, 8).threads == 1);
-    CHECK(planned(both, 1000, 2, 8).threads == 2);  // two directions of one row block: only two work items
+    CHECK(planned(both, 1000, 2, 8).threads == 2);  // two rows, and small ones: a direction each
     PlanHints forced;
     forced.threads = 5;
-    const std::int64_t rows = 5 * fastgru::active_kernels().tile_rows;
-    CHECK(planned(config, 1, rows, 1, false, forced).threads == 5);
+    CHECK(planned(config, 1, 5, 1, false, forced).threads == 5);
   });
 }
 
-TEST_CASE("plan: rows are cut into whole tiles, one item a thread and direction, ragged ones finer") {
+TEST_CASE("plan: rows are split evenly, one block a thread and direction, ragged ones finer") {
   for_each_isa([](const std::string&) {
-    const std::int64_t tile = fastgru::active_kernels().tile_rows;
-    const auto block = [&](bool bidirectional, std::int64_t rows, int threads, bool ragged) {
-      GruConfig config = sized(4, 8);
-      config.bidirectional = bidirectional;
-      PlanHints hints;
-      hints.threads = threads;
-      return planned(config, 5, rows, 1, ragged, hints).row_block;
+    const auto blocks = [](std::int64_t directions, std::int64_t rows, int threads, bool ragged) {
+      const RowSplit split = split_of(sized(4, 8), rows, threads, directions, ragged);
+      CHECK(split.slices == 1);  // a single panel
+      return split.blocks;
     };
-    CHECK(block(false, 16 * tile, 1, false) == 16 * tile);
-    CHECK(block(false, 16 * tile + 3, 1, true) == 16 * tile + 3);
-    CHECK(block(false, 16 * tile, 2, false) == 8 * tile);
-    CHECK(block(false, 16 * tile, 2, true) == 4 * tile);
-    CHECK(block(true, 16 * tile, 2, false) == 16 * tile);
-    CHECK(block(true, 16 * tile, 4, false) == 8 * tile);
-    CHECK(block(false, 16 * tile, 3, false) == 6 * tile);
-    CHECK(block(false, 2, 4, false) == 2);  // no more rows than there are
+    CHECK(blocks(1, 128, 1, false) == 1);
+    CHECK(blocks(1, 131, 1, true) == 1);
+    CHECK(blocks(1, 128, 2, false) == 2);
+    CHECK(blocks(1, 128, 2, true) == 4);
+    CHECK(blocks(2, 128, 2, false) == 1);
+    CHECK(blocks(2, 128, 2, true) == 1);  // both directions take the same time
+    CHECK(blocks(2, 128, 4, false) == 2);
+    CHECK(blocks(2, 128, 3, false) == 3);  // six items, two a thread: four would take the time of three
+    CHECK(blocks(1, 9, 4, false) == 3);    // no thread more for the same largest block
+    CHECK(blocks(1, 8, 4, false) == 4);
     PlanHints forced;
     forced.row_block = 5;
-    CHECK(planned(sized(4, 8), 5, 12, 1, false, forced).row_block == 5);
-    CHECK(planned(sized(4, 8), 5, 3, 1, false, forced).row_block == 3);
+    CHECK(planned(sized(4, 8), 5, 12, 1, false, forced).split.blocks == 3);
+    CHECK(planned(sized(4, 8), 5, 3, 1, false, forced).split.blocks == 1);
     // A step of a work item takes at most about a tenth of a second, 8e9 operations.
-    CHECK(planned(sized(1000, 1000), 1, 2000).row_block == 666);
-    CHECK(planned(sized(40000, 40000), 1, 3).row_block == 1);
+    CHECK(planned(sized(1000, 1000), 1, 2000).split.blocks == 4);  // of 666 rows at most
+    CHECK(planned(sized(40000, 40000), 1, 3).split.blocks == 3);
   });
 }
 
-TEST_CASE("plan: threads share hidden units for few rows of one direction, with much to read") {
-  if (fastgru::usable_threads(8) < 8) return;  // built without OpenMP: one thread
+TEST_CASE("plan: blocks differ by one row, and cover all rows once") {
+  for (const std::int64_t rows : {1, 2, 9, 17, 64, 101}) {
+    for (std::int64_t blocks = 1; blocks <= rows; ++blocks) {
+      const RowSplit split{rows, blocks, 1, 1};
+      std::int64_t next = 0, least = rows, most = 0;
+      for (std::int64_t i = 0; i < blocks; ++i) {
+        const fastgru::RowRange block = split.block(i);
+        CHECK(block.first == next);
+        next = block.last;
+        least = std::min(least, block.size());
+        most = std::max(most, block.size());
+      }
+      CHECK(next == rows);
+      CHECK(least >= 1);
+      CHECK(most - least <= 1);
+      CHECK(most == split.block_rows());
+    }
+  }
+}
+
+TEST_CASE("plan: on two threads rows are split where either gets enough of them, else hidden units") {
+  for_each_isa([](const std::string& isa) {
+    for (const std::int64_t rows : {9, 10, 17, 20, 24, 33, 64, 257}) {
+      CAPTURE(rows);
+      for (const GruConfig& config : {sized(128, 256), sized(400, 400)}) {
+        const RowSplit split = split_of(config, rows, 2);
+        CHECK(split.teams == 2);
+        CHECK(split.slices == 1);
+      }
+    }
+    for (const std::int64_t rows : {1, 2, 3}) {
+      CAPTURE(rows);
+      CHECK(split_of(sized(128, 256), rows, 2).slices == 2);
+      CHECK(split_of(sized(64, 64), rows, 2).slices == 1);  // too little between two barriers
+    }
+    if (isa == "avx512") CHECK(split_of(sized(128, 256), 8, 2).blocks == 2);
+  });
+}
+
+// Machines that are not at hand: the split is a function of the number of threads.
+TEST_CASE("plan: the threads of machines with 2 to 64 cores have even work") {
+  for_each_isa([](const std::string& isa) {
+    const GruConfig config = sized(256, 512);
+    const std::int64_t lanes = fastgru::active_kernels().lanes;
+    for (const int threads : {2, 4, 8, 16, 32, 64}) {
+      std::string line;
+      for (const std::int64_t rows : {1, 2, 5, 8, 9, 16, 17, 20, 24, 33, 64, 100, 257, 1000}) {
+        CAPTURE(threads);
+        CAPTURE(rows);
+        const RowSplit split = split_of(config, rows, threads);
+        CHECK(split.threads() <= threads);
+        CHECK(split.blocks <= rows);
+        // Rows and panels of the slowest thread, of all threads' mean.
+        const std::int64_t panels = 512 / lanes, rounds = (split.blocks + split.teams - 1) / split.teams;
+        const double slowest = static_cast<double>(
+            rounds * split.block_rows() * ((panels + split.slices - 1) / split.slices));
+        const double mean = static_cast<double>(rows * panels) / threads;
+        CHECK(rounds == 1);
+        // One tile of one panel is the least that a thread can take of so few rows.
+        const bool plenty = rows * panels >= 24 * threads;
+        CHECK_MESSAGE((!plenty || slowest <= 1.15 * mean), isa << " slowest " << slowest / mean);
+        line += " " + std::to_string(rows) + ":" + std::to_string(split.blocks) + "x" +
+                std::to_string(split.slices);
+      }
+      MESSAGE(isa << ", " << threads << " threads, rows:blocks x slices" << line);
+    }
+  });
+}
+
+TEST_CASE("plan: threads share hidden units of few rows, with much to read") {
   for_each_isa([](const std::string&) {
-    const int half = fastgru::active_kernels().tile_rows / 2;
     const auto slices = [](const GruConfig& config, std::int64_t rows, int threads) {
-      const Plan plan = planned(config, 1000, rows, threads);
-      for (const LayerPlan& layer : plan.layers) CHECK(layer.slices == plan.layers[0].slices);
-      if (plan.layers[0].slices > 1) CHECK(plan.threads == plan.layers[0].slices);
-      return plan.layers[0].slices;
+      return split_of(config, rows, threads).slices;
     };
     CHECK(slices(sized(10, 512), 1, 2) == 2);
     CHECK(slices(sized(10, 512), 1, 4) == 4);
     CHECK(slices(sized(10, 512), 1, 1) == 1);
-    CHECK(slices(sized(10, 180), 1, 8) == 1);  // U takes 380 KiB, and a thread needs 200 KiB
-    CHECK(slices(sized(10, 190), 1, 8) == 2);  // 423 KiB
+    CHECK(slices(sized(10, 160), 1, 8) == 1);  // a thread needs some 200 KiB of weights
+    CHECK(slices(sized(10, 200), 1, 8) == 2);
     GruConfig config = sized(10, 512);
     config.num_layers = 3;
     CHECK(slices(config, 1, 4) == 4);
     config.reset_after = false;
-    CHECK(slices(config, 1, 4) == 1);
-    config = sized(10, 512);
-    config.bidirectional = true;
-    CHECK(slices(config, 1, 4) == 1);
-    CHECK(planned(sized(10, 512), 100, half + 1, 1).layers[0].slices == 1);
+    CHECK(slices(config, 1, 4) == 4);
+    CHECK(split_of(sized(10, 512), 1, 4, 2).slices == 2);  // of each direction
     PlanHints forced;
     forced.slices = 3;
-    CHECK(planned(sized(1, 40), 5, half, 1, false, forced).layers[0].slices ==
-          std::min<std::int64_t>(
-              3, (40 + fastgru::active_kernels().lanes - 1) / fastgru::active_kernels().lanes));
-    CHECK(planned(sized(1, 40), 5, half + 1, 1, false, forced).layers[0].slices == 1);
+    const std::int64_t panels =
+        (40 + fastgru::active_kernels().lanes - 1) / fastgru::active_kernels().lanes;
+    for (const std::int64_t rows : {1, 40}) {
+      const Plan plan = planned(sized(1, 40), 5, rows, 1, false, forced);
+      CHECK(plan.split.slices == std::min<std::int64_t>(3, panels));
+      CHECK(plan.split.blocks == 1);
+    }
+    forced.row_block = 10;
+    forced.threads = 7;
+    const RowSplit both = planned(sized(1, 48), 5, 40, 1, false, forced).split;
+    CHECK(both.blocks == 4);
+    CHECK(both.slices == 3);
+    CHECK(both.teams == 2);
+    forced = {};
     forced.slices = 100;  // no more slices than panels
     CHECK(planned(sized(1, 16 * 4), 5, 1, 1, false, forced).threads == 64 / fastgru::active_kernels().lanes);
   });
@@ -242,7 +317,8 @@ TEST_CASE("plan: the text says what was chosen") {
     CHECK(says(plan, config, "GRU input 8, hidden 20, layers 2, directions 2, reset after\n"));
     CHECK(says(plan, config, "steps 9, batch 5\n"));
     CHECK(says(plan, config, "kernels " + isa + ": "));
-    CHECK(says(plan, config, "threads 1, 5 rows a work item\n"));
+    CHECK(says(plan, config, "threads 1: 1 row block of 5 rows\n"));
+    CHECK(says(plan, config, "a direction at a time: 1 row block of 5 rows\n"));
     CHECK(says(plan, config, "layer 0: weights 7 KiB (L2 "));   // 12 * 20 * 28 bytes
     CHECK(says(plan, config, "layer 1: weights 14 KiB (L2 "));  // 12 * 20 * 60
     CHECK(says(plan, config, "W x fused with the recurrence\n"));
@@ -260,8 +336,11 @@ TEST_CASE("plan: the text says what was chosen") {
     shared.slices = 2;
     config.reset_after = true;
     plan = planned(config, 9, 1, 1, false, shared);
-    CHECK(says(plan, config, ", serpentine panel order, hidden units shared by 2 threads\n"));
-    CHECK(says(plan, config, "threads 2, 1 rows a work item\n"));
+    CHECK(says(plan, config, "threads 2: 1 row block of 1 row, hidden units of each shared by 2 threads\n"));
+    shared.threads = 6;
+    shared.row_block = 2;
+    plan = planned(config, 9, 5, 1, false, shared);
+    CHECK(says(plan, config, "threads 6: 3 row blocks of 1 or 2 rows, hidden units of each shared by 2 threads\n"));
   });
 }
 

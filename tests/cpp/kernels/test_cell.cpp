@@ -242,6 +242,7 @@ struct Back {
 
   fastgru::CellBackwardArgs args(bool with_dy) {
     fastgru::CellBackwardArgs made{};
+    made.panels.last = width / lanes;
     made.rows = rows;
     made.hidden = hidden;
     made.a = a.data();
