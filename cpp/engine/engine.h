@@ -35,8 +35,8 @@ SequenceView<S> dense_view(S* data, std::int64_t steps, std::int64_t rows, std::
 struct PlanHints {
   int hoist = -1;              // 1: W x before the recurrence, 0: in it
   std::int64_t chunk = 0;      // time steps of hoisted W x at once
-  std::int64_t row_block = 0;  // batch rows of one work item
-  int slices = 0;              // threads that share the hidden units
+  std::int64_t row_block = 0;  // batch rows of one work item, at most
+  int slices = 0;              // threads that share the hidden units of a work item
   int threads = 0;             // overrides the minimum work per thread
 };
 

@@ -74,14 +74,12 @@ struct WorkItem {
 };
 
 // Calls body(item, member, team, owner) for every row block of `directions` directions: on each thread of the
-// team whose number that is, or, without slices, on any thread. `owner`: the calling thread. The body of a team
-// returns false where it was stopped, all its threads at the same step.
+// team whose number that is, or, without slices, on any thread. `owner`: the calling thread. The body of a
+// team returns false where it was stopped, all its threads at the same step.
 template <class Body>
 void for_row_blocks(const RowSplit& split, std::int64_t directions, Interrupt* interrupt, Body body) {
   const std::int64_t items = directions * split.blocks;
-  const auto made = [&](std::int64_t i) {
-    return WorkItem{i, i % directions, split.block(i / directions)};
-  };
+  const auto made = [&](std::int64_t i) { return WorkItem{i, i % directions, split.block(i / directions)}; };
   if (split.slices == 1) {
     parallel_for(items, split.threads(), [&](std::int64_t i, int thread) {
       if (interrupt != nullptr && interrupt->raised()) return;

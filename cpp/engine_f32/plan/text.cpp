@@ -90,7 +90,8 @@ std::string to_string(const Plan& plan, const ParamLayout& layout) {
   for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) add_gradients(plan, config, layer, text);
   text.add("training with memory=\"low\": gates recomputed %lld steps at a time\n",
            big(plan_recomputed_steps(plan)));
-  if (config.bidirectional) text.add("and a direction at a time: %s\n", to_string(plan.direction_split).c_str());
+  if (config.bidirectional)
+    text.add("and a direction at a time: %s\n", to_string(plan.direction_split).c_str());
   if (!config.bidirectional) {
     const StreamPlan stream = plan_stream(layout);
     text.add("stream: %s%s\n", stream.serpentine ? "serpentine panel order" : "panels in order",

@@ -25,7 +25,8 @@ constexpr double kBarrierFlops = 5e4, kMemberFlops = 1e4;
 constexpr double kLeastSliceFlops = 2.5e5;
 // ... and save so much: a team waits for its slowest thread at every step, and on a busy machine for long.
 constexpr double kSliceGain = 0.9;
-// Rows of unequal length: the block with the longest ones takes longer by so much, unless a team takes several.
+// Rows of unequal length: the block with the longest ones takes longer by so much, unless a team takes
+// several.
 constexpr double kRaggedCost = 1.2;
 
 double layer_flops(const GruConfig& config, std::int64_t layer, std::int64_t rows) {
@@ -86,8 +87,7 @@ class Splitter {
     const std::int64_t rounds = ceil_div(directions_ * split.blocks, split.teams);
     const auto rows = static_cast<double>(split.block_rows());
     const auto tiles = static_cast<double>(ceil_div(split.block_rows(), tile_));
-    const double share =
-        static_cast<double>(ceil_div(panels_, split.slices)) / static_cast<double>(panels_);
+    const double share = static_cast<double>(ceil_div(panels_, split.slices)) / static_cast<double>(panels_);
     double flops = std::max(rows, kLeastRows * tiles) * row_flops_ * share;
     if (split.slices > 1) {
       if (flops < kLeastSliceFlops) return std::numeric_limits<double>::infinity();

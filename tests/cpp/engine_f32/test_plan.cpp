@@ -237,8 +237,8 @@ TEST_CASE("plan: the threads of machines with 2 to 64 cores have even work") {
         CHECK(split.blocks <= rows);
         // Rows and panels of the slowest thread, of all threads' mean.
         const std::int64_t panels = 512 / lanes, rounds = (split.blocks + split.teams - 1) / split.teams;
-        const double slowest = static_cast<double>(
-            rounds * split.block_rows() * ((panels + split.slices - 1) / split.slices));
+        const double slowest =
+            static_cast<double>(rounds * split.block_rows() * ((panels + split.slices - 1) / split.slices));
         const double mean = static_cast<double>(rows * panels) / threads;
         CHECK(rounds == 1);
         // One tile of one panel is the least that a thread can take of so few rows.
@@ -270,8 +270,7 @@ TEST_CASE("plan: threads share hidden units of few rows, with much to read") {
     CHECK(split_of(sized(10, 512), 1, 4, 2).slices == 2);  // of each direction
     PlanHints forced;
     forced.slices = 3;
-    const std::int64_t panels =
-        (40 + fastgru::active_kernels().lanes - 1) / fastgru::active_kernels().lanes;
+    const std::int64_t panels = (40 + fastgru::active_kernels().lanes - 1) / fastgru::active_kernels().lanes;
     for (const std::int64_t rows : {1, 40}) {
       const Plan plan = planned(sized(1, 40), 5, rows, 1, false, forced);
       CHECK(plan.split.slices == std::min<std::int64_t>(3, panels));
@@ -340,7 +339,8 @@ TEST_CASE("plan: the text says what was chosen") {
     shared.threads = 6;
     shared.row_block = 2;
     plan = planned(config, 9, 5, 1, false, shared);
-    CHECK(says(plan, config, "threads 6: 3 row blocks of 1 or 2 rows, hidden units of each shared by 2 threads\n"));
+    CHECK(says(plan, config,
+               "threads 6: 3 row blocks of 1 or 2 rows, hidden units of each shared by 2 threads\n"));
   });
 }
 

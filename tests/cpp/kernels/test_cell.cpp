@@ -379,3 +379,22 @@ TEST_CASE("cell: a step back turns the slots into gradients, after the product a
     }
   });
 }
+
+TEST_CASE("cell: a step back has the same bits by shares of the panels") {
+  for_each_isa([](const std::string&) {
+    const fastgru::KernelTable& k = fastgru::active_kernels();
+    const Back before(5, 131, 131);
+    for (const auto kernel :
+         {k.backward_reset_after, k.backward_reset_before, k.backward_reset_before_pass2}) {
+      Back whole = before, shared = before;
+      kernel(whole.args(true));
+      fastgru::CellBackwardArgs args = shared.args(true);
+      for (const std::int64_t end : {args.panels.last / 3, args.panels.last / 2, args.panels.last}) {
+        args.panels.last = end;
+        kernel(args);
+        args.panels.first = end;
+      }
+      CHECK((shared.slots == whole.slots && shared.carry == whole.carry));
+    }
+  });
+}
