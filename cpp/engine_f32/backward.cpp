@@ -164,7 +164,7 @@ class BackwardPass {
     if (!tape_.carry.reserve(size * items)) return out_of_memory("the scratch of a backward call");
     const double flops = 6.0 * static_cast<double>(hidden_ * hidden_ * block);
     for_row_blocks(split_, count, options_.interrupt,
-                   [&](const WorkItem& item, const TeamMember& member, int, bool owner) {
+                   [&](const WorkItem& item, TeamMember& member, int, bool owner) {
                      StopSignal stop(options_.interrupt, owner, flops);
                      return run_backward(directions[item.direction], item.rows, member,
                                          tape_.carry.data() + item.index * size, stop);

@@ -11,7 +11,7 @@ namespace {
 // it, the step's own output gradient is added, and what passes the update gate stays.
 class BackwardLoop {
  public:
-  BackwardLoop(const BackwardDirection& d, RowRange rows, const TeamMember& member, float* scratch)
+  BackwardLoop(const BackwardDirection& d, RowRange rows, TeamMember& member, float* scratch)
       : d_(d),
         rows_(rows),
         member_(member),
@@ -21,11 +21,11 @@ class BackwardLoop {
         zeros_(carry_ + rows.size() * padded_) {}
 
   bool run(StopSignal& stop) {
-    if (member_.thread == 0) begin();
+    if (member_.thread() == 0) begin();
     member_.wait();
     if (!through_steps(stop)) return false;
     member_.wait();
-    if (member_.thread == 0) finish();
+    if (member_.thread() == 0) finish();
     return true;
   }
 
@@ -46,7 +46,7 @@ class BackwardLoop {
     }
   }
 
-  bool through_steps(StopSignal& stop) const {
+  bool through_steps(StopSignal& stop) {
     const auto [first, last] = d_.steps;
     for (std::int64_t i = 0; i < last - first; ++i) {
       if (d_.reverse) {
@@ -54,7 +54,9 @@ class BackwardLoop {
       } else {
         through_forward(last - 1 - i);
       }
-      if (member_.finish_step(i, stop)) return false;
+      const Next next = member_.finish_step(i, stop);
+      if (next == Next::kLeave) return false;
+      if (next == Next::kAlone) panels_ = member_.share(padded_ / d_.kernels->lanes);
     }
     // Into the initial state, or at once into what the next range begins with: it has other slots.
     if (d_.reverse) {
@@ -162,9 +164,9 @@ class BackwardLoop {
 
   const BackwardDirection& d_;
   const RowRange rows_;
-  const TeamMember member_;
+  TeamMember& member_;
   const std::int64_t padded_;
-  const PanelRange panels_;
+  PanelRange panels_;
   float *const carry_, *const zeros_;
 };
 
@@ -174,7 +176,7 @@ std::int64_t backward_scratch_size(const BackwardDirection& d, std::int64_t rows
   return (rows + 1) * padded_width(d.hidden, d.kernels->lanes);
 }
 
-bool run_backward(const BackwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,
+bool run_backward(const BackwardDirection& direction, RowRange rows, TeamMember& member, float* scratch,
                   StopSignal& stop) {
   return BackwardLoop(direction, rows, member, scratch).run(stop);
 }

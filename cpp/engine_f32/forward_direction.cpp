@@ -11,19 +11,15 @@ namespace {
 // packed for it, a row of zeros, and of the reset-before variant z and r*h [row][padded], the team's.
 class ForwardLoop {
  public:
-  ForwardLoop(const ForwardDirection& d, RowRange rows, const TeamMember& member, float* scratch)
-      : d_(d),
-        rows_(rows),
-        member_(member),
-        padded_(padded_width(d.hidden, d.kernels->lanes)),
-        panels_(member.share(padded_ / d.kernels->lanes)) {
-    panels_.weights_exceed_l2 = d.plan.weights_exceed_l2;
+  ForwardLoop(const ForwardDirection& d, RowRange rows, TeamMember& member, float* scratch)
+      : d_(d), rows_(rows), member_(member), padded_(padded_width(d.hidden, d.kernels->lanes)) {
+    take_share();
     const std::int64_t size = forward_scratch_size(d, rows.size());
-    gx_ = scratch + member.thread * size;
+    gx_ = scratch + member.thread() * size;
     const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows.size() : 0;
     x_ = gx_ + chunk_rows * kGates * padded_;
     zeros_ = x_ + chunk_rows * d.cell->input;
-    z_ = zeros_ + padded_ - member.thread * size;  // the first thread's: r*h is of all units
+    z_ = zeros_ + padded_ - member.thread() * size;  // the first thread's: r*h is of all units
     rh_ = z_ + rows.size() * padded_;
     std::fill_n(zeros_, padded_, 0.0f);
   }
@@ -32,11 +28,13 @@ class ForwardLoop {
     const std::int64_t steps = last_step(), last = std::min(d_.steps.last, steps);
     const std::int64_t begin = d_.reverse ? steps - last : d_.steps.first;
     const std::int64_t end = d_.reverse ? steps - d_.steps.first : last;
-    const bool finals = member_.thread == 0 && d_.h_n != nullptr;
+    const bool finals = member_.thread() == 0 && d_.h_n != nullptr;
+    std::int64_t hoisted = begin;
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t t = d_.reverse ? steps - 1 - i : i;
-      if (d_.plan.hoist && (i - begin) % d_.plan.chunk == 0) {
-        hoist(i, std::min(i + d_.plan.chunk, end), steps);
+      if (d_.plan.hoist && i == hoisted) {
+        hoisted = std::min(i + d_.plan.chunk, end);
+        hoist(i, hoisted, steps);
       }
       panels_.backwards = d_.plan.serpentine && i % 2 == 1;
       if (d_.reverse) {
@@ -44,7 +42,12 @@ class ForwardLoop {
       } else {
         step_forward(t);
       }
-      if (member_.finish_step(i, stop)) return false;
+      const Next next = member_.finish_step(i, stop);
+      if (next == Next::kLeave) return false;
+      if (next == Next::kAlone) {
+        take_share();
+        hoisted = i + 1;  // so far of some panels alone
+      }
       if (finals) keep_finals(t);
     }
     if (finals) finish(steps);
@@ -52,6 +55,11 @@ class ForwardLoop {
   }
 
  private:
+  void take_share() {
+    panels_ = member_.share(padded_ / d_.kernels->lanes);
+    panels_.weights_exceed_l2 = d_.plan.weights_exceed_l2;
+  }
+
   std::int64_t active(std::int64_t t) const { return d_.order->active_in(t, rows_.first, rows_.last); }
 
   // One more than the last step at which any of these rows runs.
@@ -211,7 +219,7 @@ class ForwardLoop {
 
   const ForwardDirection& d_;
   const RowRange rows_;
-  const TeamMember member_;
+  TeamMember& member_;
   const std::int64_t padded_;
   PanelRange panels_;
   std::int64_t chunk_first_ = 0;
@@ -229,7 +237,7 @@ std::int64_t forward_scratch_size(const ForwardDirection& d, std::int64_t rows) 
   return (size + 15) / 16 * 16;
 }
 
-bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,
+bool run_forward(const ForwardDirection& direction, RowRange rows, TeamMember& member, float* scratch,
                  StopSignal& stop) {
   return ForwardLoop(direction, rows, member, scratch).run(stop);
 }

@@ -39,7 +39,7 @@ Status run_directions(const ForwardDirection* directions, std::int64_t count, co
   const std::int64_t size = split.slices * forward_scratch_size(directions[0], block);
   if (!scratch.reserve(size * split.teams)) return out_of_memory("the scratch of a forward call");
   for_row_blocks(split, count, options.interrupt,
-                 [&](const WorkItem& item, const TeamMember& member, int team, bool owner) {
+                 [&](const WorkItem& item, TeamMember& member, int team, bool owner) {
                    const ForwardDirection& direction = directions[item.direction];
                    StopSignal stop(options.interrupt, owner, step_flops(direction, block));
                    return run_forward(direction, item.rows, member, scratch.data() + team * size, stop);

@@ -53,8 +53,8 @@ struct ForwardDirection {
 // Floats of scratch that each thread of a team needs, one after the other.
 std::int64_t forward_scratch_size(const ForwardDirection& direction, std::int64_t rows);
 
-// False when stopped. `scratch`: the team's.
-bool run_forward(const ForwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,
+// False when stopped, or when the thread left its team. `scratch`: the team's.
+bool run_forward(const ForwardDirection& direction, RowRange rows, TeamMember& member, float* scratch,
                  StopSignal& stop);
 
 struct BackwardDirection {
@@ -78,7 +78,7 @@ struct BackwardDirection {
 
 std::int64_t backward_scratch_size(const BackwardDirection& direction, std::int64_t rows);
 // `scratch`, which the team shares, carries the gradient from one range of steps to the next.
-bool run_backward(const BackwardDirection& direction, RowRange rows, const TeamMember& member, float* scratch,
+bool run_backward(const BackwardDirection& direction, RowRange rows, TeamMember& member, float* scratch,
                   StopSignal& stop);
 
 }  // namespace fastgru

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -34,38 +36,47 @@ class StopSignal {
   std::int64_t every_, count_ = 0;
 };
 
+// How a loop over time goes on: with its share of the panels, not at all, or, on the first thread of a team
+// whose others leave, alone with all panels.
+enum class Next { kStep, kLeave, kAlone };
+
 // What the threads of one row block share when they split its hidden units.
 struct TeamState {
-  explicit TeamState(int spins) : barrier(spins) {}
+  explicit TeamState(int tries) : spins(tries), barrier(tries) {}
+  const int spins;
   SpinBarrier barrier;
+  // Another process had the core of a thread, so that the others waited for longer than they had worked.
+  std::atomic<bool> late{false};
   // Thread 0's decision of even and odd steps: written before the step's barrier and read after it, so that
-  // all leave at the same step.
-  bool stop[2] = {false, false};
+  // all agree.
+  Next next[2] = {Next::kStep, Next::kStep};
 };
 
 // One thread's share of a loop over time: all panels, or some of them with a barrier at every step.
-struct TeamMember {
-  int thread = 0, team = 1;
-  TeamState* state = nullptr;  // null: alone
+class TeamMember {
+ public:
+  TeamMember() = default;  // alone
+  TeamMember(int thread, int team, TeamState* state) : thread_(thread), team_(team), state_(state) {}
 
-  void wait() const {
-    if (state != nullptr) state->barrier.wait(team);
-  }
-  // The end of step `i`: waits for the team; whether all should leave.
-  bool finish_step(std::int64_t i, StopSignal& signal) const {
-    if (state == nullptr) return signal();
-    bool& decision = state->stop[i % 2];
-    if (thread == 0) decision = signal();
-    wait();
-    return decision;
-  }
-  PanelRange share(std::int64_t panels) const {
-    PanelRange range;
-    range.first = panels * thread / team;
-    range.last = panels * (thread + 1) / team;
-    return range;
-  }
+  int thread() const { return thread_; }
+  bool alone() const { return state_ == nullptr; }
+  PanelRange share(std::int64_t panels) const;
+  void wait();
+  // The end of step `i`: waits for the team. Alone again, a member is as one made so.
+  Next finish_step(std::int64_t i, StopSignal& signal);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  int thread_ = 0, team_ = 1;
+  TeamState* state_ = nullptr;              // null: alone
+  Clock::time_point since_ = Clock::now();  // of the last barrier
 };
+
+// Tries of a barrier before it yields, for so many threads. 0: there is not a core for each.
+int barrier_spins(int threads);
+// Whether a team was late a moment ago: row blocks then run on one thread each.
+bool teams_rest();
 
 // One row block of one of the directions that run at once.
 struct WorkItem {
@@ -74,29 +85,28 @@ struct WorkItem {
 };
 
 // Calls body(item, member, team, owner) for every row block of `directions` directions: on each thread of the
-// team whose number that is, or, without slices, on any thread. `owner`: the calling thread. The body of a
-// team returns false where it was stopped, all its threads at the same step.
+// team whose number that is, or, without slices, on any thread. `owner`: the calling thread. The body returns
+// false where the thread leaves its team.
 template <class Body>
 void for_row_blocks(const RowSplit& split, std::int64_t directions, Interrupt* interrupt, Body body) {
   const std::int64_t items = directions * split.blocks;
   const auto made = [&](std::int64_t i) { return WorkItem{i, i % directions, split.block(i / directions)}; };
-  if (split.slices == 1) {
-    parallel_for(items, split.threads(), [&](std::int64_t i, int thread) {
+  const int spins = split.slices > 1 ? barrier_spins(split.threads()) : 0;
+  if (split.slices == 1 || (spins > 0 && teams_rest())) {
+    parallel_for(items, split.teams, [&](std::int64_t i, int thread) {
       if (interrupt != nullptr && interrupt->raised()) return;
-      body(made(i), TeamMember{}, thread, thread == 0);
+      TeamMember alone;
+      body(made(i), alone, thread, thread == 0);
     });
     return;
   }
-  constexpr int kSpins = 20000;  // some hundred microseconds
   std::optional<TeamState> states[kMaxTeams];
-  for (int i = 0; i < split.teams; ++i) {
-    states[i].emplace(split.threads() <= available_cores() ? kSpins : 0);
-  }
+  for (int i = 0; i < split.teams; ++i) states[i].emplace(spins);
   // Where the system refuses some of the threads, there are fewer or smaller teams.
   parallel_team(split.threads(), [&](int thread, int threads) {
     const int slices = std::min(split.slices, threads), teams = threads / slices, team = thread / slices;
     if (team >= teams) return;
-    const TeamMember member{thread % slices, slices, &*states[team]};
+    TeamMember member(thread % slices, slices, &*states[team]);
     // There and back: a team that took long rows (they come first) goes on with short ones.
     for (std::int64_t first = 0, back = 0; first < items; first += teams, back = 1 - back) {
       const std::int64_t item = first + (back == 1 ? teams - 1 - team : team);

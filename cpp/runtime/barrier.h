@@ -15,21 +15,23 @@ class SpinBarrier {
   // `spins`: tries before yielding; 0 when there are more threads than cores.
   explicit SpinBarrier(int spins) : spins_(spins) {}
 
-  // Returns when `team` threads have called it.
-  void wait(int team) {
+  // Returns when `team` threads have called it; whether that took more tries than spinning allows.
+  bool wait(int team) {
     const unsigned round = round_.load(std::memory_order_relaxed);
     if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == team) {
       arrived_.store(0, std::memory_order_relaxed);
       round_.store(round + 1, std::memory_order_release);
-      return;
+      return false;
     }
-    for (int tries = 0; round_.load(std::memory_order_acquire) == round; ++tries) {
+    int tries = 0;
+    for (; round_.load(std::memory_order_acquire) == round; ++tries) {
       if (tries < spins_) {
         pause();
       } else {
         std::this_thread::yield();
       }
     }
+    return tries > spins_;
   }
 
  private:
