@@ -15,8 +15,8 @@ struct Vec {
 };
 
 constexpr int kLanes = 8;
-constexpr int kTileRows = 4;  // 4 rows x 3 gates = 12 accumulators, 3 weights, 1 broadcast
-constexpr int kEpilogueRows = 2;
+constexpr int kTileRows = 4;      // 4 rows x 3 gates = 12 accumulators, 3 weights, 1 broadcast
+constexpr int kEpilogueRows = 4;  // a tile's rows: spilling values costs less than one chain after another
 
 inline __m256i lane_mask(int n) {
   const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

@@ -17,7 +17,7 @@ struct Vec {
 
 constexpr int kLanes = 4;
 constexpr int kTileRows = 3;  // 9 accumulators, 3 weights, 1 broadcast, and the products need registers too
-constexpr int kEpilogueRows = 2;
+constexpr int kEpilogueRows = 3;  // a tile's rows: spilling values costs less than one chain after another
 
 inline Vec zero() { return {_mm_setzero_ps()}; }
 inline Vec set1(float x) { return {_mm_set1_ps(x)}; }
