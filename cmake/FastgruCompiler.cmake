@@ -68,14 +68,16 @@ if(FASTGRU_CLANG_TIDY)
   set(CMAKE_CXX_CLANG_TIDY "${FASTGRU_CLANG_TIDY_PROGRAM}")
 endif()
 
-# The options of one per-ISA kernel file: FASTGRU_ISA_OPTIONS_<AVX2|AVX512>, empty for the baseline. Such a file
+# The options of one per-ISA kernel file: FASTGRU_ISA_OPTIONS_<AVX2|AVX512|AVX512_VNNI>, empty for the baseline. Such a file
 # is always optimised, also in a debug build: unoptimised, its inline functions would be emitted out of line.
 set(FASTGRU_ISA_OPTIONS_AVX2 -mavx2 -mfma)
 set(FASTGRU_ISA_OPTIONS_AVX512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512cd -mavx2 -mfma
   -mprefer-vector-width=512)
+set(FASTGRU_ISA_OPTIONS_AVX512_VNNI ${FASTGRU_ISA_OPTIONS_AVX512} -mavx512vnni)
 if(MSVC)
   set(FASTGRU_ISA_OPTIONS_AVX2 /arch:AVX2)
   set(FASTGRU_ISA_OPTIONS_AVX512 /arch:AVX512)
+  set(FASTGRU_ISA_OPTIONS_AVX512_VNNI /arch:AVX512)
 endif()
 
 function(fastgru_isa_options source isa)

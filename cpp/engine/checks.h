@@ -69,6 +69,11 @@ inline Status check_memory(const GruConfig& config, std::int64_t steps, std::int
                          " rows needs more memory than can be addressed");
 }
 
+inline Status check_trainable(const GruConfig& config) {
+  if (config.precision != Precision::int8) return {};
+  return Status::invalid("precision=\"int8\" is for inference alone: its rounded weights have no gradient");
+}
+
 // `y_wanted`: y must be given (forward_train); else its data may be null.
 template <class S>
 Status check_forward(const GruConfig& config, const ForwardArgs<S>& args, bool y_wanted) {

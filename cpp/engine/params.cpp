@@ -38,6 +38,9 @@ Status validate(const GruConfig& config) {
   if (!(config.dropout >= 0.0 && config.dropout < 1.0)) {
     return Status::invalid("dropout must be in [0, 1), got " + number_text(config.dropout));
   }
+  if (config.precision == Precision::int8 && !config.reset_after) {
+    return Status::invalid("precision=\"int8\" needs reset_after=true");
+  }
   // An upper bound of the count: every layer as wide as the widest, counted in steps that may overflow.
   const std::int64_t wide = std::numeric_limits<std::int64_t>::max() / 1024;
   std::int64_t width = 0, cell = 0, total = 0;

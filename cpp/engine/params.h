@@ -5,9 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "runtime/fields.h"
 #include "runtime/status.h"
 
 namespace fastgru {
+
+// How exactly the products of a float32 engine are computed, and so how fast. The float64 engine ignores it.
+enum class Precision {
+  highest,  // as exactly as float32
+  high,     // outputs within 2e-5
+  medium,   // torch's name for less than high; as high
+  int8,     // weights of one byte; inference alone
+};
+
+inline field::Choice precisions() { return {{"highest", "high", "medium", "int8"}}; }
 
 struct GruConfig {
   std::int64_t input_size = 1;
@@ -17,6 +28,7 @@ struct GruConfig {
   bool bidirectional = false;
   bool reset_after = true;
   double dropout = 0.0;  // between layers, in forward_train only
+  Precision precision = Precision::highest;
 
   std::int64_t directions() const { return bidirectional ? 2 : 1; }
   std::int64_t layer_input_size(std::int64_t layer) const {

@@ -153,7 +153,7 @@ Status forward(const Weights<float>& weights, const ForwardArgs<float>& args, Wo
     Workspace<float>::State& w = workspace.state();
     FASTGRU_RETURN_IF_ERROR(sort_operands(config, args, w.operands));
     FASTGRU_RETURN_IF_ERROR(lay_out_inference(config, w));
-    make_plan(config, *weights.packed().kernels, args.x.steps, args.x.rows, w.operands.order.ragged(),
+    make_plan(config, weights.packed().recipe, args.x.steps, args.x.rows, w.operands.order.ragged(),
               options.num_threads, options.hints, w.plan);
     FASTGRU_RETURN_IF_ERROR(
         run_layers(weights, w.plan, w.operands, 0, w.layers.size(), w.layers, w.scratch, options));
@@ -173,6 +173,7 @@ Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& ar
   try {
     const GruConfig& config = weights.config();
     FASTGRU_RETURN_IF_ERROR(check_forward(config, args, true));
+    FASTGRU_RETURN_IF_ERROR(check_trainable(config));
     state.dropout_seed = dropout_seed;
     state.low_memory = options.low_memory;
     FASTGRU_RETURN_IF_ERROR(sort_operands(config, args, state.operands));
@@ -184,7 +185,7 @@ Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& ar
       s.h0 = state.h0_kept.data();
     }
     FASTGRU_RETURN_IF_ERROR(lay_out_training(config, state));
-    make_plan(config, *weights.packed().kernels, args.x.steps, args.x.rows, s.order.ragged(),
+    make_plan(config, weights.packed().recipe, args.x.steps, args.x.rows, s.order.ragged(),
               options.num_threads, options.hints, state.plan);
     FASTGRU_RETURN_IF_ERROR(run_training_layers(weights, state, options));
     unsort_results(config, args, s);
@@ -198,7 +199,7 @@ Status forward_train(const Weights<float>& weights, const ForwardArgs<float>& ar
 template <>
 std::string explain(const Weights<float>& weights, std::int64_t steps, std::int64_t rows, int num_threads) {
   Plan plan;
-  make_plan(weights.config(), *weights.packed().kernels, steps, rows, false, num_threads, {}, plan);
+  make_plan(weights.config(), weights.packed().recipe, steps, rows, false, num_threads, {}, plan);
   return to_string(plan, weights.layout());
 }
 

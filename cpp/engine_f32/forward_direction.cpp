@@ -7,8 +7,14 @@
 namespace fastgru {
 namespace {
 
+// Floats of the scratch that the cell itself asks for, of one thread.
+std::int64_t own_floats(const ForwardDirection& d, std::int64_t rows) {
+  const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows : 0;
+  return d.cell->scratch_bytes(std::max(rows, chunk_rows)) / static_cast<std::int64_t>(sizeof(float));
+}
+
 // The loop's fixed facts and its scratch: hoisted W x [chunk step][row][panel][3][L], inputs that had to be
-// packed for it, a row of zeros, and of the reset-before variant z and r*h [row][padded], the team's.
+// packed for it, a row of zeros, the cell's own, and what the team shares of a step.
 class ForwardLoop {
  public:
   ForwardLoop(const ForwardDirection& d, RowRange rows, TeamMember& member, float* scratch)
@@ -18,9 +24,9 @@ class ForwardLoop {
     gx_ = scratch + member.thread() * size;
     const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows.size() : 0;
     x_ = gx_ + chunk_rows * kGates * padded_;
-    zeros_ = x_ + chunk_rows * d.cell->input;
-    z_ = zeros_ + padded_ - member.thread() * size;  // the first thread's: r*h is of all units
-    rh_ = z_ + rows.size() * padded_;
+    zeros_ = x_ + chunk_rows * d.cell->input_size();
+    cell_scratch_ = reinterpret_cast<char*>(zeros_ + padded_);
+    shared_ = zeros_ + padded_ + own_floats(d, rows.size()) - member.thread() * size;  // the first thread's
     std::fill_n(zeros_, padded_, 0.0f);
   }
 
@@ -88,25 +94,21 @@ class ForwardLoop {
     for (std::int64_t t = chunk_first_; t < last; ++t) {
       chunk_rows_[t - chunk_first_ + 1] = chunk_rows_[t - chunk_first_] + active(t);
     }
-    InputGemmArgs g{};
+    InputArgs g{};
     g.panels = panels_;
     g.panels.backwards = false;
-    g.shared_tail = d_.reset_after;
     g.rows = chunk_rows_[last - chunk_first_];
-    g.input = d_.cell->input;
-    g.hidden = d_.hidden;
     g.x = d_.x.at(chunk_first_, rows_.first);
     g.x_stride = rows_.size() == 1 ? d_.x.step_stride : d_.x.row_stride;
     if (!evenly_spaced(last)) {
       pack_inputs(last);
       g.x = x_;
-      g.x_stride = g.input;
+      g.x_stride = d_.cell->input_size();
     }
-    g.w = d_.cell->w;
-    g.bias = d_.cell->bias;
     g.gx = gx_;
     g.gx_stride = kGates * padded_;
-    d_.kernels->input_gemm(g);
+    g.scratch = cell_scratch_;
+    d_.cell->input(g);
   }
 
   // Whether the chunk's inputs have one constant stride over rows and steps.
@@ -119,8 +121,8 @@ class ForwardLoop {
   void pack_inputs(std::int64_t last) {
     float* to = x_;
     for (std::int64_t t = chunk_first_; t < last; ++t) {
-      for (std::int64_t row = 0; row < active(t); ++row, to += d_.cell->input) {
-        std::copy_n(d_.x.at(t, rows_.first + row), d_.cell->input, to);
+      for (std::int64_t row = 0; row < active(t); ++row, to += d_.cell->input_size()) {
+        std::copy_n(d_.x.at(t, rows_.first + row), d_.cell->input_size(), to);
       }
     }
   }
@@ -161,60 +163,26 @@ class ForwardLoop {
   // One step of `count` rows from `row` on.
   void step(std::int64_t t, std::int64_t row, std::int64_t count, const float* previous,
             std::int64_t previous_stride) {
-    if (d_.reset_after) {
-      step_after(t, row, count, previous, previous_stride);
-    } else {
-      step_before(t, row, count, previous, previous_stride);
-    }
-  }
-
-  void step_after(std::int64_t t, std::int64_t row, std::int64_t count, const float* previous,
-                  std::int64_t previous_stride) {
     const std::int64_t b = rows_.first + row;
-    CellForwardArgs a{};
+    StepArgs a{};
     a.panels = panels_;
     a.rows = count;
-    a.hidden = d_.hidden;
     a.x = d_.x.at(t, b);
     a.x_stride = d_.x.row_stride;
-    a.input = d_.cell->input;
-    a.w = d_.cell->w;
     a.gx = d_.plan.hoist ? gx(t, row) : nullptr;
     a.gx_stride = kGates * padded_;
-    a.u = d_.cell->u;
-    a.bias = d_.cell->bias;
     a.h_prev = previous;
     a.h_prev_stride = previous_stride;
     a.h = d_.h.at(t, b);
     a.h_stride = d_.h.row_stride;
     a.slots = d_.slots.data == nullptr ? nullptr : d_.slots.at(t, b);
     a.slots_stride = d_.slots.stride();
-    d_.kernels->cell_forward(a);
-  }
-
-  void step_before(std::int64_t t, std::int64_t row, std::int64_t count, const float* previous,
-                   std::int64_t previous_stride) {
-    const std::int64_t b = rows_.first + row;
-    ResetBeforeForwardArgs a{};
-    a.panels = panels_;
-    a.rows = count;
-    a.hidden = d_.hidden;
-    a.gx = gx(t, row);
-    a.gx_stride = kGates * padded_;
-    a.u_rz = d_.cell->u_rz;
-    a.u_n = d_.cell->u_n;
-    a.h_prev = previous;
-    a.h_prev_stride = previous_stride;
-    a.z = z_ + row * padded_;
-    a.rh = rh_ + row * padded_;
-    a.scratch_stride = padded_;
-    a.h = d_.h.at(t, b);
-    a.h_stride = d_.h.row_stride;
-    a.slots = d_.slots.data == nullptr ? nullptr : d_.slots.at(t, b);
-    a.slots_stride = d_.slots.stride();
-    d_.kernels->reset_before_rz(a);
+    a.scratch = cell_scratch_;
+    a.shared = shared_ + row * d_.cell->shared_floats();
+    d_.cell->step(a, 0);
+    if (d_.cell->passes() == 1) return;
     member_.wait();
-    d_.kernels->reset_before_n(a);
+    d_.cell->step(a, 1);
   }
 
   const ForwardDirection& d_;
@@ -224,7 +192,8 @@ class ForwardLoop {
   PanelRange panels_;
   std::int64_t chunk_first_ = 0;
   std::int64_t chunk_rows_[kMaxChunk + 1];  // running rows of the chunk before each of its steps
-  float *gx_, *x_, *zeros_, *z_, *rh_;
+  float *gx_, *x_, *zeros_, *shared_;
+  char* cell_scratch_;
 };
 
 }  // namespace
@@ -232,8 +201,8 @@ class ForwardLoop {
 std::int64_t forward_scratch_size(const ForwardDirection& d, std::int64_t rows) {
   const std::int64_t padded = padded_width(d.hidden, d.kernels->lanes);
   const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows : 0;
-  const std::int64_t size =
-      chunk_rows * (kGates * padded + d.cell->input) + padded + (d.reset_after ? 0 : 2 * rows * padded);
+  const std::int64_t size = chunk_rows * (kGates * padded + d.cell->input_size()) + padded +
+                            own_floats(d, rows) + rows * d.cell->shared_floats();
   return (size + 15) / 16 * 16;
 }
 

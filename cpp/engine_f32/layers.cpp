@@ -13,12 +13,11 @@ ForwardDirection make_direction(const Weights<float>& weights, const Plan& plan,
   const std::int64_t offset = index * operands.order.rows() * hidden;
   ForwardDirection direction{};
   direction.kernels = plan.kernels;
-  direction.cell = &weights.packed().cells[static_cast<std::size_t>(index)];
+  direction.cell = weights.packed().cells[static_cast<std::size_t>(index)].get();
   direction.plan = plan.layers[static_cast<std::size_t>(layer)];
   direction.order = &operands.order;
   direction.steps = {0, operands.order.steps()};
   direction.hidden = hidden;
-  direction.reset_after = config.reset_after;
   direction.reverse = d == 1;
   direction.x = buffers.input;
   direction.h = {buffers.y.data + d * hidden, buffers.y.step_stride, buffers.y.row_stride, buffers.ring};
@@ -29,7 +28,8 @@ ForwardDirection make_direction(const Weights<float>& weights, const Plan& plan,
 }
 
 double step_flops(const ForwardDirection& direction, std::int64_t rows) {
-  return 6.0 * static_cast<double>(direction.hidden * (direction.hidden + direction.cell->input) * rows);
+  return 6.0 *
+         static_cast<double>(direction.hidden * (direction.hidden + direction.cell->input_size()) * rows);
 }
 
 // Some directions of one layer.

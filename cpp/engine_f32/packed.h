@@ -2,25 +2,18 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine_f32/plan/plan.h"
 #include "kernels/kernel_table.h"
 #include "runtime/aligned.h"
 
 namespace fastgru {
 
 // One (layer, direction). Layouts as in kernel_table.h; what a variant does not use is null.
-struct ForwardCell {
-  std::int64_t input = 0;
-  float* w = nullptr;     // gates r, z, n over the input
-  float* u = nullptr;     // gates r, z, n over the state (reset_after)
-  float* u_rz = nullptr;  // gates r, z, and n alone (reset before)
-  float* u_n = nullptr;
-  float* bias = nullptr;
-};
-
 struct BackwardCell {
   float* u = nullptr;    // columns: d(h) from [dq da_r da_z], or from [da_r da_z] (reset before)
   float* u_n = nullptr;  // columns: d(r*h) from da_n (reset before)
@@ -37,9 +30,10 @@ struct Weights<float>::Packed {
   const std::vector<BackwardCell>* backward_cells() const;
 
   ParamLayout layout;
+  const RecipeChoice recipe;
   const KernelTable* kernels;
   AlignedBuffer<float> params;
-  std::vector<ForwardCell> cells;
+  std::vector<std::unique_ptr<ForwardCell>> cells;
 
  private:
   bool place_forward();
@@ -47,10 +41,10 @@ struct Weights<float>::Packed {
   bool place_backward() const;
   void pack_backward() const;
 
-  AlignedBuffer<float> forward_storage_;
+  AlignedBuffer<char> forward_storage_;
   mutable std::mutex backward_mutex_;
   mutable std::atomic<bool> backward_ready_{false};
-  mutable AlignedBuffer<float> backward_storage_;
+  mutable AlignedBuffer<char> backward_storage_;
   mutable std::vector<BackwardCell> backward_cells_;
 };
 

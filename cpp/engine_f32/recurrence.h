@@ -42,7 +42,7 @@ struct ForwardDirection {
   const RowOrder* order;
   StepRange steps;  // all, or a sub-range to recompute; its border states must be stored
   std::int64_t hidden;
-  bool reset_after, reverse;
+  bool reverse;
   SequenceView<const float> x;
   StateView h;
   const float* h0;  // (B, H), null: zeros

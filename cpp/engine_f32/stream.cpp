@@ -15,7 +15,8 @@ struct Stream<float>::Impl {
   bool odd = false;
   StreamPlan plan;
   AlignedBuffer<float> memory;
-  float *states[2], *gx, *z, *rh;
+  float *states[2], *gx, *shared;
+  char* cell_scratch;
 
   Impl(const Weights<float>& weights, std::int64_t batch)
       : rows(batch),
@@ -24,12 +25,17 @@ struct Stream<float>::Impl {
         plan(plan_stream(weights.layout())) {
     padded = padded_width(hidden, weights.packed().kernels->lanes);
     panel_count = padded / weights.packed().kernels->lanes;
-    if (!memory.reserve(2 * state_size() + rows * padded * (kGates + 2))) throw std::bad_alloc();
+    std::int64_t own = 0, common = 0;
+    for (const auto& cell : weights.packed().cells) {
+      own = std::max(own, cell->scratch_bytes(rows) / static_cast<std::int64_t>(sizeof(float)));
+      common = std::max(common, rows * cell->shared_floats());
+    }
+    if (!memory.reserve(2 * state_size() + rows * padded * kGates + own + common)) throw std::bad_alloc();
     states[0] = memory.data();
     states[1] = states[0] + state_size();
     gx = states[1] + state_size();
-    z = gx + rows * padded * kGates;
-    rh = z + rows * padded;
+    shared = gx + rows * padded * kGates;
+    cell_scratch = reinterpret_cast<char*>(shared + common);
     std::fill_n(memory.data(), memory.capacity(), 0.0f);
   }
 
@@ -47,52 +53,24 @@ struct Stream<float>::Impl {
 
 namespace {
 
-void step_after(const KernelTable& k, const ForwardCell& cell, Stream<float>::Impl& s, std::int64_t layer,
+void step_layer(const ForwardCell& cell, bool input_first, Stream<float>::Impl& s, std::int64_t layer,
                 const float* x) {
-  CellForwardArgs a{};
+  StepArgs a{};
   a.panels = s.panels();
   a.rows = s.rows;
-  a.hidden = s.hidden;
   a.x = x;
-  a.x_stride = a.input = cell.input;
-  a.w = cell.w;
-  a.u = cell.u;
-  a.bias = cell.bias;
+  a.x_stride = cell.input_size();
   a.h_prev = s.current(layer);
   a.h = s.next(layer);
   a.h_prev_stride = a.h_stride = s.hidden;
-  k.cell_forward(a);
-}
-
-void step_before(const KernelTable& k, const ForwardCell& cell, Stream<float>::Impl& s, std::int64_t layer,
-                 const float* x) {
-  InputGemmArgs g{};
-  g.panels = s.panels();
-  g.rows = s.rows;
-  g.input = g.x_stride = cell.input;
-  g.hidden = s.hidden;
-  g.x = x;
-  g.w = cell.w;
-  g.bias = cell.bias;
-  g.gx = s.gx;
-  g.gx_stride = kGates * s.padded;
-  k.input_gemm(g);
-  ResetBeforeForwardArgs a{};
-  a.panels = g.panels;
-  a.rows = s.rows;
-  a.hidden = s.hidden;
-  a.gx = s.gx;
-  a.gx_stride = g.gx_stride;
-  a.u_rz = cell.u_rz;
-  a.u_n = cell.u_n;
-  a.h_prev = s.current(layer);
-  a.z = s.z;
-  a.rh = s.rh;
-  a.scratch_stride = s.padded;
-  a.h = s.next(layer);
-  a.h_prev_stride = a.h_stride = s.hidden;
-  k.reset_before_rz(a);
-  k.reset_before_n(a);
+  a.scratch = s.cell_scratch;
+  a.shared = s.shared;
+  if (input_first) {
+    a.gx_stride = kGates * s.padded;
+    cell.input({a.panels, a.rows, a.x, a.x_stride, s.gx, a.gx_stride, a.scratch});
+    a.gx = s.gx;
+  }
+  for (int pass = 0; pass < cell.passes(); ++pass) cell.step(a, pass);
 }
 
 }  // namespace
@@ -113,11 +91,10 @@ template <>
 void Stream<float>::step(const float* x, float* y) noexcept {
   const FlushDenormals flush;
   const Weights<float>::Packed& packed = weights_->packed();
-  const bool reset_after = packed.layout.config().reset_after;
   Impl& s = *impl_;
   for (std::int64_t layer = 0; layer < s.layers; ++layer) {
-    const ForwardCell& cell = packed.cells[static_cast<std::size_t>(layer)];
-    (reset_after ? step_after : step_before)(*packed.kernels, cell, s, layer, x);
+    step_layer(*packed.cells[static_cast<std::size_t>(layer)], packed.recipe.recipe->input_first, s, layer,
+               x);
     x = s.next(layer);
   }
   s.odd = !s.odd;

@@ -2,31 +2,16 @@
 #include <algorithm>
 
 #include "engine_f32/packed.h"
+#include "engine_f32/plan/plan.h"
 #include "kernels/dispatch.h"
 #include "kernels/pack.h"
 
 namespace fastgru {
 namespace {
 
-// Hands out consecutive aligned pieces of one block: counts first (base null), places the second time.
-class Pieces {
- public:
-  explicit Pieces(float* base) : base_(base) {}
-  float* take(std::int64_t count) {
-    float* piece = base_ == nullptr ? nullptr : base_ + used_;
-    used_ += (count + 15) / 16 * 16;
-    return piece;
-  }
-  std::int64_t used() const { return used_; }
-
- private:
-  float* base_;
-  std::int64_t used_ = 0;
-};
-
 // Runs `lay_out` twice: to measure, and to place into `storage`.
 template <class LayOut>
-bool place(AlignedBuffer<float>& storage, LayOut lay_out) {
+bool place(AlignedBuffer<char>& storage, LayOut lay_out) {
   Pieces measure(nullptr);
   lay_out(measure);
   if (!storage.reserve(measure.used())) return false;
@@ -47,43 +32,27 @@ void for_cells(const ParamLayout& layout, F f) {
 
 }  // namespace
 
-Weights<float>::Packed::Packed(const GruConfig& config) : layout(config), kernels(&active_kernels()) {}
+Weights<float>::Packed::Packed(const GruConfig& config)
+    : layout(config), recipe(choose_recipe(config)), kernels(recipe.set.kernels) {
+  for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+    for (std::int64_t d = 0; d < config.directions(); ++d) {
+      cells.push_back(recipe.recipe->make(config, recipe.set, config.layer_input_size(layer)));
+    }
+  }
+}
 
 bool Weights<float>::Packed::place_forward() {
-  const GruConfig& config = layout.config();
-  const std::int64_t lanes = kernels->lanes, hidden = config.hidden_size;
-  cells.resize(static_cast<std::size_t>(config.num_layers * config.directions()));
   return place(forward_storage_, [&](Pieces& pieces) {
-    for_cells(layout, [&](std::size_t i, std::int64_t layer, const CellOffsets&) {
-      ForwardCell& cell = cells[i];
-      cell.input = config.layer_input_size(layer);
-      cell.w = pieces.take(packed_size(cell.input, hidden, kGates, lanes));
-      if (config.reset_after) {
-        cell.u = pieces.take(packed_size(hidden, hidden, kGates, lanes));
-      } else {
-        cell.u_rz = pieces.take(packed_size(hidden, hidden, 2, lanes));
-        cell.u_n = pieces.take(packed_size(hidden, hidden, 1, lanes));
-      }
-      cell.bias = pieces.take(4 * padded_width(hidden, lanes));
-    });
+    for (const auto& cell : cells) cell->place(pieces);
   });
 }
 
 void Weights<float>::Packed::pack_forward() {
-  const GruConfig& config = layout.config();
-  const std::int64_t lanes = kernels->lanes, hidden = config.hidden_size;
+  const bool bias = layout.config().bias;
   const float* p = params.data();
   for_cells(layout, [&](std::size_t i, std::int64_t, const CellOffsets& at) {
-    const ForwardCell& cell = cells[i];
-    pack_gates(p + at.weight_ih, hidden, cell.input, 0, kGates, lanes, config.reset_after, cell.w);
-    if (config.reset_after) {
-      pack_gates(p + at.weight_hh, hidden, hidden, 0, kGates, lanes, true, cell.u);
-    } else {
-      pack_gates(p + at.weight_hh, hidden, hidden, 0, 2, lanes, false, cell.u_rz);
-      pack_gates(p + at.weight_hh, hidden, hidden, 2, 1, lanes, false, cell.u_n);
-    }
-    pack_bias(config.bias ? p + at.bias_ih : nullptr, config.bias ? p + at.bias_hh : nullptr, hidden,
-              config.reset_after, lanes, cell.bias);
+    cells[i]->pack({p + at.weight_ih, p + at.weight_hh, bias ? p + at.bias_ih : nullptr,
+                    bias ? p + at.bias_hh : nullptr});
   });
 }
 
@@ -94,9 +63,9 @@ bool Weights<float>::Packed::place_backward() const {
   return place(backward_storage_, [&](Pieces& pieces) {
     for_cells(layout, [&](std::size_t i, std::int64_t layer, const CellOffsets&) {
       BackwardCell& cell = backward_cells_[i];
-      cell.u = pieces.take(packed_size(hidden * (config.reset_after ? 3 : 2), hidden, 1, lanes));
-      if (!config.reset_after) cell.u_n = pieces.take(packed_size(hidden, hidden, 1, lanes));
-      cell.w = pieces.take(packed_size(3 * hidden, config.layer_input_size(layer), 1, lanes));
+      cell.u = pieces.take<float>(packed_size(hidden * (config.reset_after ? 3 : 2), hidden, 1, lanes));
+      if (!config.reset_after) cell.u_n = pieces.take<float>(packed_size(hidden, hidden, 1, lanes));
+      cell.w = pieces.take<float>(packed_size(3 * hidden, config.layer_input_size(layer), 1, lanes));
     });
   });
 }

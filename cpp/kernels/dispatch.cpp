@@ -17,9 +17,10 @@
 namespace fastgru {
 
 extern const KernelTable kTable_baseline;
+extern const DigitTable kDigits_baseline;
 #ifdef FASTGRU_X86
-extern const KernelTable kTable_avx2;
-extern const KernelTable kTable_avx512;
+extern const KernelTable kTable_avx2, kTable_avx512;
+extern const DigitTable kDigits_avx2, kDigits_avx512_vnni;
 #endif
 
 namespace {
@@ -71,43 +72,47 @@ bool has_avx512() {
          bit(seven.ebx, 30) && bit(seven.ebx, 31);
 }
 
+// To be asked where there is AVX-512.
+bool has_vnni() { return bit(cpuid(7, 0).ecx, 11); }
+
 #endif
 
 struct Dispatch {
   std::vector<const KernelTable*> compiled;
-  std::vector<const KernelTable*> supported;
-  std::atomic<const KernelTable*> active{nullptr};
+  std::vector<KernelSet> supported;
+  std::atomic<const KernelSet*> active{nullptr};
   std::string warning;
 
   Dispatch() {
-    add(&kTable_baseline, true);
+    add(&kTable_baseline, true, &kDigits_baseline);
 #ifdef FASTGRU_X86
-    add(&kTable_avx2, has_avx2());
-    add(&kTable_avx512, has_avx512());
+    add(&kTable_avx2, has_avx2(), &kDigits_avx2);
+    add(&kTable_avx512, has_avx512(), has_avx512() && has_vnni() ? &kDigits_avx512_vnni : nullptr);
 #endif
-    active = supported.back();
+    active = &supported.back();
     const char* wanted = std::getenv("FASTGRU_ISA");
     if (wanted != nullptr && *wanted != '\0' && !choose(wanted)) {
       warning = std::string("FASTGRU_ISA=") + wanted + " is not available here, there are: " + list() +
-                "; using " + active.load()->name;
+                "; using " + active.load()->kernels->name;
     }
   }
 
-  void add(const KernelTable* table, bool runs_here) {
+  void add(const KernelTable* table, bool runs_here, const DigitTable* digits) {
     compiled.push_back(table);
-    if (runs_here) supported.push_back(table);
+    if (runs_here) supported.push_back({table, digits});
   }
 
   std::string list() const {
     std::string text;
-    for (const KernelTable* table : supported) text += (text.empty() ? "" : ", ") + std::string(table->name);
+    for (const KernelSet& set : supported)
+      text += (text.empty() ? "" : ", ") + std::string(set.kernels->name);
     return text;
   }
 
   bool choose(const std::string& name) {
-    for (const KernelTable* table : supported) {
-      if (name != table->name) continue;
-      active = table;
+    for (const KernelSet& set : supported) {
+      if (name != set.kernels->name) continue;
+      active = &set;
       return true;
     }
     return false;
@@ -119,17 +124,25 @@ Dispatch& dispatch() {
   return instance;
 }
 
-std::vector<std::string> names(const std::vector<const KernelTable*>& tables) {
-  std::vector<std::string> out;
-  for (const KernelTable* table : tables) out.emplace_back(table->name);
-  return out;
-}
-
 }  // namespace
 
-std::vector<std::string> isa_names() { return names(dispatch().supported); }
-std::vector<std::string> compiled_isa_names() { return names(dispatch().compiled); }
-const KernelTable& active_kernels() { return *dispatch().active.load(); }
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (const KernelSet& set : dispatch().supported) names.emplace_back(set.kernels->name);
+  return names;
+}
+std::vector<std::string> compiled_isa_names() {
+  std::vector<std::string> names;
+  for (const KernelTable* table : dispatch().compiled) names.emplace_back(table->name);
+  return names;
+}
+const KernelTable& active_kernels() { return *active_kernel_set().kernels; }
+KernelSet active_kernel_set() { return *dispatch().active.load(); }
+KernelSet active_digit_set() {
+  const KernelSet* set = dispatch().active.load();
+  while (set->digits == nullptr) --set;  // the baseline has them
+  return *set;
+}
 std::string active_isa() { return active_kernels().name; }
 bool set_active_isa(const std::string& name) { return dispatch().choose(name); }
 const std::string& isa_warning() { return dispatch().warning; }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/digit_table.h"
 #include "kernels/kernel_table.h"
 
 namespace fastgru {
@@ -18,6 +19,14 @@ std::vector<std::string> compiled_isa_names();
 // The table new weights are packed for. Weights packed earlier keep theirs.
 const KernelTable& active_kernels();
 std::string active_isa();
+
+struct KernelSet {
+  const KernelTable* kernels = nullptr;
+  const DigitTable* digits = nullptr;  // for the same layouts; null: this instruction set has none
+};
+KernelSet active_kernel_set();
+// The same, or, where the active instruction set has no kernels on digits, those of the one below it.
+KernelSet active_digit_set();
 
 // Chooses by name; false when this machine has no such ISA.
 bool set_active_isa(const std::string& name);

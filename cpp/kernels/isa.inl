@@ -1,6 +1,7 @@
 // The kernels of one ISA and their table. Included by isa_<isa>.cpp after its vec_<isa>.h.
 
 #include "simd/math.inl"
+#include "kernels/tiles.inl"
 #include "kernels/gemm.inl"
 #include "kernels/cell_parts.inl"
 #include "kernels/cell_tail.inl"

@@ -58,10 +58,10 @@ void pack_columns(const float* weight, std::int64_t width, std::int64_t first, s
 }
 
 void pack_bias(const float* bias_ih, const float* bias_hh, std::int64_t hidden, bool reset_after,
-               std::int64_t lanes, float* out) {
+               std::int64_t lanes, float* out, bool share) {
   std::fill_n(out, 4 * padded_width(hidden, lanes), 0.0f);
   if (bias_ih == nullptr) return;
-  const std::int64_t tail = reset_after ? tail_units(hidden, lanes) : 0;
+  const std::int64_t tail = reset_after && share ? tail_units(hidden, lanes) : 0;
   for (std::int64_t unit = 0; unit < hidden; ++unit) {
     float* to = out + unit / lanes * 4 * lanes + unit % lanes;
     const bool shares = unit >= hidden - tail;

@@ -35,9 +35,9 @@ void pack_columns(const float* weight, std::int64_t width, std::int64_t first, s
                   std::int64_t depth, std::int64_t at, std::int64_t lanes, float* out);
 
 // out[panel][4][lane]: r and z with both biases summed, n of the input side, q. With reset_after false both
-// biases of n belong to the input side. A tail is as kernel_table.h says, with reset_after. Null biases
-// are zeros.
+// biases of n belong to the input side. A tail is as kernel_table.h says, with reset_after where `share`
+// allows it. Null biases are zeros.
 void pack_bias(const float* bias_ih, const float* bias_hh, std::int64_t hidden, bool reset_after,
-               std::int64_t lanes, float* out);
+               std::int64_t lanes, float* out, bool share = true);
 
 }  // namespace fastgru

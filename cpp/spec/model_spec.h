@@ -18,13 +18,10 @@
 namespace fastgru {
 
 enum class Dtype { float32, float64 };
-// The required accuracy of products; all three compute the same today.
-enum class Products { highest, high, medium };
 
 struct LayerSpec {
   GruConfig gru;
   bool batch_first = false;  // the axis order of Python's arrays; in C++ rows come first
-  Products precision = Products::highest;
   Dtype dtype = Dtype::float32;
 };
 

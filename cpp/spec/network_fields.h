@@ -32,7 +32,7 @@ void visit_layer_fields(Layer& layer, Visit&& visit) {
   visit("dropout", gru.dropout, Share{}, kAlways | kTraining);
   visit("bidirectional", gru.bidirectional, Flag{}, kAlways);
   visit("reset_after", gru.reset_after, Flag{}, kAlways);
-  visit("precision", layer.precision, Choice{{"highest", "high", "medium"}}, kAlways);
+  visit("precision", gru.precision, precisions(), kAlways);
 }
 
 }  // namespace fastgru

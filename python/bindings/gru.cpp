@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "bindings/bindings.h"
+#include "bindings/files.h"
 
 namespace fastgru::bindings {
 namespace {
@@ -289,18 +290,31 @@ py::tuple to_pickle(PyStream<S>& stream) {
   const Weights<S>& weights = stream.weights();
   const GruConfig& c = weights.config();
   return py::make_tuple(c.input_size, c.hidden_size, c.num_layers, c.bias, c.reset_after,
-                        py::array_t<S>(weights.layout().total(), weights.params()), stream.state());
+                        py::array_t<S>(weights.layout().total(), weights.params()), stream.state(),
+                        to_str(precisions().names[static_cast<std::size_t>(c.precision)]));
+}
+
+Precision precision_named(const std::string& name) {
+  std::string known;
+  const field::Choice choice = precisions();
+  for (std::size_t i = 0; i < choice.names.size(); ++i) {
+    if (choice.names[i] == name) return static_cast<Precision>(i);
+    known += (i == 0 ? "" : ", ") + std::string(choice.names[i]);
+  }
+  raise_value_error("precision must be one of " + known + ", got '" + name + "'");
 }
 
 template <class S>
 std::unique_ptr<PyStream<S>> from_pickle(const py::tuple& state) {
-  if (state.size() != 7) raise_value_error("this is no pickle of a stream");
+  // Pickles of earlier versions have no precision.
+  if (state.size() != 7 && state.size() != 8) raise_value_error("this is no pickle of a stream");
   GruConfig config;
   config.input_size = state[0].cast<std::int64_t>();
   config.hidden_size = state[1].cast<std::int64_t>();
   config.num_layers = state[2].cast<std::int64_t>();
   config.bias = state[3].cast<bool>();
   config.reset_after = state[4].cast<bool>();
+  if (state.size() == 8) config.precision = precision_named(state[7].cast<std::string>());
   PyGru<S> layer(config, false);
   layer.set_parameters(state[5]);
   auto stream = layer.stream(py::len(state[6]) > 0 ? py::len(state[6][py::int_(0)]) : 0);
@@ -331,15 +345,16 @@ void bind_scalar(py::module_& module, const std::string& suffix) {
   using Layer = PyGru<S>;
   py::class_<Layer>(module, ("Gru" + suffix).c_str(), "The GRU layer on flat parameters; see fastgru.GRU.")
       .def(py::init([](std::int64_t input_size, std::int64_t hidden_size, std::int64_t num_layers, bool bias,
-                       bool batch_first, double dropout, bool bidirectional, bool reset_after) {
+                       bool batch_first, double dropout, bool bidirectional, bool reset_after,
+                       const std::string& precision) {
              const GruConfig config{input_size,    hidden_size, num_layers, bias,
-                                    bidirectional, reset_after, dropout};
+                                    bidirectional, reset_after, dropout,    precision_named(precision)};
              return with_memory_for("the parameters of this layer",
                                     [&] { return std::make_unique<Layer>(config, batch_first); });
            }),
            py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers") = 1, py::arg("bias") = true,
            py::arg("batch_first") = false, py::arg("dropout") = 0.0, py::arg("bidirectional") = false,
-           py::arg("reset_after") = true)
+           py::arg("reset_after") = true, py::arg("precision") = "highest")
       .def_property_readonly("parameter_layout", &Layer::parameter_layout)
       .def_property_readonly("parameters", &Layer::parameters)
       .def("set_parameters", &Layer::set_parameters, py::arg("flat"))

@@ -20,17 +20,17 @@ constexpr std::int64_t kL1Bytes = 32 * 1024;
 constexpr std::int64_t kChunkBytes = 128 * 1024;
 constexpr std::int64_t kChunkRows = 32;
 
-LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::int64_t layer,
-                     std::int64_t steps, std::int64_t block, const PlanHints& hints) {
+LayerPlan plan_layer(const GruConfig& config, const Recipe& recipe, const KernelTable& kernels,
+                     std::int64_t layer, std::int64_t steps, std::int64_t block, const PlanHints& hints) {
   const std::int64_t width = 3 * padded_width(config.hidden_size, kernels.lanes);
-  const std::int64_t state_bytes = 4 * width * config.hidden_size;
-  const std::int64_t weight_bytes = state_bytes + 4 * width * config.layer_input_size(layer);
+  const std::int64_t state_bytes = recipe.state_bytes * width * config.hidden_size;
+  const std::int64_t weight_bytes = state_bytes + recipe.input_bytes * width * config.layer_input_size(layer);
   LayerPlan plan;
   // Few rows: time steps make full tiles of W x. Weights beyond L2: one of the two matrices at a time may
   // still fit.
   plan.hoist = steps > 1 && (block < 4 || weight_bytes > l2_bytes());
   if (hints.hoist >= 0) plan.hoist = hints.hoist == 1;
-  if (!config.reset_after) plan.hoist = true;  // its kernels start from W x
+  if (recipe.input_first) plan.hoist = true;
   const std::int64_t cache = block <= 2 ? kL1Bytes : l2_bytes() * 3 / 4;
   plan.weights_exceed_l2 = exceeds_l2(weight_bytes);
   plan.serpentine = (plan.hoist ? state_bytes : weight_bytes) > cache;
@@ -45,8 +45,10 @@ LayerPlan plan_layer(const GruConfig& config, const KernelTable& kernels, std::i
 
 }  // namespace
 
-void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows,
+void make_plan(const GruConfig& config, const RecipeChoice& choice, std::int64_t steps, std::int64_t rows,
                bool ragged, int num_threads, const PlanHints& hints, Plan& plan) {
+  const KernelTable& kernels = *choice.set.kernels;
+  plan.recipe = choice;
   plan.kernels = &kernels;
   plan.steps = steps;
   plan.rows = rows;
@@ -58,7 +60,8 @@ void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t
       directions == 1 ? plan.split : plan_rows(config, kernels, 1, rows, ragged, plan.threads, hints);
   plan.layers.clear();
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
-    plan.layers.push_back(plan_layer(config, kernels, layer, steps, plan.split.block_rows(), hints));
+    plan.layers.push_back(
+        plan_layer(config, *choice.recipe, kernels, layer, steps, plan.split.block_rows(), hints));
   }
 }
 

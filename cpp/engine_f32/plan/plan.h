@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine_f32/recipes/recipe.h"
 #include "kernels/kernel_table.h"
 
 namespace fastgru {
@@ -18,6 +19,13 @@ namespace fastgru {
 constexpr std::int64_t kMaxChunk = 64;
 // Rows of dx that one work item computes.
 constexpr std::int64_t kInputRows = 64;
+
+struct RecipeChoice {
+  const Recipe* recipe = nullptr;
+  KernelSet set;
+  const char* reason = "";
+};
+RecipeChoice choose_recipe(const GruConfig& config);
 
 struct LayerPlan {
   bool hoist = false;
@@ -55,6 +63,7 @@ RowSplit plan_rows(const GruConfig& config, const KernelTable& kernels, std::int
                    std::int64_t rows, bool ragged, int threads, const PlanHints& hints);
 
 struct Plan {
+  RecipeChoice recipe;
   const KernelTable* kernels = nullptr;
   std::int64_t steps = 0, rows = 0;
   int threads = 1;
@@ -64,7 +73,7 @@ struct Plan {
 };
 
 // Fills `plan`, whose memory is reused.
-void make_plan(const GruConfig& config, const KernelTable& kernels, std::int64_t steps, std::int64_t rows,
+void make_plan(const GruConfig& config, const RecipeChoice& choice, std::int64_t steps, std::int64_t rows,
                bool ragged, int num_threads, const PlanHints& hints, Plan& plan);
 
 // backward() with low memory: how many steps' gates are recomputed at once, in one direction.

@@ -45,6 +45,7 @@ void add_call(const Plan& plan, const GruConfig& config, Text& text) {
   text.add("steps %lld, batch %lld\n", big(plan.steps), big(plan.rows));
   text.add("kernels %s: %d rows x 3 gates x %d lanes\n", plan.kernels->name, plan.kernels->tile_rows,
            plan.kernels->lanes);
+  text.add("recipe %s: %s\n", plan.recipe.recipe->name, plan.recipe.reason);
   text.add("threads %d: %s\n", plan.threads, to_string(plan.split).c_str());
 }
 

@@ -44,7 +44,7 @@ class Gradients:
 
 
 class Config(NamedTuple):
-    """The constructor's checked arguments. The first eight are those of the core."""
+    """The constructor's checked arguments. The first nine are those of the core."""
 
     input_size: int
     hidden_size: int
@@ -72,6 +72,9 @@ def checked_config(
     dtype: DTypeLike,
 ) -> Config:
     """Check and convert the arguments; TypeError or ValueError names the first bad one."""
+    name = _checked_dtype(dtype)
+    if precision == "int8" and name == "float64":
+        raise ValueError("precision='int8' needs dtype='float32'; float64 computes everything exactly")
     return Config(
         parameters.check_size("input_size", input_size),
         parameters.check_size("hidden_size", hidden_size),
@@ -82,7 +85,7 @@ def checked_config(
         parameters.check_flag("bidirectional", bidirectional),
         parameters.check_flag("reset_after", reset_after),
         _checked_precision(precision),
-        _checked_dtype(dtype),
+        name,
     )
 
 
@@ -113,7 +116,7 @@ class Layer:
     def _configure(self, config: Config) -> None:
         self._config = config
         self._metadata = {}
-        self._core = _CORES[config.dtype](*config[:8])
+        self._core = _CORES[config.dtype](*config[:9])
 
     @property
     def input_size(self) -> int:

@@ -34,7 +34,7 @@ RowSplit split_of(const GruConfig& config, std::int64_t rows, int threads, std::
 Plan planned(const GruConfig& config, std::int64_t steps, std::int64_t rows, int threads = 1,
              bool ragged = false, const PlanHints& hints = {}) {
   Plan plan;
-  fastgru::make_plan(config, fastgru::active_kernels(), steps, rows, ragged, threads, hints, plan);
+  fastgru::make_plan(config, fastgru::choose_recipe(config), steps, rows, ragged, threads, hints, plan);
   CHECK(plan.kernels == &fastgru::active_kernels());
   CHECK(plan.steps == steps);
   CHECK(plan.rows == rows);
@@ -349,7 +349,7 @@ TEST_CASE("plan: one object serves call after call") {
   GruConfig deep = sized(8, 20);
   deep.num_layers = 5;
   for (const GruConfig& config : {deep, sized(8, 20), deep}) {
-    fastgru::make_plan(config, fastgru::active_kernels(), 4, 3, false, 1, {}, plan);
+    fastgru::make_plan(config, fastgru::choose_recipe(config), 4, 3, false, 1, {}, plan);
     CHECK(plan.layers.size() == static_cast<std::size_t>(config.num_layers));
     const fastgru::ParamLayout layout(config);
     CHECK(fastgru::to_string(plan, layout) == fastgru::to_string(planned(config, 4, 3), layout));

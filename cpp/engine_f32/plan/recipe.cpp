@@ -1,0 +1,27 @@
+// Which recipe a network's weights are packed for. It follows from the sizes, the precision and the
+// instruction set alone, so that a row alone and in any batch has the same bits.
+#include "engine_f32/plan/plan.h"
+
+namespace fastgru {
+namespace {
+
+// Fewer units gain nothing: the weights are in L1 or close, and hoisting W x costs what the digits gain (64
+constexpr std::int64_t kLeastHidden = 96;
+
+}  // namespace
+
+RecipeChoice choose_recipe(const GruConfig& config) {
+  const KernelSet set = active_kernel_set(), digits = active_digit_set();
+  if (config.precision == Precision::int8) return {&kInt8Recipe, digits, "precision int8"};
+  if (!config.reset_after) return {&kFloat32ResetBeforeRecipe, set, "the only one with reset_after=false"};
+  if (config.precision == Precision::highest) return {&kFloat32Recipe, set, "precision highest"};
+  if (reproducible()) return {&kFloat32Recipe, set, "reproducible on every machine"};
+  if (set.digits == nullptr || !set.digits->fast) {
+    return {&kFloat32Recipe, set, "on this instruction set faster than digits"};
+  }
+  if (config.hidden_size < kLeastHidden) return {&kFloat32Recipe, set, "faster than digits for few units"};
+  if (config.hidden_size > kMostDigitDepth) return {&kFloat32Recipe, set, "more units than digits can sum"};
+  return {&kTwoDigitsRecipe, set, "precision high"};
+}
+
+}  // namespace fastgru
