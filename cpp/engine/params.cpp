@@ -57,7 +57,7 @@ Status validate(const GruConfig& config) {
 ParamLayout::ParamLayout(const GruConfig& config) : config_(config) {
   const std::int64_t gates = 3 * config.hidden_size;
   const auto add = [this](std::string name, std::int64_t rows, std::int64_t cols) {
-    slots_.push_back({std::move(name), rows, cols, total_});
+    slots_.push_back({std::move(name), rows, cols, total_, cols > 0 && config_.precision == Precision::int8});
     const std::int64_t offset = total_;
     total_ += slots_.back().size();
     return offset;

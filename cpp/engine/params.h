@@ -45,6 +45,7 @@ struct ParamSlot {
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   std::int64_t offset = 0;
+  bool int8 = false;  // whole numbers of one byte times a scale for each row
 
   std::int64_t size() const { return cols == 0 ? rows : rows * cols; }
 };

@@ -36,6 +36,7 @@ struct Weights<float>::Packed {
   std::vector<std::unique_ptr<ForwardCell>> cells;
 
  private:
+  void round_params();
   bool place_forward();
   void pack_forward();
   bool place_backward() const;

@@ -5,6 +5,7 @@
 #include "engine_f32/plan/plan.h"
 #include "kernels/dispatch.h"
 #include "kernels/pack.h"
+#include "kernels/pack_digits.h"
 
 namespace fastgru {
 namespace {
@@ -37,6 +38,22 @@ Weights<float>::Packed::Packed(const GruConfig& config)
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
     for (std::int64_t d = 0; d < config.directions(); ++d) {
       cells.push_back(recipe.recipe->make(config, recipe.set, config.layer_input_size(layer)));
+    }
+  }
+}
+
+// With int8 the parameters are what the packed weights stand for.
+void Weights<float>::Packed::round_params() {
+  std::vector<std::int8_t> m;
+  for (const ParamSlot& slot : layout.slots()) {
+    if (!slot.int8) continue;
+    m.resize(static_cast<std::size_t>(slot.cols));
+    for (std::int64_t row = 0; row < slot.rows; ++row) {
+      float* values = params.data() + slot.offset + row * slot.cols;
+      const float scale = round_to_one_digit(values, slot.cols, m.data());
+      for (std::int64_t k = 0; k < slot.cols; ++k) {
+        values[k] = static_cast<float>(m[static_cast<std::size_t>(k)]) * scale;
+      }
     }
   }
 }
@@ -94,6 +111,7 @@ Status Weights<float>::Packed::assign(const float* values) {
     return out_of_memory(std::to_string(layout.total()) + " packed weights");
   }
   std::copy_n(values, layout.total(), params.data());
+  round_params();
   pack_forward();
   backward_ready_.store(false);
   return {};

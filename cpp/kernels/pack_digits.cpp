@@ -57,6 +57,12 @@ float column_scale(float largest, int most) {
   return scale >= std::numeric_limits<float>::min() ? scale : 0.0f;
 }
 
+float round_to_one_digit(const float* weights, std::int64_t n, std::int8_t* m) {
+  const Column column(weights, n, 1);
+  for (std::int64_t k = 0; k < n; ++k) m[k] = static_cast<std::int8_t>(column.m(k));
+  return column.scale();
+}
+
 DigitSizes digit_sizes(const DigitTable& table, std::int64_t hidden, std::int64_t depth, int gates,
                        int digits) {
   DigitSizes sizes;

@@ -12,6 +12,9 @@ namespace fastgru {
 // come out of another rounding as they are. NaN if `largest` is not finite.
 float column_scale(float largest, int most);
 
+// Rounds n weights of one column to one digit each; returns their scale.
+float round_to_one_digit(const float* weights, std::int64_t n, std::int8_t* m);
+
 // Where the three parts of a packed matrix go.
 struct DigitParts {
   std::int8_t* weights = nullptr;

@@ -28,10 +28,17 @@ Status check_layers(const ModelFile& file, std::int64_t num_layers) {
                                        ", but the file has only " + std::to_string(tensors) + " tensors"};
 }
 
+// Refuses what no engine computes.
+Status check_precision(const GruConfig& gru, Dtype dtype) {
+  if (gru.precision != Precision::int8 || dtype == Dtype::float32) return {};
+  return {ErrorCode::model_format, "precision \"int8\" needs the dtype float32"};
+}
+
 Status read_layer(const ModelFile& file, ModelSpec* spec) {
   LayerSpec layer;
   FASTGRU_RETURN_IF_ERROR(read_options("config", file.config(), &layer));
   FASTGRU_RETURN_IF_ERROR(as_model_error(validate(layer.gru)));
+  FASTGRU_RETURN_IF_ERROR(check_precision(layer.gru, layer.dtype));
   spec->options = layer;
   return check_layers(file, layer.gru.num_layers);
 }
@@ -43,6 +50,7 @@ Status read_estimator(const ModelFile& file, ModelSpec* spec) {
   NetworkSpec network;
   FASTGRU_RETURN_IF_ERROR(read_options("network", parts[1].text, &network));
   FASTGRU_RETURN_IF_ERROR(as_model_error(validate(network.config)));
+  FASTGRU_RETURN_IF_ERROR(check_precision(network.config.gru, network.dtype));
   spec->params = parts[0].text;
   spec->fitted = parts[2].text;
   FASTGRU_RETURN_IF_ERROR(check_layers(file, network.config.gru.num_layers));
@@ -98,8 +106,8 @@ std::vector<ParamSlot> parameter_slots(const ModelSpec& spec) {
 std::vector<TensorSpec> tensors(const ModelSpec& spec) {
   const TensorDtype dtype = spec.dtype() == Dtype::float64 ? TensorDtype::f64 : TensorDtype::f32;
   std::vector<TensorSpec> all;
-  for (ParamSlot& slot : parameter_slots(spec)) {
-    all.push_back({std::move(slot.name), dtype, slot_shape(slot), TensorRole::parameter});
+  for (const ParamSlot& slot : parameter_slots(spec)) {
+    for (TensorSpec& tensor : slot_tensors(slot, dtype)) all.push_back(std::move(tensor));
   }
   if (spec.network() == nullptr) return all;
   const std::int64_t inputs = spec.features(), outputs = spec.network()->config.output_size;

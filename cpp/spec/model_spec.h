@@ -14,6 +14,7 @@
 #include "spec/model_file.h"
 #include "spec/model_metadata.h"
 #include "spec/network_fields.h"
+#include "spec/tensor_spec.h"
 
 namespace fastgru {
 
@@ -64,17 +65,6 @@ struct ModelSpec {
 };
 
 std::vector<std::string_view> model_kinds();
-
-enum class TensorRole { parameter, scaling, history };
-
-constexpr std::int64_t kAnyLength = -1;
-
-struct TensorSpec {
-  std::string name;
-  TensorDtype dtype = TensorDtype::f32;
-  std::vector<std::int64_t> shape;  // kAnyLength: decided by the file
-  TensorRole role = TensorRole::parameter;
-};
 
 // The names of the scaling's tensors, in the order of Scaling's members.
 inline constexpr std::array<const char*, 4> kScaling = {"scaling.x_mean", "scaling.x_scale", "scaling.y_mean",

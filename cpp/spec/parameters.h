@@ -12,6 +12,7 @@
 #include "nn/data/samples.h"
 #include "runtime/aligned.h"
 #include "spec/model_file.h"
+#include "spec/tensor_spec.h"
 
 namespace fastgru {
 
@@ -31,16 +32,44 @@ inline std::vector<std::int64_t> slot_shape(const ParamSlot& slot) {
   return {slot.rows, slot.cols};
 }
 
+// The tensors that hold a slot: its values, or one-byte numbers and the scale of each row.
+inline std::vector<TensorSpec> slot_tensors(const ParamSlot& slot, TensorDtype dtype) {
+  if (!slot.int8) return {{slot.name, dtype, slot_shape(slot)}};
+  return {{slot.name, TensorDtype::i8, slot_shape(slot)}, {slot.name + ".scale", TensorDtype::f32, {slot.rows}}};
+}
+
+// Reads a slot of one-byte numbers.
+template <class S>
+Status read_int8(const ModelFile& file, const ParamSlot& slot, S* values) {
+  TensorInfo numbers, scales;
+  FASTGRU_RETURN_IF_ERROR(file.find(slot.name, TensorDtype::i8, slot_shape(slot), &numbers));
+  FASTGRU_RETURN_IF_ERROR(file.find(slot.name + ".scale", TensorDtype::f32, {slot.rows}, &scales));
+  std::vector<std::int8_t> m(static_cast<std::size_t>(slot.size()));
+  std::vector<float> scale(static_cast<std::size_t>(slot.rows));
+  FASTGRU_RETURN_IF_ERROR(file.read(numbers, m.data()));
+  FASTGRU_RETURN_IF_ERROR(file.read(scales, scale.data()));
+  for (std::size_t i = 0; i < m.size(); ++i) {
+    values[i] = static_cast<S>(m[i]) * static_cast<S>(scale[i / static_cast<std::size_t>(slot.cols)]);
+  }
+  return {};
+}
+
 // Checks all shapes before memory is taken for the whole.
 template <class S>
 Status read_parameters(const ModelFile& file, const std::vector<ParamSlot>& slots, std::int64_t total,
                        AlignedBuffer<S>& flat) {
   TensorInfo tensor;
   for (const ParamSlot& slot : slots) {
-    FASTGRU_RETURN_IF_ERROR(file.find(slot.name, tensor_dtype<S>(), slot_shape(slot), &tensor));
+    for (const TensorSpec& part : slot_tensors(slot, tensor_dtype<S>())) {
+      FASTGRU_RETURN_IF_ERROR(file.find(part.name, part.dtype, part.shape, &tensor));
+    }
   }
   if (!flat.reserve(total)) return out_of_memory();
   for (const ParamSlot& slot : slots) {
+    if (slot.int8) {
+      FASTGRU_RETURN_IF_ERROR(read_int8(file, slot, flat.data() + slot.offset));
+      continue;
+    }
     FASTGRU_RETURN_IF_ERROR(file.find(slot.name, tensor_dtype<S>(), slot_shape(slot), &tensor));
     FASTGRU_RETURN_IF_ERROR(file.read(tensor, flat.data() + slot.offset));
   }

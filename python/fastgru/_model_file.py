@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru import _core
+from fastgru import _core, _int8
 
 __all__ = ["Content", "ModelFile", "content", "load", "read", "save", "weights"]
 
@@ -117,7 +117,7 @@ def weights(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     if metadata.get("format") != "fastgru":
         return tensors
     _core.check_model_file(path)  # the checksum
-    return {name: value for name, value in tensors.items() if not name.startswith("selftest.")}
+    return _int8.read({name: value for name, value in tensors.items() if not name.startswith("selftest.")})
 
 
 def content(path: str | os.PathLike[str]) -> Content:

@@ -52,6 +52,7 @@ PYTHON_FLOORS = [
         "frames",
         "_containers",
         "_gaps",
+        "_int8",
         "_tables",
         "_targets",
         "_model_file",

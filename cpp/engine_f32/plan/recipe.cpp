@@ -5,7 +5,8 @@
 namespace fastgru {
 namespace {
 
-// Fewer units gain nothing: the weights are in L1 or close, and hoisting W x costs what the digits gain (64
+// Fewer units gain nothing: their weights are in L1 or close, and hoisting W x costs what digits save (64
+// units: 0.98 of the time with 32 rows, 1.1 with one).
 constexpr std::int64_t kLeastHidden = 96;
 
 }  // namespace

@@ -24,8 +24,7 @@ struct GruOptions {
     visit("bidirectional", gru.bidirectional, field::Flag{}, field::kAlways);
     visit("reset_after", gru.reset_after, field::Flag{}, field::kAlways);
     visit("dropout", gru.dropout, field::Share{}, field::kAlways | field::kTraining);
-    const bool highest = gru.precision == Precision::highest;
-    visit("precision", gru.precision, precisions(), highest ? field::kOmitted : field::kLater);
+    visit("precision", gru.precision, precisions(), field::kLater);
   }
 };
 

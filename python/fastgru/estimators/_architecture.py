@@ -42,6 +42,7 @@ class NetworkMixin:
     bptt: int | None
     missing: str
     output: str
+    precision: str
     standardize: bool
 
     def _settings(self) -> dict[str, Any]:
@@ -55,6 +56,8 @@ class NetworkMixin:
             },
             "missing_mask": self.missing == "mask" and self.embedding_dim is None,
             "sequence": self.output == "sequence",
+            # Weights are rounded after training.
+            "precision": "highest" if self.precision == "int8" else self.precision,
         }
 
     def _input_size(self, n_features: int, frame_length: int) -> int:
@@ -108,6 +111,11 @@ class NetworkMixin:
         )
 
     def _check_same_network(self) -> None:
+        if self._architecture["precision"] == "int8":
+            raise ValueError(
+                "training cannot go on with weights rounded to one byte (precision='int8'): call fit "
+                "with warm_start=False to begin anew"
+            )
         before = {name: self._architecture[name] for name in self._settings()}
         tokens = self._architecture["vocabulary_size"]
         embedded = self._architecture["input_size"] if tokens else None

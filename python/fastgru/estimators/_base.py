@@ -19,6 +19,7 @@ from fastgru.estimators._network import Network, Trainer, copied_network, make_t
 from fastgru.estimators._params import PARAMETER_CONSTRAINTS
 from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
+from fastgru.estimators._quantize import QuantizeMixin, rounded_network
 from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import Standard
 from fastgru.estimators._stepwise import StepwiseMixin
@@ -29,6 +30,7 @@ from fastgru.estimators._validation_data import ValidationMixin
 
 class BaseGRU(
     StepwiseMixin,
+    QuantizeMixin,
     NetworkMixin,
     ValidationMixin,
     ModelFileMixin,
@@ -62,6 +64,7 @@ class BaseGRU(
         input_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
+        precision: str = "highest",
         solver: str = "adam",
         alpha: float = 0.0,
         batch_size: int = 32,
@@ -102,6 +105,7 @@ class BaseGRU(
         self.input_dropout = input_dropout
         self.recurrent_dropout = recurrent_dropout
         self.reset_after = reset_after
+        self.precision = precision
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
@@ -242,6 +246,8 @@ class BaseGRU(
                 interrupted = error
         else:
             interrupted = self._loop(network, trainer, samples, validate).run(samples, history)
+        if self.precision == "int8":
+            self._architecture, network = rounded_network(self._architecture, network)
         self._network, self._seed, self._history = network, seed, history
         self._trainer_state = {"solver": self.solver, "state": trainer.get_state()}
         self._publish()

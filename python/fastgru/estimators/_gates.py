@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from fastgru.estimators._network import Architecture, Network, named_parameters
+from fastgru.estimators._network import Architecture, Network, gru_parameters
 from fastgru.estimators._sequence_list import SequenceList
-from fastgru.gru import GRU
+from fastgru.gru.quantization import single_layers
 
 
 class Gates(NamedTuple):
@@ -43,28 +43,13 @@ def _gates_of_sequence(
 
 def gates_of_array(network: Network, architecture: Architecture, X: NDArray[Any], layer: int) -> Gates:
     """Run the layers up to `layer` with `fastgru.GRU`, and compute the gates from its input and states."""
-    weights = named_parameters(network)
-    bias = "gru.bias_ih_l0" in weights
+    weights = gru_parameters(network)
     x: NDArray[Any] = network.inputs(X)  # (n_timesteps, n_samples, input_size)
-    for index in range(layer + 1):
-        suffixes = ["", "_reverse"] if architecture["bidirectional"] else [""]
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        state = {
-            f"{name}_l0{suffix}": weights[f"gru.{name}_l{index}{suffix}"]
-            for suffix in suffixes
-            for name in names[: 4 if bias else 2]
-        }
-        gru = GRU(
-            x.shape[2],
-            architecture["hidden_size"],
-            bias=bias,
-            bidirectional=architecture["bidirectional"],
-            reset_after=architecture["reset_after"],
-            dtype=architecture["dtype"],
-        )
-        gru.load_state_dict(state)
-        y, _ = gru(x)
+    for _, gru in zip(range(layer + 1), single_layers(weights, architecture), strict=False):
+        y, _ = gru.forward(x)
         below, x = x, y
+    suffixes = ["", "_reverse"] if architecture["bidirectional"] else [""]
+    state = {name.replace(f"_l{layer}", "_l0"): value for name, value in weights.items()}
     size = architecture["hidden_size"]
     directions = [
         _gates_of_direction(

@@ -68,6 +68,12 @@ def named_parameters(network: Network) -> dict[str, NDArray[Any]]:
     return views
 
 
+def gru_parameters(network: Network) -> dict[str, NDArray[Any]]:
+    """Return those of the GRU alone, with the names of `fastgru.GRU`."""
+    named = named_parameters(network)
+    return {name[4:]: value for name, value in named.items() if name.startswith("gru.")}
+
+
 @cache
 def _thread_pools() -> ThreadpoolController:
     """Return the thread pools of the libraries loaded so far, NumPy's BLAS among them: 1.2 ms to find."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from fastgru import _model_file, _self_test
+from fastgru import _int8, _model_file, _self_test
 from fastgru.estimators._fit_loop import History
 from fastgru.estimators._network import Architecture, Network, restored_network
 
@@ -108,6 +108,8 @@ class ModelFileMixin:
             },
         }
         tensors = self._network.tensors
+        if self._architecture.get("precision") == "int8":
+            tensors = _int8.stored(tensors)
         for name, values in zip(_HISTORY, (history.loss_curve, history.validation_scores or []), strict=True):
             tensors[name] = np.array(values, dtype=np.float64)
         tensors.update(self._self_test())
@@ -139,7 +141,8 @@ class ModelFileMixin:
         network = self._network
         if dtype is not None and dtype != self._architecture["dtype"]:
             flat = network.parameters.astype(dtype)
-            network = restored_network({**self._architecture, "dtype": dtype}, flat, network.scaling)
+            exact = {**self._architecture, "dtype": dtype, "precision": "highest"}
+            network = restored_network(exact, flat, network.scaling)
         tokens = self._architecture["vocabulary_size"] > 0
         answers = network.predict((x.astype(np.int64) if tokens else x)[None])
         return answers.reshape(-1, answers.shape[-1])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastgru import _core, _model_file, _self_test
+from fastgru import _core, _int8, _model_file, _self_test
 from fastgru.gru import parameters
 
 __all__ = ["Config", "Gradients", "Layer", "checked_config"]
@@ -262,7 +262,8 @@ class Layer:
         """
         exact = functools.partial(self._self_test_answers, dtype="float64")
         self_test = _self_test.make(self._self_test_answers, exact, *self._self_test_input())
-        tensors = {**self.state_dict(), **self_test}
+        weights = self.state_dict()
+        tensors = {**(_int8.stored(weights) if self.precision == "int8" else weights), **self_test}
         own = self._metadata if metadata is None else metadata
         _model_file.save(path, "GRU", self._config._asdict(), tensors, own)
 

@@ -1,0 +1,47 @@
+"""Weights of one byte: the matrices of a GRU, rounded, in model files and out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgru import _core
+
+__all__ = ["read", "rounded", "stored"]
+
+_MATRICES = ("weight_ih_l", "weight_hh_l")
+_SCALE = ".scale"
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+def _is_matrix(name: str) -> bool:
+    return name.rpartition(".")[2].startswith(_MATRICES)
+
+
+def stored(tensors: Tensors) -> dict[str, NDArray[Any]]:
+    """Return the tensors of a file: each matrix of a GRU as int8, and the scale of each row."""
+    parts: dict[str, NDArray[Any]] = {}
+    for name, value in tensors.items():
+        if not _is_matrix(name):
+            parts[name] = value
+            continue
+        parts[name], parts[name + _SCALE] = _core.round_to_int8(value)
+    return parts
+
+
+def read(tensors: Tensors) -> dict[str, NDArray[Any]]:
+    """Return the values that `stored` made tensors of; other tensors are left alone."""
+    values = dict(tensors)
+    for name, value in tensors.items():
+        if value.dtype == np.int8 and name + _SCALE in tensors:
+            values[name] = value.astype(np.float32) * values.pop(name + _SCALE)[:, None]
+    return values
+
+
+def rounded(tensors: Tensors) -> dict[str, NDArray[Any]]:
+    """Return the tensors with the values that int8 stands for."""
+    return read(stored(tensors))
