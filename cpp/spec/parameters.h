@@ -35,7 +35,8 @@ inline std::vector<std::int64_t> slot_shape(const ParamSlot& slot) {
 // The tensors that hold a slot: its values, or one-byte numbers and the scale of each row.
 inline std::vector<TensorSpec> slot_tensors(const ParamSlot& slot, TensorDtype dtype) {
   if (!slot.int8) return {{slot.name, dtype, slot_shape(slot)}};
-  return {{slot.name, TensorDtype::i8, slot_shape(slot)}, {slot.name + ".scale", TensorDtype::f32, {slot.rows}}};
+  return {{slot.name, TensorDtype::i8, slot_shape(slot)},
+          {slot.name + ".scale", TensorDtype::f32, {slot.rows}}};
 }
 
 // Reads a slot of one-byte numbers.

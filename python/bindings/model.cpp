@@ -131,13 +131,14 @@ py::dict losses() {
 py::dict layer_choices() { return choices_of(LayerSpec()); }
 
 py::tuple round_to_int8(const py::array_t<float, py::array::c_style | py::array::forcecast>& matrix) {
-  if (matrix.ndim() != 2) raise_value_error("matrix must have two axes, got " + std::to_string(matrix.ndim()));
+  if (matrix.ndim() != 2)
+    raise_value_error("matrix must have two axes, got " + std::to_string(matrix.ndim()));
   const py::ssize_t rows = matrix.shape(0), columns = matrix.shape(1);
   py::array_t<std::int8_t> numbers({rows, columns});
   py::array_t<float> scales(rows);
   for (py::ssize_t row = 0; row < rows; ++row) {
-    scales.mutable_data()[row] = round_to_one_digit(matrix.data() + row * columns, columns,
-                                                    numbers.mutable_data() + row * columns);
+    scales.mutable_data()[row] =
+        round_to_one_digit(matrix.data() + row * columns, columns, numbers.mutable_data() + row * columns);
   }
   return py::make_tuple(std::move(numbers), std::move(scales));
 }
@@ -157,9 +158,10 @@ void bind_model(py::module_& module) {
              "user's own metadata.");
   module.def("check_model_file", &check_model_file, py::arg("path"),
              "Make the checks of load_model that do not depend on the kind, the checksum among them.");
-  module.def("round_to_int8", &round_to_int8, py::arg("matrix"),
-             "Round each row of a matrix (rows, columns) to whole numbers of one byte times a scale: the numbers "
-             "and the scales. Rows that come from such numbers give the same ones again.");
+  module.def(
+      "round_to_int8", &round_to_int8, py::arg("matrix"),
+      "Round each row of a matrix (rows, columns) to whole numbers of one byte times a scale: the numbers "
+      "and the scales. Rows that come from such numbers give the same ones again.");
   module.def("model_kinds", &kinds, "The kinds of models that can be saved.");
   module.def("network_defaults", &network_defaults, "The fields of a network and their defaults.");
   module.def("network_choices", &network_choices,

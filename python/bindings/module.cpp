@@ -4,6 +4,7 @@
 #include <string>
 
 #include "bindings/bindings.h"
+#include "bindings/files.h"
 #include "bindings/status.h"
 #include "engine_f32/plan/plan.h"
 #include "kernels/dispatch.h"
@@ -46,6 +47,21 @@ void set_isa(const std::string& name) {
   raise_value_error("no instruction set '" + name + "' here, there are: " + known);
 }
 
+// What each precision runs here in a layer of many units.
+pybind11::dict recipes() {
+  pybind11::dict named;
+  GruConfig config;
+  config.hidden_size = 512;
+  const field::Choice choice = precisions();
+  for (std::size_t i = 0; i < choice.names.size(); ++i) {
+    config.precision = static_cast<Precision>(i);
+    const RecipeChoice chosen = choose_recipe(config);
+    const std::string name = chosen.recipe->name;
+    named[to_str(choice.names[i])] = name + ": " + chosen.reason;
+  }
+  return named;
+}
+
 }  // namespace
 }  // namespace fastgru::bindings
 
@@ -68,6 +84,8 @@ PYBIND11_MODULE(_core, module) {
   module.def("isa", &fastgru::active_isa);
   module.def("isa_warning", &fastgru::isa_warning);
   module.def("set_isa", &fastgru::bindings::set_isa, pybind11::arg("name"));
+  module.def("recipes", &fastgru::bindings::recipes,
+             "What each precision runs on this machine, with many units, and why.");
   module.def("set_reproducible", &fastgru::set_reproducible, pybind11::arg("on"));
   module.def("reproducible", &fastgru::reproducible);
   fastgru::bindings::bind_gru(module);

@@ -14,12 +14,6 @@ from fastgru._version import __version__
 
 __all__ = ["set_num_threads", "set_reproducible", "show_config"]
 
-_PRECISION = {
-    "highest": "float32",
-    "high": "float32, as highest",
-    "medium": "float32, as highest",
-}
-
 
 @overload
 def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
@@ -144,7 +138,7 @@ def _collect() -> dict[str, dict[str, Any]]:
             "cores this process may use": _core.available_cores(),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
         },
-        "Precision": {**_PRECISION, "float64": "reference engine (Eigen)"},
+        "Precision": {**_core.recipes(), "float64": "reference engine (Eigen)"},
         "Reproducible": {"asked for": _core.reproducible()},
     }
 

@@ -96,7 +96,7 @@ CONSTRUCTOR: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "precision": (
         new(precision="low"),
         ValueError,
-        "precision must be one of highest, high, medium, got 'low'",
+        "precision must be one of highest, high, medium, int8, got 'low'",
     ),
     "random_state text": (new(random_state="seed"), TypeError, "random_state must be None, an int"),
     "random_state negative": (new(random_state=-1), ValueError, "random_state must not be negative, got -1"),

@@ -298,6 +298,7 @@ BAD_PARAMETERS: dict[str, list[Any]] = {
     "pooling": ["sum", None],
     "dropout": [-0.1, 1.0, 1.5, "0.1", np.nan],
     "reset_after": ["before"],
+    "precision": ["low", 1],
     "solver": ["lbfgs", None, 3],
     "alpha": [-1e-3, np.inf, "a"],
     "batch_size": [0, "auto", 3.5],

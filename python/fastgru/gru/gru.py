@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from fastgru import _core
 from fastgru.gru.base import Gradients, Layer, checked_config
 from fastgru.gru.parameters import RandomState, check_size, generator, named
-from fastgru.gru.quantization import QuantizationReport, error_of, layer_errors, matrix_bytes
+from fastgru.gru.quantization import QuantizationReport, measured
 
-__all__ = ["GRU", "explain"]
+__all__ = ["GRU"]
 
 
 class GRU(Layer):
@@ -317,23 +317,24 @@ class GRU(Layer):
         """
         if self.precision == "int8":
             raise ValueError("the weights of this layer are rounded to one byte already")
-        config = self._config._replace(precision="int8")
+        config = checked_config(**self._config._replace(precision="int8")._asdict())
         rounded = type(self).__new__(type(self))
-        rounded._configure(checked_config(**config._asdict()))
-        rounded._random = self._random
-        rounded._metadata = dict(self._metadata)
+        rounded._configure(config)
+        rounded._random, rounded._metadata = self._random, dict(self._metadata)
         rounded._core.set_parameters(self._core.parameters)
-        y, _ = self(calibration, lengths=lengths)
-        x = np.asarray(calibration, dtype=self.dtype)
-        lengths = None if lengths is None else np.asarray(lengths)
-        x = x[:, np.newaxis] if x.ndim == 2 else (x.swapaxes(0, 1) if self.batch_first else x)
-        weights = self.state_dict()
-        rounded.quantization_report = QuantizationReport(
-            layer_errors(weights, self._config._asdict(), x, lengths),
-            *error_of(rounded(calibration, lengths=lengths)[0], y),
-            *matrix_bytes(weights),
+        rounded.quantization_report = measured(
+            self.state_dict(),
+            self._config._asdict(),
+            self._time_first(calibration),
+            None if lengths is None else np.asarray(lengths),
         )
         return rounded
+
+    def _time_first(self, x: ArrayLike) -> NDArray[Any]:
+        array = np.asarray(x, dtype=self.dtype)
+        if array.ndim == 2:
+            return array[:, np.newaxis]
+        return array.swapaxes(0, 1) if self.batch_first else array
 
     def stream(self, batch_size: int = 1) -> _core.StreamF32 | _core.StreamF64:
         """Return a stream: sequences that advance together, one step per call, and keep their state.
@@ -368,39 +369,3 @@ class GRU(Layer):
         True
         """
         return self._core.stream(check_size("batch_size", batch_size))
-
-
-def explain(gru: GRU, T: int, B: int) -> str:
-    """Return the plan of calls of this shape (forward, training, streaming): instruction set, tiles, threads.
-
-    Parameters
-    ----------
-    gru : GRU
-        The layer.
-    T : int
-        Steps.
-    B : int
-        Rows.
-
-    Returns
-    -------
-    str
-        One screen of text.
-
-    Raises
-    ------
-    TypeError
-        `gru` is not a GRU, or a number is not an integer.
-    ValueError
-        `T` or `B` is below 1.
-
-    Examples
-    --------
-    >>> import fastgru
-    >>> print(fastgru.explain(fastgru.GRU(3, 8, dtype="float64"), T=10, B=1))  # doctest: +ELLIPSIS
-    GRU float64, forward, T=10 B=1 I=3 H=8 L=1 D=1
-    ...
-    """
-    if not isinstance(gru, GRU):
-        raise TypeError(f"gru must be a fastgru.GRU, got {type(gru).__name__}")
-    return gru._core.explain(check_size("T", T), check_size("B", B))

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from fastgru import _core
 from fastgru.gru.parameters import flatten
 
-__all__ = ["LayerError", "QuantizationReport", "error_of", "layer_errors", "matrix_bytes", "single_layers"]
+__all__ = [
+    "LayerError",
+    "QuantizationReport",
+    "error_of",
+    "layer_errors",
+    "matrix_bytes",
+    "measured",
+    "single_layers",
+]
 
 Core: TypeAlias = _core.GruF32 | _core.GruF64
 
@@ -90,9 +98,6 @@ def single_layers(weights: Mapping[str, NDArray[Any]], config: Mapping[str, Any]
         Its ``hidden_size``, ``num_layers``, ``bidirectional``, ``reset_after``, ``precision`` and ``dtype``;
         other items are not read.
     """
-    kind = _core.GruF64 if config["dtype"] == "float64" else _core.GruF32
-    shared = {name: config[name] for name in ("bidirectional", "reset_after", "precision")}
-    bias = "bias_ih_l0" in weights
     for index in range(config["num_layers"]):
         part = f"_l{index}"
         state = {
@@ -100,10 +105,7 @@ def single_layers(weights: Mapping[str, NDArray[Any]], config: Mapping[str, Any]
             for name, value in weights.items()
             if name.endswith((part, part + "_reverse"))
         }
-        inputs = state["weight_ih_l0"].shape[1]
-        layer = kind(inputs, config["hidden_size"], bias=bias, **shared)
-        layer.set_parameters(flatten(state, layer.parameter_layout, np.dtype(config["dtype"])))
-        yield layer
+        yield _core_of({**config, "num_layers": 1}, state)
 
 
 def error_of(rounded: NDArray[Any], exact: NDArray[Any]) -> tuple[float, float]:
@@ -137,3 +139,31 @@ def layer_errors(
         errors.append(LayerError(f"layer {index}", *error_of(other.forward(x, lengths=lengths)[0], y)))
         x = y
     return tuple(errors)
+
+
+def measured(
+    weights: Mapping[str, NDArray[Any]],
+    config: Mapping[str, Any],
+    x: NDArray[Any],
+    lengths: NDArray[Any] | None,
+) -> QuantizationReport:
+    """Measure a layer as in `layer_errors`, and as a whole."""
+    whole = [_core_of({**config, "precision": name}, weights) for name in ("int8", config["precision"])]
+    rounded, exact = (core.forward(x, lengths=lengths)[0] for core in whole)
+    return QuantizationReport(
+        layer_errors(weights, config, x, lengths), *error_of(rounded, exact), *matrix_bytes(weights)
+    )
+
+
+def _core_of(config: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> Core:
+    """Make a GRU, time first, of these weights; its inputs are as wide as they say."""
+    kind = _core.GruF64 if config["dtype"] == "float64" else _core.GruF32
+    names = ("num_layers", "bidirectional", "reset_after", "precision")
+    core = kind(
+        weights["weight_ih_l0"].shape[1],
+        config["hidden_size"],
+        bias="bias_ih_l0" in weights,
+        **{name: config[name] for name in names},
+    )
+    core.set_parameters(flatten(weights, core.parameter_layout, np.dtype(config["dtype"])))
+    return core
