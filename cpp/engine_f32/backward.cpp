@@ -188,31 +188,31 @@ class BackwardPass {
     const std::int64_t first = directions[0].steps.first, last = directions[0].steps.last;
     const bool dense =
         !order_.ragged() && dx.row_stride == dx.features && dx.step_stride == rows_ * dx.features;
-    const std::int64_t begin = first * rows_, end = last * rows_;
-    const std::int64_t items = dense ? (end - begin + kInputRows - 1) / kInputRows : last - first;
+    const RowSplit split = plan_input_rows((last - first) * rows_, tape_.plan.threads);
+    const std::int64_t items = dense ? split.blocks : last - first;
     parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
       Interrupt* interrupt = options_.interrupt;
       if (interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised())) return;
-      const std::int64_t row = dense ? begin + item * kInputRows : (first + item) * rows_;
-      const std::int64_t rows = dense ? std::min(kInputRows, end - row) : order_.active(first + item);
-      float* to = dense ? dx.data + row * dx.features : dx.at(first + item, 0);
-      for (std::int64_t i = 0; i < count; ++i) input_rows(directions[i], row - begin, rows, to, dx);
+      const std::int64_t start = item * rows_;
+      const RowRange rows = dense ? split.block(item) : RowRange{start, start + order_.active(first + item)};
+      float* to = dense ? dx.data + (first * rows_ + rows.first) * dx.features : dx.at(first + item, 0);
+      for (std::int64_t i = 0; i < count; ++i) input_rows(directions[i], rows, to, dx);
     });
     return stopped() ? Status::interrupted() : Status();
   }
 
-  // One direction's part of `count` rows of dx, written at `to`, from `row` on, counted from its first step.
-  void input_rows(const BackwardDirection& direction, std::int64_t row, std::int64_t count, float* to,
+  // One direction's part of some rows of dx, counted from its first step on, written at `to`.
+  void input_rows(const BackwardDirection& direction, RowRange rows, float* to,
                   const SequenceView<float>& dx) const {
     if (!direction.reverse) {
-      for (std::int64_t i = 0; i < count; ++i) std::fill_n(to + i * dx.row_stride, dx.features, 0.0f);
+      for (std::int64_t i = 0; i < rows.size(); ++i) std::fill_n(to + i * dx.row_stride, dx.features, 0.0f);
     }
     const SlotView& slots = direction.slots;
     GemmArgs g{};
-    g.rows = count;
+    g.rows = rows.size();
     g.depth = kGates * hidden_;
     g.width = dx.features;
-    g.a = slots.data + row * slots.stride() + hidden_;
+    g.a = slots.data + rows.first * slots.stride() + hidden_;
     g.a_stride = slots.stride();
     g.weights = direction.cell->w;
     g.c = to;

@@ -17,7 +17,7 @@ namespace fastgru {
 
 // Time steps of hoisted W x at most.
 constexpr std::int64_t kMaxChunk = 64;
-// Rows of dx that one work item computes.
+// Rows of dx that one work item computes, at most.
 constexpr std::int64_t kInputRows = 64;
 
 struct RecipeChoice {
@@ -57,6 +57,9 @@ struct RowSplit {
 
 // Threads that a call is worth, of the `requested` ones (0: the process-wide setting).
 int plan_threads(const GruConfig& config, std::int64_t steps, std::int64_t rows, int requested);
+
+// Rows of dx, of all steps together, in as many work items for each thread.
+RowSplit plan_input_rows(std::int64_t rows, int threads);
 
 // The split whose slowest thread has the least to do. `directions`: those that run at once.
 RowSplit plan_rows(const GruConfig& config, const KernelTable& kernels, std::int64_t directions,

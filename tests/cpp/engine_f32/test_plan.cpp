@@ -203,6 +203,17 @@ TEST_CASE("plan: blocks differ by one row, and cover all rows once") {
   }
 }
 
+TEST_CASE("plan: the rows of dx are as many work items for each thread") {
+  for (const std::int64_t rows : {1, 63, 64, 65, 450, 3200}) {
+    for (const int threads : {1, 2, 3, 64}) {
+      const RowSplit split = fastgru::plan_input_rows(rows, threads);
+      CHECK(split.block_rows() <= fastgru::kInputRows);
+      CHECK((split.blocks % threads == 0 || split.blocks == rows));
+      CHECK(split.blocks <= rows / fastgru::kInputRows + threads);
+    }
+  }
+}
+
 TEST_CASE("plan: on two threads rows are split where either gets enough of them, else hidden units") {
   for_each_isa([](const std::string& isa) {
     for (const std::int64_t rows : {9, 10, 17, 20, 24, 33, 64, 257}) {
