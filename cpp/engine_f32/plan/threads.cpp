@@ -24,7 +24,7 @@ constexpr double kBarrierFlops = 5e4, kMemberFlops = 1e4;
 // Each thread that shares hidden units must have so much to do at a step (of one row: 200 KiB to read) ...
 constexpr double kLeastSliceFlops = 2.5e5;
 // ... and save so much: a team waits for its slowest thread at every step, and on a busy machine for long.
-constexpr double kSliceGain = 0.9;
+constexpr double kSliceGain = 0.95;
 // Rows of unequal length: the block with the longest ones takes longer by so much, unless a team takes
 // several.
 constexpr double kRaggedCost = 1.2;

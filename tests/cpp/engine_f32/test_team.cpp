@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -13,7 +14,6 @@
 namespace {
 
 using fastgru::Next;
-using fastgru::RowSplit;
 using fastgru::StopSignal;
 using fastgru::TeamMember;
 using fastgru::TeamState;
@@ -77,28 +77,29 @@ TEST_CASE("team: threads without a core of their own wait for each other") {
   CHECK(members[1].share(5).last == 5);
 }
 
-TEST_CASE("team: every row block of every direction runs once on each thread of one team") {
+TEST_CASE("team: every row block of every direction runs once, on each thread of a team or on one alone") {
   for (const int slices : {1, 2, 3}) {
     for (const int teams : {1, 2, 3}) {
+      const int granted = std::min(fastgru::usable_threads(slices * teams), slices);
       for (const std::int64_t blocks : {1, 2, 5}) {
         for (const std::int64_t directions : {1, 2}) {
-          const RowSplit split{11, blocks, slices, teams};
           std::atomic<int> calls[2][11] = {};
-          std::atomic<int> wrong{0};
-          fastgru::for_row_blocks(split, directions, nullptr,
+          std::atomic<int> wrong{0}, alone{0};
+          fastgru::for_row_blocks({11, blocks, slices, teams}, directions, nullptr,
                                   [&](const WorkItem& item, TeamMember& member, int team, bool) {
-                                    if (team < 0 || team >= teams || member.alone() != (slices == 1)) ++wrong;
-                                    if (item.index / directions >= blocks) ++wrong;
+                                    if (team < 0 || team >= teams || item.index >= blocks * directions)
+                                      ++wrong;
+                                    if (member.alone()) ++alone;
                                     for (auto row = item.rows.first; row < item.rows.last; ++row) {
                                       ++calls[item.direction][row];
                                     }
                                     return true;
                                   });
-          if (slices > 1 && fastgru::barrier_spins(split.threads()) > 0) continue;  // teams may rest
-          if (slices > 1 && fastgru::usable_threads(split.threads()) < split.threads()) continue;
           CHECK(wrong == 0);
+          CHECK((alone == 0 || alone == blocks * directions));
+          if (fastgru::barrier_spins(slices * teams) == 0) CHECK((alone == 0) == (slices > 1));  // no rest
           for (std::int64_t d = 0; d < directions; ++d) {
-            for (const auto& count : calls[d]) CHECK(count == slices);
+            for (const auto& count : calls[d]) CHECK(count == (alone > 0 ? 1 : granted));
           }
         }
       }
