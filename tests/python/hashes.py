@@ -81,6 +81,17 @@ def layer_hash(params: dict[str, Any]) -> str:
     return digest(*parts)
 
 
+def int8_hash(hidden: int) -> str:
+    """Return the hash of forward alone; int8 has no gradients."""
+    gru = GRU(input_size=6, hidden_size=hidden, num_layers=2, precision="int8", random_state=0)
+    weights = gru.state_dict()
+    gru.load_state_dict({n: uniform(i, w.shape, 0.4) for i, (n, w) in enumerate(weights.items())})
+    parts = [uniform(3, (6,)), *gru.state_dict().values()]
+    for rows in (1, 2, 13):
+        parts += list(gru(uniform(5, (33, rows, 6)), lengths=range(33 - rows, 33)))
+    return digest(*parts)
+
+
 COMMON = {
     "hidden_size": 20,
     "max_iter": 3,
@@ -175,6 +186,7 @@ def hashes() -> dict[str, str]:
     """Return the hash of every case on the active instruction set."""
     _architecture.initial_parameters = drawn_parameters  # type: ignore[assignment]
     found = {name: layer_hash(params) for name, params in layer_cases()}
+    found |= {f"layer int8 {hidden}": int8_hash(hidden) for hidden in (7, 16, 50, 130)}
     found |= {f"regressor {name}": regressor_hash(params) for name, params in REGRESSORS.items()}
     found |= {f"classifier {name}": classifier_hash(params) for name, params in CLASSIFIERS.items()}
     return found

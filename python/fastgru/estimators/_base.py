@@ -231,6 +231,8 @@ class BaseGRU(
         else:
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int64).max, dtype=np.int64))
             network, history = self._new_network(samples, seed), History()
+            if self.precision == "int8":  # an error now, not after training
+                rounded_network(self._architecture, network)
         trainer = self._new_trainer(network, len(samples), seed)
         if continuing and self._trainer_state["solver"] == self.solver:
             trainer.set_state(self._trainer_state["state"])
