@@ -336,7 +336,7 @@ TEST_CASE("plan: the text says what was chosen") {
     CHECK_FALSE(says(plan, config, "shared"));
     plan = planned(config, 9, 1);
     CHECK(says(plan, config, "W x hoisted over 9 steps\n"));
-    CHECK_FALSE(says(plan, config, "fused"));
+    CHECK_FALSE(says(plan, config, "W x fused"));
     config = sized(8, 64);
     config.reset_after = false;
     plan = planned(config, 9, 1);
