@@ -77,6 +77,8 @@ class TeamMember {
 int barrier_spins(int threads);
 // Whether a team was late a moment ago: row blocks then run on one thread each.
 bool teams_rest();
+// To be called where the teams of a call were not late.
+void teams_in_time();
 
 // One row block of one of the directions that run at once.
 struct WorkItem {
@@ -115,6 +117,9 @@ void for_row_blocks(const RowSplit& split, std::int64_t directions, Interrupt* i
       member.wait();  // the next item uses the same state and scratch
     }
   });
+  bool late = false;
+  for (int i = 0; i < split.teams; ++i) late = late || states[i]->late.load();
+  if (spins > 0 && !late) teams_in_time();
 }
 
 }  // namespace fastgru

@@ -49,7 +49,7 @@ Told steps_of_two(int late, int spins, TeamMember (&members)[2]) {
 }  // namespace
 
 TEST_CASE("team: where a thread is late, the first goes on alone, and the other leaves at the same step") {
-  for (const int late : {0, 1}) {
+  for (const int late : {0, 1, 0, 1, 0, 1}) {  // so many make the rest a long one
     CAPTURE(late);
     TeamMember members[2];
     const auto [first, second] = steps_of_two(late, kSpins, members);
@@ -63,8 +63,8 @@ TEST_CASE("team: where a thread is late, the first goes on alone, and the other 
     CHECK(members[0].alone());
     CHECK(members[0].share(10).first == 0);
     CHECK(members[0].share(10).last == 10);
-    CHECK(fastgru::teams_rest());
   }
+  CHECK(fastgru::teams_rest());
 }
 
 TEST_CASE("team: threads without a core of their own wait for each other") {
