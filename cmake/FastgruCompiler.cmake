@@ -8,6 +8,14 @@ check_cxx_source_compiles("
 #endif
 int main() { return 0; }" FASTGRU_X86_64)
 
+# AMX: Linux gives a process the permission, and the assembler has to know the instructions.
+set(FASTGRU_AMX OFF)
+if(FASTGRU_X86_64 AND CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT MSVC)
+  check_cxx_source_compiles("
+    int main() { __asm__ volatile(\"tdpbusd %tmm2, %tmm1, %tmm0\"); return 0; }" FASTGRU_ASSEMBLES_AMX)
+  set(FASTGRU_AMX ${FASTGRU_ASSEMBLES_AMX})
+endif()
+
 # What a project around this one sets for all of its targets, and is not for ours. Unity builds and link-time
 # optimisation would merge code of several instruction sets.
 set(CMAKE_UNITY_BUILD OFF)

@@ -1,4 +1,4 @@
-// The optimiser's step. Included once per ISA, after gemm.inl.
+// The optimiser's step. Included once per ISA, after tiles.inl.
 
 namespace fastgru {
 namespace {

@@ -1,4 +1,4 @@
-// What the cells of both directions and variants are made of. Included once per ISA, after gemm.inl.
+// What the cells of both directions and variants are made of. Included once per ISA, after tiles.inl.
 
 namespace fastgru {
 namespace {

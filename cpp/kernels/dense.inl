@@ -1,4 +1,4 @@
-// The dense head: y = x W^T + b, and its gradients. Included once per ISA, after gemm.inl and outer.inl.
+// The dense head: y = x W^T + b, and its gradients. Included once per ISA, after tiles.inl and outer.inl.
 //
 // One tile serves the three products: sums over k of one number a row times one vector, for several rows and
 // several vectors at once. What is far apart in memory is packed first, in blocks that stay in L2, where it

@@ -11,13 +11,17 @@
 //   two by two          the same without d1 e1, times 256: 256 (256 c0 + c1)
 // Integer sums are exact, so a row's result has the same bits on every ISA with FMA, in any tile or batch.
 //
-// Packed digits. L = lanes, G = `group` values of k that one instruction takes, depth = that many values of
-// k, padded with zeros to a multiple of G, V = vectors of a panel (three gates, or one or two where said):
+// Packed digits. L = lanes, G = `group` values of k that one instruction takes, depth = the values of k,
+// padded with zeros to a multiple of `block`, V = vectors of a panel (three gates):
 // - weights [panel][k / G][V][digit][L][G], signed bytes
 // - start [panel][V][class][L], int32: what the sums start from. Where the instruction takes one operand
 //   unsigned, the rows' digits are stored plus 128, and this takes back 128 times the column's sum.
 // - scale [panel][V][L]: s_w, for two by two digits times 256
-// - rows [row][digit][width padded to L], `digit_bytes` a digit
+// - rows [row][digit][width padded to L], `digit_bytes` a digit. Kernels read whole blocks of k of
+// `tile_rows`
+//   rows; what lies behind a row's digits meets zeros among the weights, and the sums of rows that are not
+//   there are dropped. So behind the last digit there must be memory: `block` digits, and the rows that are
+//   missing.
 #pragma once
 
 #include "kernels/kernel_table.h"
@@ -31,7 +35,8 @@ constexpr int kMostTwoDigits = 127 * 256 + 127;
 constexpr int64_t kMostDigitDepth = 1 << 16;
 
 struct DigitMatrix {
-  int64_t depth = 0;
+  int64_t depth = 0;  // padded to the block
+  int64_t used = 0;   // padded to the group
   const int8_t* weights = nullptr;
   const int32_t* start = nullptr;
   const float* scale = nullptr;
@@ -89,6 +94,8 @@ struct DigitTable {
   const char* name;
   int lanes;
   int group;
+  int block;
+  int tile_rows;
   int digit_bytes;
   int offset;  // of the rows' digits as stored: 128 or 0
   bool fast;   // two digits take less time than float32

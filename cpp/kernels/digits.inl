@@ -95,7 +95,7 @@ struct DigitTile {
     });
     const int8_t* weights = w.weights + panel * w.depth * kGates * W * kLanes;
     const char* first = rows.digits + row * rows.stride;
-    for (int64_t k = 0; k < w.depth; k += kGroup, weights += kGates * W * kLanes * kGroup) {
+    for (int64_t k = 0; k < w.used; k += kGroup, weights += kGates * W * kLanes * kGroup) {
       decltype(load_weights(weights)) b[kGates * W];
       for_each_of<kGates * W>([&](int i) { b[i] = load_weights(weights + i * kLanes * kGroup); });
       for_each_of<R>([&](int r) {
@@ -135,19 +135,24 @@ FASTGRU_INLINE void digit_tiles(const PanelRange& panels, int64_t rows, const Di
   });
 }
 
+FASTGRU_NO_INLINE void store_input(const DigitInputArgs& a, int64_t row, int64_t rows, int64_t panel,
+                                   const float* sums) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const Vec scale = set1(a.a.scale[row + i]);
+    float* out = a.gx + (row + i) * a.gx_stride + panel * kGates * kLanes;
+    for_each_of<kGates>([&](int g) {
+      const Vec both = mul(scale, load(a.w.scale + (panel * kGates + g) * kLanes));
+      const Vec bias = load(a.bias + (panel * 4 + g) * kLanes);
+      store(out + g * kLanes, fma(load(sums + (i * kGates + g) * kLanes), both, bias));
+    });
+  }
+}
+
 void digit_input(const DigitInputArgs& a) {
   using Tile = DigitTile<2, 1>;
   digit_tiles<Tile>(a.panels, a.rows, a.a, a.w, padded(a.width),
                     [&](int64_t row, int64_t rows, int64_t panel, const float* sums) {
-                      for (int64_t i = 0; i < rows; ++i) {
-                        const Vec scale = set1(a.a.scale[row + i]);
-                        float* out = a.gx + (row + i) * a.gx_stride + panel * kGates * kLanes;
-                        for_each_of<kGates>([&](int g) {
-                          const Vec both = mul(scale, load(a.w.scale + (panel * kGates + g) * kLanes));
-                          const Vec bias = load(a.bias + (panel * 4 + g) * kLanes);
-                          store(out + g * kLanes, fma(load(sums + (i * kGates + g) * kLanes), both, bias));
-                        });
-                      }
+                      store_input(a, row, rows, panel, sums);
                     });
 }
 
@@ -208,8 +213,8 @@ void digit_cell(const DigitCellArgs& a) {
 }
 
 constexpr DigitTable make_digit_table(const char* name) {
-  return {name,        kLanes,        kGroup,       static_cast<int>(sizeof(Digit)), kOffset, kFast, split,
-          digit_input, digit_cell<1>, digit_cell<2>};
+  return {name,    kLanes, kGroup, kGroup,      kDigitRows,    static_cast<int>(sizeof(Digit)),
+          kOffset, kFast,  split,  digit_input, digit_cell<1>, digit_cell<2>};
 }
 
 }  // namespace

@@ -4,6 +4,13 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "kernels/digit_check.h"
+
+#ifdef FASTGRU_AMX
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #if defined(__x86_64__) || defined(_M_X64)
 #define FASTGRU_X86 1
 #if defined(_MSC_VER)
@@ -21,6 +28,9 @@ extern const DigitTable kDigits_baseline;
 #ifdef FASTGRU_X86
 extern const KernelTable kTable_avx2, kTable_avx512;
 extern const DigitTable kDigits_avx2, kDigits_avx512_vnni;
+#endif
+#ifdef FASTGRU_AMX
+extern const DigitTable kDigits_amx;
 #endif
 
 namespace {
@@ -72,8 +82,25 @@ bool has_avx512() {
          bit(seven.ebx, 30) && bit(seven.ebx, 31);
 }
 
-// To be asked where there is AVX-512.
-bool has_vnni() { return bit(cpuid(7, 0).ecx, 11); }
+#ifdef FASTGRU_AMX
+// Whether the CPU has AMX tiles with products of bytes, and Linux lets this process use them.
+bool has_amx() {
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  const CpuidWords seven = cpuid(7, 0);
+  return bit(seven.edx, 24) && bit(seven.edx, 25) && (saved_state() & 0x60000u) == 0x60000u &&
+         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#endif
+
+// The best kernels on digits beside those of AVX-512. AMX has not been seen to work yet, so it has to give
+// the bits of VNNI first.
+const DigitTable* avx512_digits() {
+  if (!has_avx512() || !bit(cpuid(7, 0).ecx, 11)) return nullptr;
+#ifdef FASTGRU_AMX
+  if (has_amx() && same_bits(kDigits_amx, kDigits_avx512_vnni, 37, 70, 100)) return &kDigits_amx;
+#endif
+  return &kDigits_avx512_vnni;
+}
 
 #endif
 
@@ -87,7 +114,7 @@ struct Dispatch {
     add(&kTable_baseline, true, &kDigits_baseline);
 #ifdef FASTGRU_X86
     add(&kTable_avx2, has_avx2(), &kDigits_avx2);
-    add(&kTable_avx512, has_avx512(), has_avx512() && has_vnni() ? &kDigits_avx512_vnni : nullptr);
+    add(&kTable_avx512, has_avx512(), avx512_digits());
 #endif
     active = &supported.back();
     const char* wanted = std::getenv("FASTGRU_ISA");

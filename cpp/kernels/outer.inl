@@ -1,4 +1,4 @@
-// Weight gradients: sums of outer products over (t, b) rows. Included once per ISA, after gemm.inl.
+// Weight gradients: sums of outer products over (t, b) rows. Included once per ISA, after tiles.inl.
 //
 // Vectors run along the columns of a (the gates, which lie side by side in the tape), so that an input of one
 // feature is as well off as one of a thousand. The operands of a block are packed first: the tape's rows lie

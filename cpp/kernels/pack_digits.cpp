@@ -66,7 +66,8 @@ float round_to_one_digit(const float* weights, std::int64_t n, std::int8_t* m) {
 DigitSizes digit_sizes(const DigitTable& table, std::int64_t hidden, std::int64_t depth, int gates,
                        int digits) {
   DigitSizes sizes;
-  sizes.depth = padded_width(depth, table.group);
+  sizes.depth = padded_width(depth, table.block);
+  sizes.used = padded_width(depth, table.group);
   sizes.scale = gates * padded_width(hidden, table.lanes);
   sizes.start = 2 * sizes.scale;  // two classes at most
   sizes.weights = digits * sizes.scale * sizes.depth;

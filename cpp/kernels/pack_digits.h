@@ -24,7 +24,7 @@ struct DigitParts {
 
 // Elements of the parts for `depth` values of k and `hidden` units of `gates` gates.
 struct DigitSizes {
-  std::int64_t depth = 0;  // padded to the group
+  std::int64_t depth = 0, used = 0;  // padded to the block, and to the group
   std::int64_t weights = 0, start = 0, scale = 0;
 };
 DigitSizes digit_sizes(const DigitTable& table, std::int64_t hidden, std::int64_t depth, int gates,

@@ -1,4 +1,4 @@
-// Sums of exponentials, for softmax and cross entropy. Included once per ISA, after gemm.inl.
+// Sums of exponentials, for softmax and cross entropy. Included once per ISA, after tiles.inl.
 //
 // The sum's order is the same on every ISA: lane i of sixteen adds up the elements i, i + 16, i + 32, ... of
 // a block of kSumBlock; then the lanes are added in double, and the blocks' sums in order. A vector of fewer

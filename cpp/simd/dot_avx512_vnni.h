@@ -29,6 +29,7 @@ inline IntVec broadcast(const Digit* p) {
 inline IntVec dot(IntVec sum, IntVec row, IntVec weights) {
   return {_mm512_dpbusd_epi32(sum.v, row.v, weights.v)};
 }
+inline IntVec add(IntVec a, IntVec b) { return {_mm512_add_epi32(a.v, b.v)}; }
 inline Vec to_float(IntVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
 // The nearest whole number, a tie to the even one.
 inline IntVec round_to_int(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }

@@ -20,7 +20,7 @@ struct PackedDigits {
   void place(Pieces& pieces, const DigitSizes& sizes) {
     parts = {pieces.take<std::int8_t>(sizes.weights), pieces.take<std::int32_t>(sizes.start),
              pieces.take<float>(sizes.scale)};
-    matrix = {sizes.depth, parts.weights, parts.start, parts.scale};
+    matrix = {sizes.depth, sizes.used, parts.weights, parts.start, parts.scale};
   }
 };
 
@@ -33,7 +33,10 @@ class Rows {
         digits_(digits),
         stride_(digits * padded_width(width, table.lanes) * table.digit_bytes) {}
 
-  std::int64_t bytes(std::int64_t rows) const { return scale_bytes(rows) + rows * stride_; }
+  std::int64_t bytes(std::int64_t rows) const {
+    return scale_bytes(rows) + padded_width(rows, table_.tile_rows) * stride_ +
+           padded_width(table_.block * table_.digit_bytes, 64);
+  }
 
   DigitRows split(std::int64_t rows, const float* x, std::int64_t x_stride, float least,
                   char* scratch) const {

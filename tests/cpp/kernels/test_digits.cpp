@@ -50,7 +50,9 @@ struct Matrix {
                          {weights.data(), start.data(), scale.data()});
   }
 
-  fastgru::DigitMatrix operand() const { return {sizes.depth, weights.data(), start.data(), scale.data()}; }
+  fastgru::DigitMatrix operand() const {
+    return {sizes.depth, sizes.used, weights.data(), start.data(), scale.data()};
+  }
 
   float column_scale(std::int64_t gate, std::int64_t unit) const {
     float largest = 0;
@@ -77,7 +79,7 @@ struct Split {
   Split(const Floats& x, std::int64_t count, std::int64_t columns, int of, float least)
       : rows(count), width(columns), digits(of) {
     stride = digits * fastgru::padded_width(width, table().lanes) * table().digit_bytes;
-    bytes.resize(index(rows * stride));
+    bytes.resize(index((rows + table().tile_rows) * stride + table().block * table().digit_bytes));
     scale.resize(index(rows));
     fastgru::SplitArgs args{};
     args.rows = rows;

@@ -1,0 +1,80 @@
+// The kernels for AMX with tiles that are arrays: what the instructions do, as Intel's manual defines it, so
+// that the kernels can be tested where no CPU has them.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include "kernels/digit_table.h"
+#include "simd/vec_avx512.h"
+#include "simd/dot_avx512_vnni.h"
+
+namespace fastgru {
+namespace {
+
+struct MemoryTile {
+  uint8_t bytes[16][64];
+};
+
+thread_local MemoryTile held[8];
+thread_local bool configured = false;
+
+// Faults where the CPU would.
+void must(bool holds) {
+  if (!holds) __builtin_trap();
+}
+
+struct Tiles {
+  static void configure() {
+    must(!configured);
+    configured = true;
+  }
+  static void release() {
+    must(configured);
+    configured = false;
+  }
+  template <int T>
+  static void zero() {
+    must(configured);
+    __builtin_memset(&held[T], 0, sizeof(MemoryTile));
+  }
+  template <int T>
+  static void load(const void* from, int64_t stride) {
+    must(configured);
+    for (int r = 0; r < 16; ++r) {
+      __builtin_memcpy(held[T].bytes[r], static_cast<const char*>(from) + r * stride, 64);
+    }
+  }
+  template <int T>
+  static void store(void* to, int64_t stride) {
+    must(configured);
+    for (int r = 0; r < 16; ++r) __builtin_memcpy(static_cast<char*>(to) + r * stride, held[T].bytes[r], 64);
+  }
+  template <int C, int A, int B>
+  static void dot() {
+    must(configured);
+    for (int m = 0; m < 16; ++m) {
+      for (int n = 0; n < 16; ++n) {
+        int32_t sum;
+        __builtin_memcpy(&sum, &held[C].bytes[m][4 * n], 4);
+        for (int k = 0; k < 64; ++k) {
+          sum += static_cast<int32_t>(held[A].bytes[m][k]) *
+                 static_cast<int32_t>(static_cast<int8_t>(held[B].bytes[k / 4][4 * n + k % 4]));
+        }
+        __builtin_memcpy(&held[C].bytes[m][4 * n], &sum, 4);
+      }
+    }
+  }
+};
+
+}  // namespace
+}  // namespace fastgru
+
+#include "kernels/digits.inl"
+#include "kernels/digits_amx.inl"
+
+namespace fastgru {
+
+extern const DigitTable kDigits_tiles_in_memory;
+const DigitTable kDigits_tiles_in_memory = make_amx_table("tiles in memory");
+
+}  // namespace fastgru
