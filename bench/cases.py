@@ -6,7 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-SUITES = ("core", "training", "streaming", "deepbench", "fit", "heads", "stacked", "threads", "memory", "cpp")
+SUITES = (
+    *("core", "training", "streaming", "precision", "deepbench"),
+    *("fit", "heads", "stacked", "threads", "memory", "cpp"),
+)
 OWN_THREADS = ("heads", "threads")  # suites whose cases say themselves on how many threads they run
 TRAINED = ("fit", "epoch")  # kinds that train an estimator: no operations are counted, no bound is known
 
@@ -54,6 +57,8 @@ class Case:
             extras.append("both directions")
         if self.ragged:
             extras.append("ragged")
+        if self.suite == "precision" and self.kind == "stream":
+            extras.append("step")
         if self.kind == "epoch":
             outputs = f"{self.classes} classes" if self.classes else "1 output"
             extras.append(outputs + (" at every step" if self.every_step else ""))
@@ -112,6 +117,16 @@ DEEPBENCH = (
     (5, 32, 2048, 2048),
     (4, 32, 2816, 2816),
 )
+PRECISION = (
+    (100, 32, 64, 128),
+    (100, 64, 128, 256),
+    (50, 64, 512, 512),
+    (25, 32, 1024, 1024),
+    (50, 32, 16, 64),
+    (10, 32, 1, 50),
+    (100, 1, 128, 256),
+    (100, 1, 512, 512),
+)
 STREAMING = ((1, 8), (1, 16), (1, 32), (32, 32), (1, 64), (64, 64), (64, 128), (128, 256))
 THREADED_PEERS = ("torch", "onnxruntime", "openvino", "onednn")
 
@@ -138,6 +153,12 @@ def _deepbench() -> list[Case]:
 
 def _streaming() -> list[Case]:
     return [Case("streaming", "stream", 1, 1, i, h) for i, h in STREAMING]
+
+
+def _precision() -> list[Case]:
+    """Return whole calls, and a step whose weights in float32 are larger than L2 of many cores."""
+    calls = [Case("precision", "infer", *shape) for shape in PRECISION]
+    return [*calls, Case("precision", "stream", 1, 1, 200, 320)]
 
 
 def _fit() -> list[Case]:
@@ -207,6 +228,7 @@ _MAKERS = {
     "training": _training,
     "deepbench": _deepbench,
     "streaming": _streaming,
+    "precision": _precision,
     "fit": _fit,
     "heads": _heads,
     "stacked": _stacked,

@@ -18,7 +18,8 @@ FIT_RATE = 1e-3
 CLIP_NORM = 1.0  # of epochs
 
 # Largest difference from fastgru's result, relative to its largest magnitude (at least 1 for outputs).
-TOLERANCE = {"y": 2e-5, "gradient": 2e-4, "prediction": 5e-3, "losses": 1e-4}
+# Of outputs the library has a limit of its own (bench/peers).
+TOLERANCE = {"gradient": 2e-4, "prediction": 5e-3, "losses": 1e-4}
 
 
 def weight_shapes(case: Case) -> dict[str, tuple[int, ...]]:
@@ -101,8 +102,8 @@ def load(path: str | Path) -> Arrays:
         return {name: file[name] for name in file.files}
 
 
-def difference(wanted: Arrays, got: Arrays) -> tuple[float, str | None]:
-    """Compare a peer's results with fastgru's.
+def difference(wanted: Arrays, got: Arrays, limit_of_outputs: float) -> tuple[float, str | None]:
+    """Compare a peer's results with fastgru's; of outputs y the limit is the peer's.
 
     Returns
     -------
@@ -121,7 +122,7 @@ def difference(wanted: Arrays, got: Arrays) -> tuple[float, str | None]:
             return float("nan"), f"{name} has shape {b.shape}, fastgru's {a.shape}"
         scale = max(float(np.abs(a).max()), 1.0 if name == "y" else 1e-30)
         error = float(np.abs(a.astype(np.float64) - b).max()) / scale
-        limit = TOLERANCE.get(name, TOLERANCE["gradient"])
+        limit = limit_of_outputs if name == "y" else TOLERANCE.get(name, TOLERANCE["gradient"])
         if not error <= limit:
             complaint = f"{name} differs by {error:.1e} (limit {limit:.0e})"
         worst = max(worst, error) if error == error else error  # noqa: PLR0124 (NaN stays)

@@ -11,6 +11,7 @@ from typing import Any
 from bench.native import compile_shared
 
 VECTOR_BITS = {"avx512": 512, "avx2": 256}  # of fastgru's instruction sets; 128 for all others
+INT8_INSTRUCTIONS = {"VNNI": "machine_vnni_gops", "AMX": "machine_amx_gops"}
 MEMORY_BYTES = 256 << 20
 
 
@@ -21,6 +22,9 @@ class Machine:
         library = ctypes.CDLL(str(compile_shared("machine.cpp")))
         library.machine_fma_gflops.argtypes = [ctypes.c_int, ctypes.c_double]
         library.machine_fma_gflops.restype = ctypes.c_double
+        for name in INT8_INSTRUCTIONS.values():
+            getattr(library, name).argtypes = [ctypes.c_double]
+            getattr(library, name).restype = ctypes.c_double
         library.machine_read_gbs.argtypes = [ctypes.c_size_t, ctypes.c_int, ctypes.c_double]
         library.machine_read_gbs.restype = ctypes.c_double
         self._library = library
@@ -30,6 +34,11 @@ class Machine:
 
     def fma_gflops(self, bits: int, seconds: float) -> float:
         return float(self._library.machine_fma_gflops(bits, seconds))
+
+    def int8_gops(self, seconds: float) -> dict[str, float]:
+        """Return the peak of products of int8 for each set of instructions this core has."""
+        found = {name: getattr(self._library, f)(seconds) for name, f in INT8_INSTRUCTIONS.items()}
+        return {name: float(gops) for name, gops in found.items() if gops > 0}
 
     def read_gbs(self, size: int, seconds: float) -> float:
         """Read in one direction, or in serpentine order if faster, which finds lines still in the cache."""

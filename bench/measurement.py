@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import bounds, data, machine
+from bench import bounds, data, exact, machine
 from bench.cases import TRAINED, Case
-from bench.peers import OURS
+from bench.peers import OURS, library_of
 from bench.remote import WorkerError
 from bench.settings import Settings
 
@@ -56,7 +56,9 @@ class Measurement:
         self._figures: dict[str, Result] = {}
         self._left_out: dict[str, str] = {}
         self._wanted: data.Arrays | None = None
-        data.save(self._data, data.make_data(case))
+        made = data.make_data(case)
+        self._exact = exact.outputs(case, made) if case.suite == "precision" else None
+        data.save(self._data, made)
 
     def times(self) -> Result:
         """Check every library's results, then time them in turns."""
@@ -127,10 +129,12 @@ class Measurement:
             if label != OURS:
                 raise WorkerError("fastgru gave nothing to compare with")
             self._wanted = results
-        error, complaint = data.difference(self._wanted, results)
+        error, complaint = data.difference(self._wanted, results, library_of(name).limit)
         if complaint is not None:
             raise WorkerError(f"not timed, results differ: {complaint}")
         self._figures[label] = {"error": error}
+        if self._exact is not None:
+            self._figures[label]["float64_error"] = exact.largest_error(self._exact, results["y"])
         return self._figures[label] | {"checked": True}
 
     def _calibrate(self, name: str, threads: int) -> Result:
@@ -151,11 +155,16 @@ class Measurement:
             return None
 
     def _result(self, bound: bounds.Bound | None, samples: list[Result]) -> Result:
+        flops = None if self._case.kind in TRAINED else bounds.flops(self._case)
+        limit = _bound_result(self._case, bound, samples)
+        if flops is not None and limit is not None:
+            for figure in self._figures.values():
+                figure["of_fma_peak"] = flops / figure["seconds"] / (limit["gflops"] * 1e9)
         return {
             "case": self._case.to_json(),
             "label": self._case.label,
-            "flops": None if self._case.kind in TRAINED else bounds.flops(self._case),
-            "bound": _bound_result(self._case, bound, samples),
+            "flops": flops,
+            "bound": limit,
             "figures": self._figures,
             "left_out": self._left_out,
         }

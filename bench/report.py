@@ -7,12 +7,13 @@ from typing import Any
 
 from bench.cases import OWN_THREADS
 from bench.measurement import Result
-from bench.peers import OURS, PEERS
+from bench.peers import OUR_PRECISIONS, OURS, PEERS
 
 TITLES = {
     "core": "Inference: one call",
     "training": "Training: forward and backward (gradients of weights and of x)",
     "streaming": "Streaming: one step, state carried on",
+    "precision": "Precisions: a whole call, or a step from Python",
     "deepbench": "DeepBench shapes, T shortened: one call",
     "fit": "Whole fit of a small network, per mini-batch: GRU(50), T=10, I=1, Dense(1), Adam, MSE, B=32",
     "heads": "Heads of many outputs: an epoch of training, per mini-batch: tokens embedded or numbers, GRU, "
@@ -35,6 +36,8 @@ def write(results: Result) -> str:
             title += f"; {threads_text(results['settings']['threads'])}"
         if suite == "memory":
             parts += [title + "; MB", _memory(entries)]
+        elif suite == "precision":
+            parts += [title + "; error: largest of any output, against float64", _precisions(entries)]
         else:
             parts += [title + "; µs, and how many times as long as fastgru", _times(entries)]
         if suite == "streaming":
@@ -57,6 +60,8 @@ def _head(results: Result) -> str:
         fma = ", ".join(f"{bits} bit {v:.0f}" for bits, v in limits["fma_gflops"].items())
         read = ", ".join(f"{level} {v:.0f}" for level, v in limits["read_gbs"].items())
         lines.append(f"One core, measured: float32 FMA peak GFLOP/s: {fma}; read GB/s: {read}")
+        if gops := limits.get("int8_gops"):
+            lines[-1] += "; int8 peak GOP/s: " + ", ".join(f"{name} {number(v)}" for name, v in gops.items())
     lines.append("Versions: " + ", ".join(f"{name} {v}" for name, v in results["versions"].items()))
     lines.append(
         f"Medians of {settings['rounds']} rounds, libraries in turns, each in its own pinned process; "
@@ -69,7 +74,8 @@ def _head(results: Result) -> str:
 def peers_of(entries: Iterable[Result]) -> list[str]:
     """Return the labels besides fastgru that have figures, in their usual order."""
     seen = {label for entry in entries for label in entry["figures"] if label != OURS}
-    return [*sorted(seen.difference(PEERS)), *(name for name in PEERS if name in seen)]
+    usual = (*OUR_PRECISIONS, *PEERS)
+    return [*sorted(seen.difference(usual)), *(name for name in usual if name in seen)]
 
 
 def ratio(entry: Result, label: str, key: str = "seconds") -> float | None:
@@ -144,6 +150,23 @@ def _percentiles(entries: list[Result]) -> str:
     return _align(rows)
 
 
+def _precisions(entries: list[Result]) -> str:
+    """Return a row for each case and library: time, in fastgru's, speed in the FMA peak's, error."""
+    rows = [["(T,B,I,H)", "library", "µs", f"of {OURS}'s", "of FMA peak", "error"]]
+    for entry in entries:
+        label = entry["label"]
+        for name in (OURS, *peers_of([entry])):
+            figures, times = entry["figures"].get(name), ratio(entry, name)
+            if figures is None:
+                continue
+            share = figures.get("of_fma_peak")
+            row = [label, name, number(figures["seconds"] * 1e6)]
+            row += ["" if times is None else times_text(times), "" if share is None else f"{share:.0%}"]
+            rows.append([*row, f"{figures['float64_error']:.1e}"])
+            label = ""
+    return _align(rows, left=2)
+
+
 def _memory(entries: list[Result]) -> str:
     peers = peers_of(entries)
     rows = [["(T,B,I,H)", OURS, "predicted", *peers]]
@@ -178,15 +201,15 @@ def _left_out(entries: list[Result]) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
-def _align(rows: list[list[str]]) -> str:
-    """Return columns of equal width, the first flush left, the others right; empty ones are left out."""
+def _align(rows: list[list[str]], left: int = 1) -> str:
+    """Return columns of equal width, the first `left` flush left, others right; empty ones are left out."""
     filled = [k for k in range(len(rows[0])) if any(row[k] for row in rows[1:])]
     rows = [[row[k] for k in filled] for row in rows]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = []
     for row in rows:
         cells = [
-            cell.ljust(w) if k == 0 else cell.rjust(w)
+            cell.ljust(w) if k < left else cell.rjust(w)
             for k, (cell, w) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())

@@ -14,7 +14,7 @@ from typing import Any
 from bench import bounds, cppbench, machine
 from bench.cases import Case, make_cases
 from bench.measurement import Measurement, Result, progress
-from bench.peers import OURS
+from bench.peers import OUR_PRECISIONS, OURS, library_of
 from bench.remote import Worker, WorkerError
 from bench.settings import Settings
 
@@ -85,11 +85,19 @@ class Runner:
             limits = self._worker("machine", 1).ask("limits", ANSWER_SECONDS, seconds=0.05)
         except WorkerError as error:
             self.absent["machine limits"] = str(error)
-        else:
-            self._machine["limits"] = limits
+            return
+        self._machine["limits"] = limits
+        try:  # apart, because a supervisor that forbids AMX may end the process
+            limits |= self._worker("machine", 1).ask("int8_limits", ANSWER_SECONDS, seconds=0.05)
+        except WorkerError as error:
+            self.absent["machine limits of int8"] = str(error)
 
     def _start_libraries(self) -> None:
-        for name in (OURS, *self._settings.peers):
+        suites = {case.suite for case in self.cases}
+        for name in (OURS, *OUR_PRECISIONS, *self._settings.peers):
+            limited = library_of(name).suites
+            if limited is not None and suites.isdisjoint(limited):
+                continue
             progress(f"starting {name}")
             try:
                 hello = self._worker(name, self._settings.threads).ask("hello", ANSWER_SECONDS)
@@ -129,8 +137,9 @@ class Runner:
         if case.suite == "threads":
             asked.append((ONE_THREAD, OURS, 1))
         for name, kinds in self._kinds.items():
-            kind_fits = case.kind in kinds
-            if name != OURS and kind_fits and (case.only is None or name in case.only):
+            suites = library_of(name).suites
+            fits = case.kind in kinds and (suites is None or case.suite in suites)
+            if name != OURS and fits and (case.only is None or name in case.only):
                 asked.append((name, name, case.threads))
         return asked
 

@@ -91,6 +91,9 @@ class MachineServer:
     def limits(self, request: Request) -> Answer:
         return self._machine.limits(request["seconds"])
 
+    def int8_limits(self, request: Request) -> Answer:
+        return {"int8_gops": self._machine.int8_gops(request["seconds"])}
+
     def sample(self, request: Request) -> Answer:
         """Measure one peak and some bandwidths."""
         seconds = request["seconds"]

@@ -3,6 +3,10 @@
 //
 // Arrays as oneDNN wants them: x (T, B, I), y (T, B, D*H), states (L, D, B, H), weights (L, D, I or H, 3, H)
 // and biases (L, D, 4, H), gates in the order update, reset, candidate (and the candidate's second bias).
+//
+// Reduced arithmetic, of inference: weights and activations rounded to bf16 on the way into each product
+// (oneDNN's fpmath mode), or inputs, states and outputs in bf16 altogether. These are converted once, when x
+// is another array than in the call before, and when outputs are read: an app would have them in bf16.
 
 #include <chrono>
 #include <cstdio>
@@ -20,10 +24,15 @@ using dnnl::memory;
 using Args = std::unordered_map<int, memory>;
 using Tag = memory::format_tag;
 
+enum class Arithmetic { float32, fpmath_bf16, bf16 };
+
 struct Gru {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
   memory::dim T, B, I, H, L, D;
+  memory::data_type type = memory::data_type::f32;  // of inputs, states, outputs and weights
+  dnnl::primitive_attr attributes;
+  const float* given = nullptr;  // the inputs that x has in bf16
   memory x, y, h0, h_n, weights_x, weights_h, bias, workspace;
   memory weights_x_back, weights_h_back;
   memory dx, dy, dh0, dh_n, dweights_x, dweights_h, dbias;
@@ -35,6 +44,7 @@ struct Gru {
   static memory::desc dense(const memory::dims& dims, Tag tag) {
     return memory::desc(dims, memory::data_type::f32, tag);
   }
+  memory::desc typed(const memory::dims& dims, Tag tag) const { return memory::desc(dims, type, tag); }
   memory make(const memory::desc& desc) { return memory(desc, engine); }
   memory wrap(const memory::dims& dims, Tag tag, void* data) {
     return memory(dense(dims, tag), engine, data);
@@ -62,22 +72,48 @@ struct Gru {
   memory::dims weights_h_dims() const { return {L, D, H, 3, H}; }
   memory::dims bias_dims() const { return {L, D, 4, H}; }
 
+  void choose(Arithmetic arithmetic);
+  void give(float* inputs, float* outputs);
   void prepare_forward(bool train, float* wx, float* wh, float* b);
   void prepare_backward(const dnnl::lbr_gru_forward::primitive_desc& hint, float* wx, float* wh);
 };
 
+void Gru::choose(Arithmetic arithmetic) {
+  if (arithmetic == Arithmetic::bf16) type = memory::data_type::bf16;
+  if (arithmetic == Arithmetic::fpmath_bf16) attributes.set_fpmath_mode(dnnl::fpmath_mode::bf16);
+}
+
+// The arrays of the next call.
+void Gru::give(float* inputs, float* outputs) {
+  if (type == memory::data_type::f32) {
+    x.set_data_handle(inputs);
+    y.set_data_handle(outputs);
+  } else if (given != inputs) {
+    memory from = wrap(x_dims(), Tag::tnc, inputs);
+    dnnl::reorder(from, x).execute(stream, from, x);
+    stream.wait();
+    given = inputs;
+  }
+}
+
 void Gru::prepare_forward(bool train, float* wx, float* wh, float* b) {
   const auto kind = train ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
-  const auto state = dense(state_dims(), Tag::ldnc);
+  const auto state = typed(state_dims(), Tag::ldnc);
   const dnnl::lbr_gru_forward::primitive_desc desc(
-      engine, kind, direction(), dense(x_dims(), Tag::tnc), state, dense(weights_x_dims(), Tag::any),
-      dense(weights_h_dims(), Tag::any), dense(bias_dims(), Tag::ldgo), dense(y_dims(), Tag::tnc), state);
+      engine, kind, direction(), typed(x_dims(), Tag::tnc), state, typed(weights_x_dims(), Tag::any),
+      typed(weights_h_dims(), Tag::any), dense(bias_dims(), Tag::ldgo), typed(y_dims(), Tag::tnc), state,
+      attributes);
   weights_x = reordered(wrap(weights_x_dims(), Tag::ldigo, wx), desc.weights_layer_desc());
   weights_h = reordered(wrap(weights_h_dims(), Tag::ldigo, wh), desc.weights_iter_desc());
   bias = reordered(wrap(bias_dims(), Tag::ldgo, b), dense(bias_dims(), Tag::ldgo));
-  x = memory(dense(x_dims(), Tag::tnc), engine, DNNL_MEMORY_NONE);
-  y = memory(dense(y_dims(), Tag::tnc), engine, DNNL_MEMORY_NONE);
-  for (auto& values : states) values.assign(state.get_size() / sizeof(float), 0.0f);
+  if (type == memory::data_type::f32) {
+    x = memory(dense(x_dims(), Tag::tnc), engine, DNNL_MEMORY_NONE);
+    y = memory(dense(y_dims(), Tag::tnc), engine, DNNL_MEMORY_NONE);
+  } else {
+    x = make(typed(x_dims(), Tag::tnc));
+    y = make(typed(y_dims(), Tag::tnc));
+  }
+  for (auto& values : states) values.assign(state.get_size() / sizeof(float) + 1, 0.0f);
   h0 = memory(state, engine, states[0].data());
   h_n = memory(state, engine, states[1].data());
   forward = dnnl::lbr_gru_forward(desc);
@@ -152,7 +188,8 @@ EXPORT const char* gru_version() {
   return text;
 }
 
-EXPORT void* gru_new(const long long* sizes, int train, float* weights_x, float* weights_h, float* bias) {
+EXPORT void* gru_new(const long long* sizes, int train, int arithmetic, float* weights_x, float* weights_h,
+                     float* bias) {
   try {
     auto gru = std::make_unique<Gru>();
     gru->T = sizes[0];
@@ -161,6 +198,7 @@ EXPORT void* gru_new(const long long* sizes, int train, float* weights_x, float*
     gru->H = sizes[3];
     gru->L = sizes[4];
     gru->D = sizes[5];
+    gru->choose(static_cast<Arithmetic>(arithmetic));
     gru->prepare_forward(train != 0, weights_x, weights_h, bias);
     return gru.release();
   } catch (const std::exception& error) {
@@ -174,10 +212,20 @@ EXPORT void gru_free(void* handle) { delete static_cast<Gru*>(handle); }
 EXPORT int gru_forward(void* handle, float* x, float* y) {
   try {
     Gru& gru = *static_cast<Gru*>(handle);
-    gru.x.set_data_handle(x);
-    gru.y.set_data_handle(y);
+    gru.give(x, y);
     gru.forward.execute(gru.stream, gru.forward_args);
     gru.stream.wait();
+    return 0;
+  } catch (const std::exception& error) {
+    return failed(error);
+  }
+}
+
+// Outputs of the last call as float32, where they are not in the array that was given.
+EXPORT int gru_read(void* handle, float* y) {
+  try {
+    Gru& gru = *static_cast<Gru*>(handle);
+    if (gru.type != memory::data_type::f32) copy_out(gru, gru.y, gru.y_dims(), Tag::tnc, y);
     return 0;
   } catch (const std::exception& error) {
     return failed(error);

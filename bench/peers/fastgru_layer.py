@@ -18,8 +18,9 @@ from fastgru import _core
 class Library(Peer):
     kinds: tuple[str, ...] = ("infer", "train", "stream", "fit", "epoch", "memory")
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, precision: str = "highest") -> None:
         super().__init__(threads)
+        self._precision = precision
         fastgru.set_num_threads(threads)
 
     def versions(self) -> dict[str, str]:
@@ -35,7 +36,8 @@ class Library(Peer):
             return prepare_fit(case, data, self.threads)
         if case.kind == "epoch":
             return prepare_epoch(case, data, self.threads)
-        gru = fastgru.GRU(case.I, case.H, num_layers=case.L, bidirectional=case.D == 2, random_state=0)
+        layers = {"num_layers": case.L, "bidirectional": case.D == 2, "precision": self._precision}
+        gru = fastgru.GRU(case.I, case.H, **layers, random_state=0)
         gru.load_state_dict(bench_data.weights_of(case, data))
         x, lengths = data["x"], data.get("lengths")
         if case.kind == "stream":

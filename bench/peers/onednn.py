@@ -18,26 +18,39 @@ from bench.native import compile_shared, python_prefix
 from bench.peers.base import Peer, Prepared, UnsupportedError
 
 HEADER = "oneapi/dnnl/dnnl.hpp"
+NEWER = "DNNLROOT_NEWER"  # a second build beside the first
+ARITHMETIC = ("float32", "fpmath-bf16", "bf16")  # as bench/cpp/onednn_gru.cpp counts them
 
 
 class Library(Peer):
-    def __init__(self, threads: int) -> None:
+    """`newer`: the build of $DNNLROOT_NEWER. A reduced arithmetic takes that one too where it is given."""
+
+    def __init__(self, threads: int, newer: bool = False, arithmetic: str = "float32") -> None:
         super().__init__(threads)
-        include, lib = _find()
-        options = [f"-I{include}", f"-L{lib}", f"-Wl,-rpath,{lib}", "-ldnnl"]
+        self._arithmetic = arithmetic
+        if arithmetic != "float32":
+            self.kinds = ("infer",)
+            newer = NEWER in os.environ
+        self._key = "onednn-newer" if newer else "onednn"
+        include, lib = _find(newer)
+        _name_the_opencl_driver(lib)
+        # An rpath of the older kind, which libraries that oneDNN needs are searched by as well.
+        rpath = f"-Wl,--disable-new-dtags,-rpath,{lib}"
+        options = [f"-I{include}", f"-L{lib}", rpath, "-ldnnl"]
         self._library = library = ctypes.CDLL(str(compile_shared("onednn_gru.cpp", *options)))
         library.gru_new.restype = ctypes.c_void_p
         library.gru_error.restype = library.gru_version.restype = ctypes.c_char_p
 
     def versions(self) -> dict[str, str]:
-        return {"onednn": self._library.gru_version().decode()}
+        return {self._key: self._library.gru_version().decode()}
 
     def prepare(self, case: Case, data: Arrays, start: Arrays | None) -> Prepared:
         if case.ragged:
             raise UnsupportedError("no lengths")
         if case.L > 1 and (case.D > 1 or case.I != case.H):
             raise UnsupportedError("stacked layers of unequal size")
-        handle = _Handle(self._library, case, bench_data.weights_of(case, data))
+        arithmetic = ARITHMETIC.index(self._arithmetic)
+        handle = _Handle(self._library, case, bench_data.weights_of(case, data), arithmetic)
         x = data["x"]
         if case.kind == "stream":
             return _prepare_stream(handle, x)
@@ -48,19 +61,32 @@ class Library(Peer):
 
         def outputs() -> Arrays:
             repeat(1)
+            handle.read(y)
             return {"y": y.copy(), **(handle.gradients(x) if training else {})}
 
         return Prepared(partial(repeat, 1), outputs, repeat=repeat)
 
 
-def _find() -> tuple[Path, Path]:
-    """Return the include and library directories: $DNNLROOT's, PyPI's, or the system's."""
-    roots = [Path(os.environ["DNNLROOT"])] if "DNNLROOT" in os.environ else []
-    for root in [*roots, python_prefix(), Path("/usr/local"), Path("/usr")]:
+def _find(newer: bool) -> tuple[Path, Path]:
+    """Return include and library directories: $DNNLROOT's, PyPI's, or the system's; $DNNLROOT_NEWER's."""
+    variable = NEWER if newer else "DNNLROOT"
+    roots = [Path(os.environ[variable])] if variable in os.environ else []
+    if newer and not roots:
+        raise ImportError(f"a second build of oneDNN is taken from ${NEWER}, which is not set")
+    others = [] if newer else [python_prefix(), Path("/usr/local"), Path("/usr")]
+    for root in [*roots, *others]:
         libraries = [p.parent for p in sorted(root.glob("lib*/**/libdnnl.so"))]
         if (root / "include" / HEADER).is_file() and libraries:
             return root / "include", libraries[0]
-    raise ImportError("oneDNN's headers and library were not found (PyPI: onednn-devel-cpu-gomp)")
+    place = f"in ${variable}, {roots[0]}" if newer else "(PyPI: onednn-devel-cpu-gomp)"
+    raise ImportError(f"oneDNN's headers and library were not found {place}")
+
+
+def _name_the_opencl_driver(lib: Path) -> None:
+    """Name the driver beside a build whose CPU engine is SYCL's, unless the user has named one."""
+    driver = lib / "libintelocl.so"
+    if driver.is_file():
+        os.environ.setdefault("OCL_ICD_FILENAMES", str(driver))
 
 
 def _address(array: np.ndarray) -> ctypes.c_void_p:
@@ -71,7 +97,7 @@ def _address(array: np.ndarray) -> ctypes.c_void_p:
 class _Handle:
     """The C++ object of one case, and its weights in oneDNN's gate order: update, reset, candidate."""
 
-    def __init__(self, library: Any, case: Case, weights: Arrays) -> None:
+    def __init__(self, library: Any, case: Case, weights: Arrays, arithmetic: int) -> None:
         self._library, self._case, self._kept = library, case, list[np.ndarray]()
         self.hidden_size = case.H
         sizes = (ctypes.c_longlong * 6)(case.T, case.B, case.I, case.H, case.L, case.D)
@@ -81,7 +107,7 @@ class _Handle:
             self._stack(weights, _bias_to_onednn),
         ]
         train = int(case.kind in {"train", "memory"})
-        self._handle = ctypes.c_void_p(library.gru_new(sizes, train, *map(_address, arrays)))
+        self._handle = ctypes.c_void_p(library.gru_new(sizes, train, arithmetic, *map(_address, arrays)))
         if not self._handle:
             raise UnsupportedError(library.gru_error().decode())
 
@@ -105,6 +131,10 @@ class _Handle:
             self.check(function(self._handle, *addresses, ctypes.c_longlong(times)))
 
         return repeat
+
+    def read(self, y: np.ndarray) -> None:
+        """Convert the last call's outputs, where the library has them in another type."""
+        self.check(self._library.gru_read(self._handle, _address(y)))
 
     def steps(self, x: np.ndarray, y: np.ndarray, times: int, seconds: np.ndarray | None = None) -> None:
         """Advance by a number of steps, over the inputs again and again."""

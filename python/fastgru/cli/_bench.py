@@ -28,15 +28,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--cases",
         metavar="LIST",
         default="all",
-        help="core, training, streaming, deepbench, fit, heads, stacked, threads, memory, cpp, comma-"
-        "separated (default: all)",
+        help="core, training, streaming, precision, deepbench, fit, heads, stacked, threads, memory, cpp, "
+        "comma-separated (default: all)",
     )
     add(
         "--peers",
         metavar="LIST",
         default="all",
-        help="torch, torch.compile, onnxruntime, openvino, jax, keras, onednn, comma-separated; none: "
-        "fastgru and the machine alone (default: all that are installed)",
+        help="torch, torch.compile, onnxruntime, openvino, jax, keras, onednn, onednn-newer, "
+        "onednn-fpmath-bf16, onednn-bf16, comma-separated; none: fastgru and the machine alone (default: all "
+        "that are installed)",
     )
     add("--match", metavar="TEXT", help='only cases whose name contains this, for example "(100,1,64,128)"')
     add("--threads", metavar="N", type=whole(1, 1000), default=1, help="threads of each library (default: 1)")
