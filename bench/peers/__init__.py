@@ -40,6 +40,7 @@ LIBRARIES = {
     "onnxruntime": Library("bench.peers.onnx_runtime"),
     "openvino": Library("bench.peers.openvino_cpu"),
     "jax": Library("bench.peers.jax_scan"),
+    "jax-vmap": Library("bench.peers.jax_models"),
     "keras": Library("bench.peers.keras_jax"),
     "onednn": Library("bench.peers.onednn"),
     "onednn-newer": Library("bench.peers.onednn", {"newer": True}),

@@ -27,13 +27,13 @@ class Library(Peer):
         if case.kind == "stream":
             return _prepare_stream(case, weights, x)
         lengths = jnp.asarray(data["lengths"].astype(np.int32)) if case.ragged else None
-        forward = partial(_forward, layers=case.L, directions=case.D, lengths=lengths)
+        run_forward = partial(forward, layers=case.L, directions=case.D, lengths=lengths)
         if case.kind == "infer":
-            run = jax.jit(forward)
+            run = jax.jit(run_forward)
             return Prepared(
                 lambda: run(weights, x).block_until_ready(), lambda: {"y": np.asarray(run(weights, x))}
             )
-        return _prepare_train(forward, weights, x, jnp.asarray(data["dy"]))
+        return _prepare_train(run_forward, weights, x, jnp.asarray(data["dy"]))
 
 
 def _cell(gx: Any, h: Any, recurrent: Any, bias: Any) -> Any:
@@ -67,7 +67,8 @@ def _direction(weights: Any, x: Any, end: str, lengths: Any, reverse: bool) -> A
     return jax.lax.scan(masked_step, h0, steps, reverse=reverse, unroll=UNROLL)[1]
 
 
-def _forward(weights: Any, x: Any, *, layers: int, directions: int, lengths: Any) -> Any:
+def forward(weights: Any, x: Any, *, layers: int, directions: int, lengths: Any) -> Any:
+    """Return y (T, B, D*H) from weights under PyTorch's names."""
     for layer in range(layers):
         parts = [_direction(weights, x, f"l{layer}", lengths, False)]
         if directions == 2:
@@ -76,10 +77,10 @@ def _forward(weights: Any, x: Any, *, layers: int, directions: int, lengths: Any
     return x
 
 
-def _prepare_train(forward: Any, weights: Any, x: Any, dy: Any) -> Prepared:
+def _prepare_train(run_forward: Any, weights: Any, x: Any, dy: Any) -> Prepared:
     @jax.jit
     def train(weights: Any, x: Any, dy: Any) -> Any:
-        y, pull_back = jax.vjp(forward, weights, x)
+        y, pull_back = jax.vjp(run_forward, weights, x)
         return y, *pull_back(dy)
 
     def outputs() -> Arrays:

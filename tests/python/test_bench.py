@@ -52,9 +52,12 @@ def test_cases_have_names_of_their_own_and_survive_json(bench: Any) -> None:
     assert all(case.threads == 3 for case in cases.make_cases("core", 3))
 
 
-def test_the_help_names_every_suite_and_peer(bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_names_every_suite_and_peer(
+    bench: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from fastgru.cli import main
 
+    monkeypatch.setenv("COLUMNS", "1000")  # no name is broken at its hyphen
     with pytest.raises(SystemExit):
         main(["bench", "--help"])
     text = capsys.readouterr().out

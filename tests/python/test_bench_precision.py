@@ -1,4 +1,4 @@
-"""The benchmark's precisions: errors against float64, peaks of int8, builds of oneDNN. Asserts no speed."""
+"""The benchmark's precisions: errors against float64, peaks of int8, further peers. Asserts no speed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from oracles import oracle
 
 import fastgru
 
@@ -89,6 +90,13 @@ def test_peaks_of_int8(bench: Any, run: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert set(results["machine"]["limits"]) == {"fma_gflops", "read_gbs"}
     assert results["cases"][0]["bound"]["gflops"] > 0
     assert "int8 peak" not in bench("report").write(results)
+
+
+def test_many_networks_of_jax_learn_what_one_does(bench: Any, run: Any) -> None:
+    oracle("jax")
+    (entry,) = run([bench("cases").Case("fit", "fit", 5, 32, 1, 4)], "jax-vmap")["cases"]
+    assert entry["left_out"] == {} and 0 < entry["figures"]["jax-vmap"]["error"] <= 5e-3
+    assert entry["figures"]["jax-vmap"]["seconds"] > 0
 
 
 def test_a_second_build_of_onednn(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,9 +35,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--peers",
         metavar="LIST",
         default="all",
-        help="torch, torch.compile, onnxruntime, openvino, jax, keras, onednn, onednn-newer, "
-        "onednn-fpmath-bf16, onednn-bf16, comma-separated; none: fastgru and the machine alone (default: all "
-        "that are installed)",
+        help="torch, torch.compile, onnxruntime, openvino, jax, jax-vmap, keras, onednn, "
+        "onednn-newer, onednn-fpmath-bf16, onednn-bf16, comma-separated; none: fastgru and the machine alone "
+        "(default: all that are installed)",
     )
     add("--match", metavar="TEXT", help='only cases whose name contains this, for example "(100,1,64,128)"')
     add("--threads", metavar="N", type=whole(1, 1000), default=1, help="threads of each library (default: 1)")
