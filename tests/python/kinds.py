@@ -45,6 +45,16 @@ def classifier(labels: Callable[[np.random.Generator], Any], **options: Any) -> 
     return make
 
 
+def quantized(make: Callable[[], Any]) -> Callable[[], Any]:
+    """With weights of one byte, measured on what the kind is fitted on."""
+
+    def rounded() -> Any:
+        model = make()
+        return model.quantize(inputs_of(model).reshape(20, 25, -1))
+
+    return rounded
+
+
 def two(rng: np.random.Generator) -> Any:
     return np.resize(UP_OR_DOWN, 40)
 
@@ -105,6 +115,10 @@ MODELS = {
     "frames_both_each": classifier(
         three_each, bidirectional=True, output="sequence", frame_length=4, frame_step=3
     ),
+    "int8": layer(3, 40, 2, precision="int8"),
+    "int8_both": layer(5, 9, 2, bidirectional=True, precision="int8"),
+    "int8_regressor": quantized(regressor(2, 2, hidden_size=24, missing="mask", pooling="mean")),
+    "int8_tokens": quantized(classifier(three, embedding_dim=4, bidirectional=True)),
     "tokens": classifier(three, embedding_dim=4),
     "tokens_both": classifier(three_each, embedding_dim=4, bidirectional=True, output="sequence"),
 }

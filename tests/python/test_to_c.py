@@ -91,10 +91,13 @@ def test_c_answers_as_the_model_does(compiler: list[str], name: str, tmp_path: P
     wanted = wanted.astype(np.float64)
     closest = 2 * np.finfo(found.dtype).eps * np.abs(wanted)  # two roundings of the prediction itself
     np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted))  # before the first frame
-    worst = np.nanmax((np.abs(found - wanted) - closest) / unit)
-    print(f"{name}: worst difference {worst:.1e}")
+    difference = (np.abs(found - wanted) - closest) / unit
+    worst, usual = np.nanmax(difference), np.nanmedian(difference)
+    print(f"{name}: worst difference {worst:.1e}, median {usual:.1e}")
     assert np.ptp(wanted[~np.isnan(wanted)]) > 0
-    assert worst < (1e-6 if found.dtype == np.float32 else 1e-13)
+    assert usual < (1e-6 if found.dtype == np.float32 else 1e-13)
+    # Of weights of one byte, where a last bit moves a state to the next whole number.
+    assert worst < (3e-3 if model.precision == "int8" else 1e-6 if found.dtype == np.float32 else 1e-13)
     if "quantiles" in name:
         assert (np.diff(found.reshape(-1, 5), axis=1) >= 0).all()
 

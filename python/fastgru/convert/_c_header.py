@@ -15,9 +15,9 @@ _ABOUT_STREAM = """\
  *
  * x has @NAME@_INPUTS values, @x_units@;
  * y gets @NAME@_OUTPUTS, @y_units@ after all steps so far.
-@frames@@meaning@ * Nothing is allocated and nothing is global but constants: a state per sequence, on any
- * thread. A state may be copied. To begin a sequence without a jump (audio: without a pop), copy the state
- * after a thousand steps of silence instead of resetting.
+@frames@@meaning@@bytes@ * Nothing is allocated and nothing is global but constants: a state per
+ * sequence, on any thread. A state may be copied. To begin a sequence without a jump (audio: without a pop),
+ * copy the state after a thousand steps of silence instead of resetting.
  *
  * Any compiler flags do, -ffast-math, -Ofast and x87 included; @name@_self_test() says whether a build is
  * right. For speed: -O3 -march=native (or your target's -mcpu); compilers make few vectors at -O2. */
@@ -32,7 +32,7 @@ _ABOUT_SEQUENCE = """\
  *
  * x has @NAME@_INPUTS values for each of the steps, 1 or more, @x_units@;
  * y gets @NAME@_OUTPUTS@each_step@, @y_units@.
-@meaning@ * Nothing is allocated and nothing is global but constants.
+@meaning@@bytes@ * Nothing is allocated and nothing is global but constants.
  *
  * Any compiler flags do, -ffast-math, -Ofast and x87 included; @name@_self_test() says whether a build is
  * right. For speed: -O3 -march=native (or your target's -mcpu); compilers make few vectors at -O2. */
@@ -86,6 +86,13 @@ _FRAMES = """\
  * of each and is repeated until the next; before the first one it is NaN.
 """
 
+_BYTES = """\
+ * The layers' weights have one byte each: rounding states and inputs to bytes, and sums, are exact. A layer's
+ * states have fastgru's bits if both have fused multiply-adds (GCC or Clang; x86: -mfma or -march=native) or
+ * neither has, without -ffast-math@rest@. Else a last bit may move a state to the next
+ * byte, and y by some thousandths of its unit.
+"""
+
 _X_UNITS = {
     "layer": "the layer's input",
     "numbers": "raw, in the units of fit",
@@ -103,9 +110,11 @@ def header(model: Model) -> str:
     text = text.replace("@framed@", _FRAMED if model.framed else "").replace(
         "@frames@", _FRAMES if model.framed else ""
     )
+    rest = "" if model.answers == "state" else ", from equal inputs"
     return filled(
         text,
         model,
+        bytes=_BYTES.replace("@rest@", rest) if model.int8 else "",
         include="#include <stdint.h>\n\n" if model.raw == "int32_t" or model.pooling.counts else "",
         x_units=_X_UNITS[model.encoder],
         y_units="the top layer's state" if model.answers == "state" else "the estimator's answer",

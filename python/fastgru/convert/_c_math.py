@@ -6,9 +6,9 @@ digits than float has, but not change what integers say of a float's bits.
 
 from __future__ import annotations
 
-__all__ = ["EXP", "GATES", "NEAR", "SIGMOID", "SOFTPLUS"]
+__all__ = ["EXP", "FLOAT_BITS", "GATES", "NEAR", "SIGMOID", "SOFTPLUS"]
 
-_FLOAT_GATES = """\
+FLOAT_BITS = """\
 /* Zero for less than 2^-60. With weights, inputs and states flushed so, no product of two is subnormal:
  * subnormal numbers take a processor a hundred times as long. */
 static inline float flushed(float x) {
@@ -30,6 +30,9 @@ static inline float limited(float x, float most) {
   return bits.f;
 }
 
+"""
+
+_FLOAT_GATES = """\
 /* exp(x) - 1 = *scale * (1 + result) - 1, for |x| <= 87: x = k ln2 + r, *scale = 2^k, result = exp(r) - 1.
  * k comes from the bits of the rounded sum: -ffast-math cancels a subtraction of the constant, and x87 does
  * not round before one. */
@@ -135,7 +138,7 @@ def _near(real: str, bits: str, all_but_sign: str) -> str:
 
 
 # For each type of number: flushed, gate_of, tanh_of; sigmoid_of; exp_of; softplus_of (calls exp_of); is_near.
-GATES = {"float": _FLOAT_GATES, "double": _DOUBLE_GATES}
+GATES = {"float": FLOAT_BITS + _FLOAT_GATES, "double": _DOUBLE_GATES}
 SIGMOID = {"float": _FLOAT_SIGMOID, "double": _DOUBLE_SIGMOID}
 EXP = {"float": _FLOAT_EXP, "double": _DOUBLE_EXP}
 SOFTPLUS = {"float": _FLOAT_SOFTPLUS, "double": _DOUBLE_SOFTPLUS}

@@ -14,11 +14,21 @@ __all__ = ["Layer", "Model", "SelfTest", "filled"]
 
 @dataclass(frozen=True)
 class Layer:
-    """One direction's weights in the order of the step: a row per input, with the gates side by side."""
+    """One direction's weights in the order of the step: a row per input, with the gates side by side.
 
-    w: NDArray[Any]  # (inputs, 3H): n, r, z
-    u: NDArray[Any]  # (H, 3H): r, z, n
-    bias: NDArray[Any]  # (4H): n of the input, r, z, n of the state
+    Weights of one byte: a row per unit and gate, with a scale for each row.
+    """
+
+    w: NDArray[Any]  # (inputs, 3H): n, r, z; of one byte (3H, inputs): r, z, n
+    u: NDArray[Any]  # (H, 3H): r, z, n; of one byte (3H, H)
+    bias: NDArray[Any]  # (4H): n of the input, r, z, n of the state; of one byte r, z, n and n
+    w_scale: NDArray[Any] | None = None  # (3H)
+    u_scale: NDArray[Any] | None = None
+
+    @property
+    def width(self) -> int:
+        """The number of inputs."""
+        return self.w.size * 4 // (3 * len(self.bias))
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,12 @@ class Model:
     @property
     def width(self) -> int:
         """Inputs of the first layer."""
-        return len(self.layers[0].w)
+        return self.layers[0].width
+
+    @property
+    def int8(self) -> bool:
+        """Whether the layers have weights of one byte."""
+        return self.layers[0].w_scale is not None
 
     @property
     def framed(self) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru.convert import _c_math, _c_parts
-from fastgru.convert._c_model import Model, SelfTest, filled
+from fastgru.convert import _c_int8, _c_math, _c_parts
+from fastgru.convert._c_model import Layer, Model, SelfTest, filled
 
 __all__ = ["source"]
 
@@ -62,7 +62,6 @@ int @name@_self_test(void) {
 def source(model: Model) -> str:
     """Return the source's text."""
     stream = model.directions == 1
-    layer = _c_parts.LAYER_AFTER if model.reset_after else _c_parts.LAYER_BEFORE
     parts = [
         f"/* {model.name}.c: a {model.kind} as C99, by fastgru {model.version}. See {model.name}.h. */",
         _includes(model),
@@ -72,8 +71,7 @@ def source(model: Model) -> str:
     ]
     if model.encoder != "layer" or not stream:
         parts.append(filled(_c_parts.ENCODERS[model.encoder][model.real], model))
-    for number, weights in enumerate(model.layers):
-        parts.append(filled(layer, model, l=number, width=len(weights.w)))
+    parts += [_layer(model, number, weights) for number, weights in enumerate(model.layers)]
     if stream and model.framed:
         parts.append(filled(_c_parts.FRAME, model))
     elif model.framed:
@@ -98,14 +96,23 @@ def _includes(model: Model) -> str:
 
 def _functions_of_numbers(model: Model) -> list[str]:
     """Return the functions that this model calls, and no others, of which compilers would warn."""
-    wanted = [_c_math.GATES]
+    wanted = []
     if model.answers == "sigmoid":
         wanted.append(_c_math.SIGMOID)
     if model.answers == "softmax" or (model.quantiles > 1 and model.real == "float"):
         wanted.append(_c_math.EXP)
     if model.quantiles > 1:
         wanted.append(_c_math.SOFTPLUS)
-    return [texts[model.real] for texts in [*wanted, _c_math.NEAR]]
+    gates = [_c_int8.GATES, _c_int8.functions(model)] if model.int8 else [_c_math.GATES[model.real]]
+    return [*gates, *(texts[model.real] for texts in [*wanted, _c_math.NEAR])]
+
+
+def _layer(model: Model, number: int, weights: Layer) -> str:
+    """Return the function of one layer's step."""
+    if model.int8:
+        return _c_int8.layer(model, number, weights)
+    text = _c_parts.LAYER_AFTER if model.reset_after else _c_parts.LAYER_BEFORE
+    return filled(text, model, l=number, width=weights.width)
 
 
 def _answer(model: Model) -> str:
@@ -225,8 +232,10 @@ def _self_test(model: Model, test: SelfTest) -> str:
 def _arrays(model: Model) -> list[str]:
     texts = []
     for number, layer in enumerate(model.layers):
-        for name, values in (("w", layer.w), ("u", layer.u), ("bias", layer.bias)):
-            texts.append(_array(f"{name}_{number}", values, model.real))
+        for name, values in vars(layer).items():
+            if values is not None:
+                kind = "signed char" if values.dtype == np.int8 else model.real
+                texts.append(_array(f"{name}_{number}", values, kind))
     for name, values in sorted(model.tensors.items()):
         texts.append(_array(name, values, model.real))
     test = model.self_test
@@ -251,7 +260,7 @@ def _array(name: str, values: NDArray[Any], kind: str) -> str:
 
 
 def _number(value: Any, kind: str) -> str:
-    if kind == "int32_t":
+    if kind in ("int32_t", "signed char"):
         return str(int(value))
     text = f"{float(value):.9g}" if kind == "float" else repr(float(value))
     if not any(c in text for c in ".e"):

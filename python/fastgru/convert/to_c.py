@@ -16,6 +16,7 @@ from fastgru._self_test import make
 from fastgru._version import __version__
 from fastgru.convert._c_choices import POOLINGS, PROBABILITIES
 from fastgru.convert._c_header import header
+from fastgru.convert._c_int8 import in_columns
 from fastgru.convert._c_model import Layer, Model, SelfTest
 from fastgru.convert._c_names import check_name
 from fastgru.convert._c_numbers import flushed, meaning, scaling
@@ -45,7 +46,15 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
     Results agree with fastgru's to about 1e-6 in float32, because sums are taken in another order, and closer
     in float64, under any compiler flags; ``<name>_self_test()`` says whether a build is right. Numbers below
     2**-60 (in float64 2**-480) count as zeros, as subnormal ones would slow a step a hundredfold. A float32
-    model needs no libm and no arithmetic of doubles.
+    model needs no libm and no arithmetic of doubles. One of precision "high" or "medium" is written as
+    "highest".
+
+    A model of precision "int8" has weights of one byte in C too, and fastgru's rounding and sums of whole
+    numbers, exactly. A layer's states have the bits of fastgru on processors with fused multiply-adds if GCC
+    or Clang compile for such (x86: ``-mfma`` or ``-march=native``; 64-bit ARM: always), and of fastgru on the
+    others (``FASTGRU_ISA=baseline``) if not. With ``-ffast-math``, and in the head and the scaling of an
+    estimator, last bits differ. A state between two whole numbers may then become the other one, and results
+    differ by some thousandths of their unit.
 
     Parameters
     ----------
@@ -108,7 +117,7 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
 _EXPRESSED = {
     *("input_size", "hidden_size", "num_layers", "output_size", "bias", "bidirectional", "reset_after"),
     *("dtype", "sequence", "pooling", "missing_mask", "vocabulary_size", "quantiles", "loss"),
-    *("frame_length", "frame_step"),
+    *("frame_length", "frame_step", "precision"),
 }
 
 
@@ -173,18 +182,30 @@ def _of_network(
 
 
 def _layers(architecture: dict[str, Any], tensors: dict[str, NDArray[Any]], prefix: str) -> Iterator[Layer]:
-    hidden = architecture["hidden_size"]
+    made = _layer_of_bytes if architecture["precision"] == "int8" else _layer
     directions = ("", "_reverse") if architecture["bidirectional"] else ("",)
     for number, direction in product(range(architecture["num_layers"]), directions):
         tail = f"l{number}{direction}"
         w, u = (tensors[f"{prefix}weight_{part}_{tail}"] for part in ("ih", "hh"))
-        zeros = np.zeros(3 * hidden, w.dtype)
+        zeros = np.zeros(3 * architecture["hidden_size"], w.dtype)
         b, c = (tensors.get(f"{prefix}bias_{part}_{tail}", zeros) for part in ("ih", "hh"))
-        w_r, w_z, w_n = np.split(w, 3)
         b_r, b_z, b_n = np.split(b, 3)
         c_r, c_z, c_n = np.split(c, 3)
-        bias = np.concatenate([b_n, b_r + c_r, b_z + c_z, c_n])
-        yield Layer(flushed(np.concatenate([w_n, w_r, w_z]).T), flushed(u.T), flushed(bias))
+        yield made(w, u, b_r + c_r, b_z + c_z, b_n, c_n)
+
+
+def _layer(w: NDArray[Any], u: NDArray[Any], *biases: NDArray[Any]) -> Layer:
+    w_r, w_z, w_n = np.split(w, 3)
+    r, z, n_input, n_state = biases
+    bias = np.concatenate([n_input, r, z, n_state])
+    return Layer(flushed(np.concatenate([w_n, w_r, w_z]).T), flushed(u.T), flushed(bias))
+
+
+def _layer_of_bytes(w: NDArray[Any], u: NDArray[Any], *biases: NDArray[Any]) -> Layer:
+    w, w_scale = _core.round_to_int8(w)
+    u, u_scale = _core.round_to_int8(u)
+    w, u = (matrix.T if in_columns(matrix.shape[1]) else matrix for matrix in (w, u))
+    return Layer(w, u, flushed(np.concatenate(biases)), flushed(w_scale), flushed(u_scale))
 
 
 def _self_test(model: Any, architecture: dict[str, Any], is_layer: bool) -> SelfTest:
@@ -199,7 +220,12 @@ def _self_test(model: Any, architecture: dict[str, Any], is_layer: bool) -> Self
             given[len(x) // 2, 0] = np.nan
         return np.asarray(model._self_test_answers(given, dtype))
 
-    made = make(answers, partial(answers, dtype="float64"), x, unit)
+    def of_highest(x: NDArray[np.float64]) -> NDArray[Any]:
+        return answers(x, "float64").astype(architecture["dtype"])
+
+    digits = architecture["precision"] == "int8"
+    run = of_highest if architecture["precision"] in ("high", "medium") else answers
+    made = make(run, partial(answers, dtype="float64"), x, unit, digits=digits)
     if not made:
         raise ValueError("the model's answers are not finite, which C cannot test itself with")
     y = made["selftest.y"]

@@ -124,7 +124,8 @@ class ModelFileMixin:
     def _self_test(self) -> dict[str, NDArray[Any]]:
         x, unit = self._self_test_input()
         exact = functools.partial(self._self_test_answers, dtype="float64")
-        return _self_test.make(self._self_test_answers, exact, x, unit)
+        digits = self._architecture.get("precision") == "int8"
+        return _self_test.make(self._self_test_answers, exact, x, unit, digits=digits)
 
     def _self_test_input(self) -> tuple[NDArray[np.float64], NDArray[Any]]:
         """Return a sequence (steps, features), and the unit of each output."""

@@ -261,9 +261,10 @@ class Layer:
         (GRU(input_size=3, hidden_size=4), {'sample_rate': '16000'})
         """
         exact = functools.partial(self._self_test_answers, dtype="float64")
-        self_test = _self_test.make(self._self_test_answers, exact, *self._self_test_input())
+        digits = self.precision == "int8"
+        self_test = _self_test.make(self._self_test_answers, exact, *self._self_test_input(), digits=digits)
         weights = self.state_dict()
-        tensors = {**(_int8.stored(weights) if self.precision == "int8" else weights), **self_test}
+        tensors = {**(_int8.stored(weights) if digits else weights), **self_test}
         own = self._metadata if metadata is None else metadata
         _model_file.save(path, "GRU", self._config._asdict(), tensors, own)
 
