@@ -132,10 +132,11 @@ def test_a_self_test_that_fails_is_an_error(
 
 
 @pytest.mark.parametrize("isa", _core.isa_names())
+@pytest.mark.parametrize("precision", ["highest", "int8"])
 @pytest.mark.parametrize("scale", [1.0, 30.0, 1e4])
-def test_it_passes_on_every_instruction_set(isa: str, scale: float, tmp_path: Path) -> None:
+def test_it_passes_on_every_instruction_set(isa: str, precision: str, scale: float, tmp_path: Path) -> None:
     """Large weights make a chaotic network, whose predictions differ between instruction sets."""
-    gru = fastgru.GRU(4, 32, 2, random_state=0)
+    gru = fastgru.GRU(4, 32, 2, random_state=0, precision=precision)
     gru.load_state_dict({name: scale * value for name, value in gru.state_dict().items()})
     gru.save(tmp_path / "m.safetensors")
     before = _core.isa()
@@ -144,6 +145,21 @@ def test_it_passes_on_every_instruction_set(isa: str, scale: float, tmp_path: Pa
         fastgru.load(tmp_path / "m.safetensors")
     finally:
         _core.set_isa(before)
+
+
+@pytest.mark.parametrize("hidden", [8, 40, 200])
+def test_it_notices_scales_of_other_weights_of_one_byte(hidden: int, tmp_path: Path, load_in_c: Load) -> None:
+    """Rounding changes states by 0.001 to 0.002, and its error does not hide a wrong file's."""
+    path = tmp_path / "m.safetensors"
+    fastgru.GRU(4, hidden, random_state=0, precision="int8").save(path)
+    assert load_in_c(path) == ""
+    _, kind, config, tensors = _model_file.read(path)
+    assert tensors["selftest.tolerance"].max() < 0.02
+    tensors["weight_ih_l0.scale"] *= np.float32(1.15)
+    _model_file.save(path, kind, config, tensors)
+    with pytest.raises(ModelFormatError, match="SelfTestFailed"):
+        fastgru.load(path)
+    assert "SelfTestFailed" in load_in_c(path)
 
 
 def test_a_model_without_finite_answers_has_none(tmp_path: Path, load_in_c: Load) -> None:
