@@ -18,7 +18,12 @@ std::int64_t own_floats(const ForwardDirection& d, std::int64_t rows) {
 class ForwardLoop {
  public:
   ForwardLoop(const ForwardDirection& d, RowRange rows, TeamMember& member, float* scratch)
-      : d_(d), rows_(rows), member_(member), padded_(padded_width(d.hidden, d.kernels->lanes)) {
+      : d_(d),
+        rows_(rows),
+        member_(member),
+        padded_(padded_width(d.hidden, d.kernels->lanes)),
+        passes_(d.cell->passes()),
+        shared_floats_(d.cell->shared_floats()) {
     take_share();
     const std::int64_t size = forward_scratch_size(d, rows.size());
     gx_ = scratch + member.thread() * size;
@@ -28,6 +33,11 @@ class ForwardLoop {
     cell_scratch_ = reinterpret_cast<char*>(zeros_ + padded_);
     shared_ = zeros_ + padded_ + own_floats(d, rows.size()) - member.thread() * size;  // the first thread's
     std::fill_n(zeros_, padded_, 0.0f);
+    args_.x_stride = d.x.row_stride;
+    args_.gx_stride = kGates * padded_;
+    args_.h_stride = d.h.row_stride;
+    args_.slots_stride = d.slots.stride();
+    args_.scratch = cell_scratch_;
   }
 
   bool run(StopSignal& stop) {
@@ -42,7 +52,9 @@ class ForwardLoop {
         hoisted = std::min(i + d_.plan.chunk, end);
         hoist(i, hoisted, steps);
       }
-      panels_.backwards = d_.plan.serpentine && i % 2 == 1;
+      // Written only where it changes: the step copies it together with its neighbour, and would wait for this
+      // byte to reach the cache (8 units: 11 ns of 80 a step).
+      if (d_.plan.serpentine) args_.panels.backwards = i % 2 == 1;
       if (d_.reverse) {
         step_reverse(t, steps);
       } else {
@@ -62,8 +74,8 @@ class ForwardLoop {
 
  private:
   void take_share() {
-    panels_ = member_.share(padded_ / d_.kernels->lanes);
-    panels_.weights_exceed_l2 = d_.plan.weights_exceed_l2;
+    args_.panels = member_.share(padded_ / d_.kernels->lanes);
+    args_.panels.weights_exceed_l2 = d_.plan.weights_exceed_l2;
   }
 
   std::int64_t active(std::int64_t t) const { return d_.order->active_in(t, rows_.first, rows_.last); }
@@ -95,7 +107,7 @@ class ForwardLoop {
       chunk_rows_[t - chunk_first_ + 1] = chunk_rows_[t - chunk_first_] + active(t);
     }
     InputArgs g{};
-    g.panels = panels_;
+    g.panels = args_.panels;
     g.panels.backwards = false;
     g.rows = chunk_rows_[last - chunk_first_];
     g.x = d_.x.at(chunk_first_, rows_.first);
@@ -160,36 +172,31 @@ class ForwardLoop {
     }
   }
 
-  // One step of `count` rows from `row` on.
+  // One step of `count` rows from `row` on. What does not change from step to step was set at the beginning.
   void step(std::int64_t t, std::int64_t row, std::int64_t count, const float* previous,
             std::int64_t previous_stride) {
     const std::int64_t b = rows_.first + row;
-    StepArgs a{};
-    a.panels = panels_;
-    a.rows = count;
-    a.x = d_.x.at(t, b);
-    a.x_stride = d_.x.row_stride;
-    a.gx = d_.plan.hoist ? gx(t, row) : nullptr;
-    a.gx_stride = kGates * padded_;
-    a.h_prev = previous;
-    a.h_prev_stride = previous_stride;
-    a.h = d_.h.at(t, b);
-    a.h_stride = d_.h.row_stride;
-    a.slots = d_.slots.data == nullptr ? nullptr : d_.slots.at(t, b);
-    a.slots_stride = d_.slots.stride();
-    a.scratch = cell_scratch_;
-    a.shared = shared_ + row * d_.cell->shared_floats();
-    d_.cell->step(a, 0);
-    if (d_.cell->passes() == 1) return;
+    args_.rows = count;
+    args_.x = d_.x.at(t, b);
+    if (d_.plan.hoist) args_.gx = gx(t, row);
+    args_.h_prev = previous;
+    args_.h_prev_stride = previous_stride;
+    args_.h = d_.h.at(t, b);
+    if (d_.slots.data != nullptr) args_.slots = d_.slots.at(t, b);
+    args_.shared = shared_ + row * shared_floats_;
+    d_.cell->step(args_, 0);
+    if (passes_ == 1) return;
     member_.wait();
-    d_.cell->step(a, 1);
+    d_.cell->step(args_, 1);
   }
 
   const ForwardDirection& d_;
   const RowRange rows_;
   TeamMember& member_;
   const std::int64_t padded_;
-  PanelRange panels_;
+  const int passes_;
+  const std::int64_t shared_floats_;
+  StepArgs args_;
   std::int64_t chunk_first_ = 0;
   std::int64_t chunk_rows_[kMaxChunk + 1];  // running rows of the chunk before each of its steps
   float *gx_, *x_, *zeros_, *shared_;

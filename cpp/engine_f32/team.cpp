@@ -36,8 +36,7 @@ PanelRange TeamMember::share(std::int64_t panels) const {
   return range;
 }
 
-void TeamMember::wait() {
-  if (alone()) return;
+void TeamMember::wait_for_team() {
   const Clock::time_point arrival = Clock::now();
   const bool yielded = state_->barrier.wait(team_);
   const Clock::time_point end = Clock::now();
@@ -45,13 +44,12 @@ void TeamMember::wait() {
   since_ = end;
 }
 
-Next TeamMember::finish_step(std::int64_t i, StopSignal& signal) {
-  if (alone()) return signal() ? Next::kLeave : Next::kStep;
+Next TeamMember::finish_with_team(std::int64_t i, StopSignal& signal) {
   Next& next = state_->next[i % 2];
   if (thread_ == 0) {
     next = signal() ? Next::kLeave : state_->late.load() ? Next::kAlone : Next::kStep;
   }
-  wait();
+  wait_for_team();
   if (next != Next::kAlone) return next;
   if (thread_ != 0) return Next::kLeave;
   rest_teams();

@@ -56,21 +56,30 @@ struct TeamState {
 class TeamMember {
  public:
   TeamMember() = default;  // alone
-  TeamMember(int thread, int team, TeamState* state) : thread_(thread), team_(team), state_(state) {}
+  TeamMember(int thread, int team, TeamState* state)
+      : thread_(thread), team_(team), state_(state), since_(Clock::now()) {}
 
   int thread() const { return thread_; }
   bool alone() const { return state_ == nullptr; }
   PanelRange share(std::int64_t panels) const;
-  void wait();
+  void wait() {
+    if (!alone()) wait_for_team();
+  }
   // The end of step `i`: waits for the team. Alone again, a member is as one made so.
-  Next finish_step(std::int64_t i, StopSignal& signal);
+  Next finish_step(std::int64_t i, StopSignal& signal) {
+    if (alone()) return signal() ? Next::kLeave : Next::kStep;
+    return finish_with_team(i, signal);
+  }
 
  private:
   using Clock = std::chrono::steady_clock;
 
+  void wait_for_team();
+  Next finish_with_team(std::int64_t i, StopSignal& signal);
+
   int thread_ = 0, team_ = 1;
-  TeamState* state_ = nullptr;              // null: alone
-  Clock::time_point since_ = Clock::now();  // of the last barrier
+  TeamState* state_ = nullptr;  // null: alone
+  Clock::time_point since_{};   // of the last barrier
 };
 
 // Tries of a barrier before it yields, for so many threads. 0: there is not a core for each.

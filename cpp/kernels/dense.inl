@@ -316,7 +316,8 @@ void dense_input_gradient(const DenseInputArgs& g) {
 // sums[p] (+)= sum of the rows, P vectors side by side.
 struct ColumnSums {
   template <int P>
-  static void run(const float* from, int64_t stride, int64_t rows, int64_t valid, bool adds, float* sums) {
+  FASTGRU_NO_INLINE static void run(const float* from, int64_t stride, int64_t rows, int64_t valid, bool adds,
+                                    float* sums) {
     Vec acc[P];
     for_each_of<P>([&](int p) { acc[p] = zero(); });
     for (int64_t i = 0; i < rows; ++i, from += stride) {

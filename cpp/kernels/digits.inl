@@ -156,8 +156,9 @@ void digit_input(const DigitInputArgs& a) {
                     });
 }
 
-// The new states of N rows of a panel from their sums.
-template <bool Full, int N>
+// The new states of N rows of a panel from their sums. Columns are always loaded and stored with a mask: a
+// second copy for full panels would double the code and saves nothing that shows.
+template <int N>
 FASTGRU_INLINE void digit_epilogue(const DigitCellArgs& a, int64_t row, int64_t panel, const float* sums) {
   const Columns c = panel_columns(panel, a.hidden);
   Vec gate[kGates][N], n[N];
@@ -172,22 +173,14 @@ FASTGRU_INLINE void digit_epilogue(const DigitCellArgs& a, int64_t row, int64_t 
   });
   gates(gate[0], gate[1], gate[2], n, [&](int slot, const Vec(&v)[N]) {
     if (a.slots == nullptr) return;
-    for_each_of<N>(
-        [&](int i) { store_columns<Full>(a.slots + (row + i) * a.slots_stride + slot * a.hidden, c, v[i]); });
+    for_each_of<N>([&](int i) {
+      store_columns<false>(a.slots + (row + i) * a.slots_stride + slot * a.hidden, c, v[i]);
+    });
   });
   for_each_of<N>([&](int i) {
-    const Vec h = load_columns<Full>(a.h_prev + (row + i) * a.h_prev_stride, c);
-    store_columns<Full>(a.h + (row + i) * a.h_stride, c, fma(gate[1][i], sub(h, n[i]), n[i]));
+    const Vec h = load_columns<false>(a.h_prev + (row + i) * a.h_prev_stride, c);
+    store_columns<false>(a.h + (row + i) * a.h_stride, c, fma(gate[1][i], sub(h, n[i]), n[i]));
   });
-}
-
-template <int N>
-FASTGRU_INLINE void digit_epilogue(const DigitCellArgs& a, int64_t row, int64_t panel, const float* sums) {
-  if (panel_columns(panel, a.hidden).n == kLanes) {
-    digit_epilogue<true, N>(a, row, panel, sums);
-  } else {
-    digit_epilogue<false, N>(a, row, panel, sums);
-  }
 }
 
 FASTGRU_NO_INLINE void digit_epilogues(const DigitCellArgs& a, int64_t row, int64_t rows, int64_t panel,

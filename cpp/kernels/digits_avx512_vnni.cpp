@@ -1,4 +1,8 @@
-// The kernels on digits for AVX-512 with VNNI.
+// The kernels on digits for AVX-512 with VNNI, and for AMX (tile, int8) beside it: one file, as they share
+// code.
+//
+// AMX has not been run on a CPU that has it yet: the tests run its kernels with tiles in memory, and
+// dispatch.cpp uses them only where they give the bits of VNNI.
 //
 // GCC 12 warns about the undefined operands inside its own AVX-512 intrinsics (GCC bug 105593).
 #if defined(__GNUC__) && !defined(__clang__)
@@ -11,9 +15,19 @@
 
 #include "kernels/digits.inl"
 
+#ifdef FASTGRU_AMX
+#include "simd/tiles_amx.h"
+
+#include "kernels/digits_amx.inl"
+#endif
+
 namespace fastgru {
 
 extern const DigitTable kDigits_avx512_vnni;
 const DigitTable kDigits_avx512_vnni = make_digit_table("avx512_vnni");
+#ifdef FASTGRU_AMX
+extern const DigitTable kDigits_amx;
+const DigitTable kDigits_amx = make_amx_table("amx");
+#endif
 
 }  // namespace fastgru

@@ -6,8 +6,8 @@ namespace {
 // c += a * w for R rows and P panels. `valid`: columns left from the first panel on.
 struct GemmTile {
   template <int R, int P>
-  static void run_panels(const float* a, int64_t a_stride, const float* w, int64_t depth, float* c,
-                         int64_t c_stride, int64_t valid) {
+  FASTGRU_NO_INLINE static void run_panels(const float* a, int64_t a_stride, const float* w, int64_t depth,
+                                           float* c, int64_t c_stride, int64_t valid) {
     Vec acc[R][P];
     FASTGRU_UNROLL
     for (int r = 0; r < R; ++r) {

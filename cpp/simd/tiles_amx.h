@@ -1,5 +1,5 @@
 // The tiles of AMX. Inline assembly: the intrinsics want literal tile numbers, and a compiler flag of their
-// own. Included only by digits_amx.cpp.
+// own. Included only by digits_avx512_vnni.cpp.
 #pragma once
 
 #include <stdint.h>

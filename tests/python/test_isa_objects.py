@@ -15,7 +15,7 @@ from building import FOREIGN_OPTIONS, compile_commands, run, sources_options, to
 X86_64 = platform.machine().lower() in {"x86_64", "amd64"}
 ISAS = ["isa_baseline", "digits_baseline"]
 if X86_64:
-    ISAS += ["isa_avx2", "isa_avx512", "digits_avx2", "digits_avx512_vnni", "digits_amx"]
+    ISAS += ["isa_avx2", "isa_avx512", "digits_avx2", "digits_avx512_vnni"]
 
 
 @pytest.fixture(scope="module")
