@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,11 @@ from fastgru import _paths
 # No deadline: no test here is about how long an example takes. Derandomised: a run can be repeated.
 settings.register_profile("fastgru", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("fastgru")
+
+# A shell starts what runs in the background with SIGINT ignored. Python and its children would inherit that,
+# and the tests of Ctrl-C wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> list[str]:

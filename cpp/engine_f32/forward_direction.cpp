@@ -52,8 +52,8 @@ class ForwardLoop {
         hoisted = std::min(i + d_.plan.chunk, end);
         hoist(i, hoisted, steps);
       }
-      // Written only where it changes: the step copies it together with its neighbour, and would wait for this
-      // byte to reach the cache (8 units: 11 ns of 80 a step).
+      // Written only where it changes: the step copies it together with its neighbour, and would wait for
+      // this byte to reach the cache (8 units: 11 ns of 80 a step).
       if (d_.plan.serpentine) args_.panels.backwards = i % 2 == 1;
       if (d_.reverse) {
         step_reverse(t, steps);
