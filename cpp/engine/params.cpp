@@ -1,6 +1,7 @@
 // Checks a configuration, and lays its parameters out in one flat vector.
 #include "engine/params.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "runtime/number_text.h"
@@ -10,6 +11,9 @@ namespace {
 
 // Each layer has tensors with names: a hostile number of tiny layers must not eat the memory.
 constexpr std::int64_t kMaxLayers = 65536;
+
+// The products of so many bytes can be summed in 32 bits.
+constexpr std::int64_t kMostInt8Inputs = 65536;
 
 // a*b+c for non-negative numbers, false on overflow.
 bool multiply_add(std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t& result) {
@@ -40,6 +44,13 @@ Status validate(const GruConfig& config) {
   }
   if (config.precision == Precision::int8 && !config.reset_after) {
     return Status::invalid("precision=\"int8\" needs reset_after=true");
+  }
+  const std::int64_t summed = std::max(config.input_size, config.hidden_size);
+  if (config.precision == Precision::int8 &&
+      (summed > kMostInt8Inputs || config.hidden_size * config.directions() > kMostInt8Inputs)) {
+    return Status::invalid("precision=\"int8\" needs an input_size and a hidden_size of at most " +
+                           std::to_string(kMostInt8Inputs) + ", of both directions together, got " +
+                           std::to_string(config.input_size) + " and " + std::to_string(config.hidden_size));
   }
   // An upper bound of the count: every layer as wide as the widest, counted in steps that may overflow.
   const std::int64_t wide = std::numeric_limits<std::int64_t>::max() / 1024;

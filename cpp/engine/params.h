@@ -13,7 +13,7 @@ namespace fastgru {
 // How exactly the products of a float32 engine are computed, and so how fast. The float64 engine ignores it.
 enum class Precision {
   highest,  // as exactly as float32
-  high,     // outputs within 2e-5
+  high,     // states of a layer within 2e-5, from initial states within one
   medium,   // torch's name for less than high; as high
   int8,     // weights of one byte; inference alone
 };

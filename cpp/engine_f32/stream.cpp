@@ -22,7 +22,7 @@ struct Stream<float>::Impl {
       : rows(batch),
         hidden(weights.config().hidden_size),
         layers(weights.config().num_layers),
-        plan(plan_stream(weights.layout())) {
+        plan(plan_stream(weights.layout(), *weights.packed().recipe.recipe)) {
     padded = padded_width(hidden, weights.packed().kernels->lanes);
     panel_count = padded / weights.packed().kernels->lanes;
     std::int64_t own = 0, common = 0;

@@ -61,8 +61,7 @@ class Problem {
     s.x_stride = width;
     s.digits = digits;
     s.out_stride = digits * padded_width(width, table_.lanes) * table_.digit_bytes;
-    digits_.resize(static_cast<std::size_t>((rows_ + table_.tile_rows) * s.out_stride +
-                                            table_.block * table_.digit_bytes));
+    digits_.resize(static_cast<std::size_t>(digit_rows_bytes(table_, rows_, s.out_stride)));
     row_scale_.resize(static_cast<std::size_t>(rows_));
     s.out = digits_.data();
     s.scale = row_scale_.data();

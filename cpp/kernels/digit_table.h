@@ -17,11 +17,10 @@
 // - start [panel][V][class][L], int32: what the sums start from. Where the instruction takes one operand
 //   unsigned, the rows' digits are stored plus 128, and this takes back 128 times the column's sum.
 // - scale [panel][V][L]: s_w, for two by two digits times 256
-// - rows [row][digit][width padded to L], `digit_bytes` a digit. Kernels read whole blocks of k of
-// `tile_rows`
-//   rows; what lies behind a row's digits meets zeros among the weights, and the sums of rows that are not
-//   there are dropped. So behind the last digit there must be memory: `block` digits, and the rows that are
-//   missing.
+// - rows [row][digit][width padded to L], `digit_bytes` a digit. Kernels read whole blocks of k, of whole
+// tiles of
+//   rows. So memory must go on behind the last digit: to a multiple of `tile_rows` rows, and `block` digits
+//   more (digit_rows_bytes in pack_digits.h). What stands there does not matter.
 #pragma once
 
 #include "kernels/kernel_table.h"

@@ -1,5 +1,7 @@
 // The kernels on digits (see digit_table.h). Included once per ISA, after its vec_<isa>.h and dot_<isa>.h.
 
+#include <string.h>
+
 #include "simd/math.inl"
 #include "kernels/tiles.inl"
 #include "kernels/cell_parts.inl"
@@ -18,13 +20,13 @@ struct RowScale {
 inline RowScale row_scale(float x, float most) {
   constexpr uint32_t kShift = 15;
   uint32_t bits;
-  __builtin_memcpy(&bits, &x, sizeof bits);
+  memcpy(&bits, &x, sizeof bits);
   uint32_t exponent = (bits + 0x7fffffu) >> 23;  // rounded up
   if (exponent <= kShift) exponent = kShift + 1;
   const uint32_t up = (exponent - kShift) << 23, down = (254 + kShift - exponent) << 23;
   float power, inverse;  // times 2^-15, and 2^15
-  __builtin_memcpy(&power, &up, sizeof power);
-  __builtin_memcpy(&inverse, &down, sizeof inverse);
+  memcpy(&power, &up, sizeof power);
+  memcpy(&inverse, &down, sizeof inverse);
   return {power * (32768.0f / most), inverse * (most / 32768.0f)};
 }
 

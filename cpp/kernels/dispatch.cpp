@@ -92,12 +92,16 @@ bool has_amx() {
 }
 #endif
 
-// The best kernels on digits beside those of AVX-512. AMX has not been seen to work yet, so it has to give
-// the bits of VNNI first.
-const DigitTable* avx512_digits() {
-  if (!has_avx512() || !bit(cpuid(7, 0).ecx, 11)) return nullptr;
+const DigitTable* vnni_digits() {
+  return has_avx512() && bit(cpuid(7, 0).ecx, 11) ? &kDigits_avx512_vnni : nullptr;
+}
+
+// AMX in place of VNNI, where it is there. It has not been seen to work yet, so it has to give the bits of
+// VNNI first.
+const DigitTable* best_vnni_digits() {
 #ifdef FASTGRU_AMX
-  if (has_amx() && same_bits(kDigits_amx, kDigits_avx512_vnni, 37, 70, 100)) return &kDigits_amx;
+  static const bool amx = has_amx() && same_bits(kDigits_amx, kDigits_avx512_vnni, 37, 70, 100);
+  if (amx) return &kDigits_amx;
 #endif
   return &kDigits_avx512_vnni;
 }
@@ -114,7 +118,7 @@ struct Dispatch {
     add(&kTable_baseline, true, &kDigits_baseline);
 #ifdef FASTGRU_X86
     add(&kTable_avx2, has_avx2(), &kDigits_avx2);
-    add(&kTable_avx512, has_avx512(), avx512_digits());
+    add(&kTable_avx512, has_avx512(), vnni_digits());
 #endif
     active = &supported.back();
     const char* wanted = std::getenv("FASTGRU_ISA");
@@ -168,7 +172,11 @@ KernelSet active_kernel_set() { return *dispatch().active.load(); }
 KernelSet active_digit_set() {
   const KernelSet* set = dispatch().active.load();
   while (set->digits == nullptr) --set;  // the baseline has them
-  return *set;
+  KernelSet found = *set;
+#ifdef FASTGRU_X86
+  if (found.digits == &kDigits_avx512_vnni) found.digits = best_vnni_digits();
+#endif
+  return found;
 }
 std::string active_isa() { return active_kernels().name; }
 bool set_active_isa(const std::string& name) { return dispatch().choose(name); }

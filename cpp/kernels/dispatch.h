@@ -25,7 +25,8 @@ struct KernelSet {
   const DigitTable* digits = nullptr;  // for the same layouts; null: this instruction set has none
 };
 KernelSet active_kernel_set();
-// The same, or, where the active instruction set has no kernels on digits, those of the one below it.
+// With the best kernels on digits, AMX among them: a process asks for that at the first call. Where the
+// active instruction set has none, the one below it.
 KernelSet active_digit_set();
 
 // Chooses by name; false when this machine has no such ISA.

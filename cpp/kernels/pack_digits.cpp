@@ -24,11 +24,12 @@ void to_digits(int m, int digits, int (&d)[2]) {
 // One column: `depth` weights of one unit and gate.
 class Column {
  public:
-  Column(const float* weights, std::int64_t depth, int digits) : weights_(weights), depth_(depth) {
+  Column(const float* weights, std::int64_t depth, int digits) : weights_(weights) {
     float largest = 0;
     for (std::int64_t k = 0; k < depth; ++k) {
       const float size = std::fabs(weights[k]);
-      largest = size <= largest ? largest : size;  // a NaN stays
+      if (size > largest || std::isnan(size)) largest = size;
+      if (std::isnan(largest)) break;
     }
     scale_ = column_scale(largest, digits == 1 ? kMostOneDigit : kMostTwoDigits);
   }
@@ -37,11 +38,9 @@ class Column {
   int m(std::int64_t k) const {
     return scale_ > 0 ? static_cast<int>(std::lrint(static_cast<double>(weights_[k]) / scale_)) : 0;
   }
-  std::int64_t depth() const { return depth_; }
 
  private:
   const float* weights_;
-  std::int64_t depth_;
   float scale_ = 0;
 };
 
@@ -55,6 +54,10 @@ float column_scale(float largest, int most) {
   bits = (bits + 0xffu) & ~0xffu;  // up, so that m does not become larger than `most`
   std::memcpy(&scale, &bits, sizeof scale);
   return scale >= std::numeric_limits<float>::min() ? scale : 0.0f;
+}
+
+std::int64_t digit_rows_bytes(const DigitTable& table, std::int64_t rows, std::int64_t stride) {
+  return padded_width(rows, table.tile_rows) * stride + table.block * table.digit_bytes;
 }
 
 float round_to_one_digit(const float* weights, std::int64_t n, std::int8_t* m) {

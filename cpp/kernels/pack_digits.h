@@ -12,6 +12,9 @@ namespace fastgru {
 // come out of another rounding as they are. NaN if `largest` is not finite.
 float column_scale(float largest, int most);
 
+// Bytes of `rows` rows of digits, with what kernels read behind them (digit_table.h).
+std::int64_t digit_rows_bytes(const DigitTable& table, std::int64_t rows, std::int64_t stride);
+
 // Rounds n weights of one column to one digit each; returns their scale.
 float round_to_one_digit(const float* weights, std::int64_t n, std::int8_t* m);
 

@@ -128,7 +128,7 @@ inline const float* next_panel(const PanelRange& range, int64_t panel, int64_t s
                                                                              : nullptr;
 }
 
-// Calls Tile::template run<R>(args...) for a number of rows known at run time, R <= kTileRows.
+// Calls Tile::template run<R>(args...) for a number of rows known at run time, from 1 to R.
 template <class Tile, int R = kTileRows, class... Args>
 FASTGRU_INLINE void with_rows(int64_t rows, const Args&... args) {
   if constexpr (R > 1) {

@@ -2,6 +2,8 @@
 // instruction on bytes, vpmaddubsw, saturates.) Included only by digits_avx2.cpp, after vec_avx2.h.
 #pragma once
 
+#include <string.h>
+
 namespace fastgru {
 namespace {
 
@@ -25,7 +27,7 @@ inline IntVec load_weights(const int8_t* p) {
 // kGroup digits of a row, in all lanes.
 inline IntVec broadcast(const Digit* p) {
   int32_t digits;
-  __builtin_memcpy(&digits, p, sizeof digits);
+  memcpy(&digits, p, sizeof digits);
   return {_mm256_set1_epi32(digits)};
 }
 inline IntVec dot(IntVec sum, IntVec row, IntVec weights) {

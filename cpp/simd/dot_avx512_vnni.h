@@ -2,6 +2,8 @@
 // only by digits_avx512_vnni.cpp, after vec_avx512.h.
 #pragma once
 
+#include <string.h>
+
 namespace fastgru {
 namespace {
 
@@ -23,7 +25,7 @@ inline IntVec load_weights(const int8_t* p) { return {_mm512_loadu_si512(p)}; }
 // kGroup digits of a row, in all lanes.
 inline IntVec broadcast(const Digit* p) {
   int32_t digits;
-  __builtin_memcpy(&digits, p, sizeof digits);
+  memcpy(&digits, p, sizeof digits);
   return {_mm512_set1_epi32(digits)};
 }
 inline IntVec dot(IntVec sum, IntVec row, IntVec weights) {

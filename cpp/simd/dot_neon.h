@@ -2,6 +2,8 @@
 // digits_baseline.cpp, after vec_neon.h.
 #pragma once
 
+#include <string.h>
+
 namespace fastgru {
 namespace {
 
@@ -25,7 +27,7 @@ inline Bytes load_weights(const int8_t* p) { return {vld1_s8(p)}; }
 // kGroup digits of a row, in all lanes.
 inline Bytes broadcast(const Digit* p) {
   int16_t digits;
-  __builtin_memcpy(&digits, p, sizeof digits);
+  memcpy(&digits, p, sizeof digits);
   return {vreinterpret_s8_s16(vdup_n_s16(digits))};
 }
 inline IntVec dot(IntVec sum, Bytes row, Bytes weights) {

@@ -2,6 +2,8 @@
 // digits_baseline.cpp, after vec_sse2.h.
 #pragma once
 
+#include <string.h>
+
 namespace fastgru {
 namespace {
 
@@ -24,7 +26,7 @@ inline IntVec load_weights(const int8_t* p) {
 // kGroup digits of a row, in all lanes.
 inline IntVec broadcast(const Digit* p) {
   int32_t digits;
-  __builtin_memcpy(&digits, p, sizeof digits);
+  memcpy(&digits, p, sizeof digits);
   return {_mm_set1_epi32(digits)};
 }
 inline IntVec dot(IntVec sum, IntVec row, IntVec weights) {

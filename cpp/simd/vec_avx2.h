@@ -1,4 +1,5 @@
-// One AVX2 vector of floats with FMA: 8 lanes, 16 registers. Included only by isa_avx2.cpp.
+// One AVX2 vector of floats with FMA: 8 lanes, 16 registers. Included only by isa_avx2.cpp and
+// digits_avx2.cpp.
 #pragma once
 
 #include <immintrin.h>

@@ -1,4 +1,5 @@
-// One AVX-512 vector of floats: 16 lanes, 32 registers. Included only by isa_avx512.cpp.
+// One AVX-512 vector of floats: 16 lanes, 32 registers. Included only by isa_avx512.cpp and
+// digits_avx512_vnni.cpp.
 #pragma once
 
 #include <immintrin.h>

@@ -1,4 +1,5 @@
-// Four floats in an array, for CPUs that have no file of their own. Included only by isa_baseline.cpp.
+// Four floats in an array, for CPUs that have no file of their own. Included only by isa_baseline.cpp and
+// digits_baseline.cpp.
 #pragma once
 
 #include <stdint.h>

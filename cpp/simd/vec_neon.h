@@ -1,5 +1,5 @@
-// One NEON vector of floats: 4 lanes, 32 registers, what every aarch64 has. Included only by
-// isa_baseline.cpp.
+// One NEON vector of floats: 4 lanes, 32 registers, what every aarch64 has. Included only by isa_baseline.cpp
+// and digits_baseline.cpp.
 #pragma once
 
 #include <arm_neon.h>

@@ -1,5 +1,6 @@
-// One SSE2 vector of floats: 4 lanes, 16 registers, what every x86-64 has. Included only by isa_baseline.cpp.
-// There is no FMA: products are rounded before they are added, so the bits differ from the other ISAs.
+// One SSE2 vector of floats: 4 lanes, 16 registers, what every x86-64 has. Included only by isa_baseline.cpp
+// and digits_baseline.cpp. There is no FMA: products are rounded before they are added, so the bits differ
+// from the other ISAs.
 #pragma once
 
 #include <emmintrin.h>

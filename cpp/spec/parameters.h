@@ -39,6 +39,10 @@ inline std::vector<TensorSpec> slot_tensors(const ParamSlot& slot, TensorDtype d
           {slot.name + ".scale", TensorDtype::f32, {slot.rows}}};
 }
 
+// What rounding gives: the largest number is 127 or -127, or all are zero; the scale is a number of 16
+// significant bits. Other weights would be rounded again, to others than the file has.
+Status check_int8_row(const ParamSlot& slot, std::int64_t row, const std::int8_t* numbers, float scale);
+
 // Reads a slot of one-byte numbers.
 template <class S>
 Status read_int8(const ModelFile& file, const ParamSlot& slot, S* values) {
@@ -49,8 +53,13 @@ Status read_int8(const ModelFile& file, const ParamSlot& slot, S* values) {
   std::vector<float> scale(static_cast<std::size_t>(slot.rows));
   FASTGRU_RETURN_IF_ERROR(file.read(numbers, m.data()));
   FASTGRU_RETURN_IF_ERROR(file.read(scales, scale.data()));
-  for (std::size_t i = 0; i < m.size(); ++i) {
-    values[i] = static_cast<S>(m[i]) * static_cast<S>(scale[i / static_cast<std::size_t>(slot.cols)]);
+  for (std::int64_t row = 0; row < slot.rows; ++row) {
+    const std::int8_t* numbers_of_row = m.data() + row * slot.cols;
+    const float of_row = scale[static_cast<std::size_t>(row)];
+    FASTGRU_RETURN_IF_ERROR(check_int8_row(slot, row, numbers_of_row, of_row));
+    for (std::int64_t k = 0; k < slot.cols; ++k) {
+      values[row * slot.cols + k] = static_cast<S>(static_cast<float>(numbers_of_row[k]) * of_row);
+    }
   }
   return {};
 }

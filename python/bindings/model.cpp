@@ -15,9 +15,9 @@
 #include "bindings/bindings.h"
 #include "bindings/files.h"
 #include "bindings/status.h"
+#include "kernels/pack_digits.h"
 #include "model/parts.h"
 #include "spec/model_spec.h"
-#include "kernels/pack_digits.h"
 #include "spec/parameters.h"
 
 namespace fastgru::bindings {

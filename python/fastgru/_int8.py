@@ -29,16 +29,31 @@ def stored(tensors: Tensors) -> dict[str, NDArray[Any]]:
         if not _is_matrix(name):
             parts[name] = value
             continue
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} holds values that are not finite, which one byte cannot be")
         parts[name], parts[name + _SCALE] = _core.round_to_int8(value)
     return parts
 
 
 def read(tensors: Tensors) -> dict[str, NDArray[Any]]:
-    """Return the values that `stored` made tensors of; other tensors are left alone."""
+    """Return the values that `stored` made tensors of; other tensors are left alone.
+
+    Raises
+    ------
+    ModelFormatError
+        The scales of a matrix are not one float32 number for each of its rows.
+    """
     values = dict(tensors)
     for name, value in tensors.items():
-        if value.dtype == np.int8 and name + _SCALE in tensors:
-            values[name] = value.astype(np.float32) * values.pop(name + _SCALE)[:, None]
+        if value.dtype != np.int8 or name + _SCALE not in tensors:
+            continue
+        scale = values.pop(name + _SCALE)
+        if scale.dtype != np.float32 or scale.shape != value.shape[:1]:
+            raise _core.ModelFormatError(
+                f"{name}{_SCALE} must be float32 of shape {value.shape[:1]}, "
+                f"got {scale.dtype} of {scale.shape}"
+            )
+        values[name] = value.astype(np.float32) * scale[:, None]
     return values
 
 

@@ -36,7 +36,7 @@ def sample(
 
 
 def make(
-    run: Run, run_exact: Run, x: NDArray[np.float64], unit: NDArray[Any], *, digits: bool = False
+    run: Run, run_exact: Run, x: NDArray[np.float64], unit: NDArray[Any], precision: str = "highest"
 ) -> dict[str, NDArray[np.float64]]:
     """Return the tensors of a self-test.
 
@@ -50,9 +50,10 @@ def make(
         What `run` reads without rounding.
     unit : ndarray of shape (outputs,)
         The unit of each output: the scale of its values.
-    digits : bool, default=False
-        Whether `run` rounds states to one byte. The difference of the two is then that of the rounding, which
-        all instruction sets share; where a last bit differs, a state may become the next whole number.
+    precision : str, default="highest"
+        That of `run`. With "int8" the difference of the two is that of the rounding, which all instruction
+        sets share; where a last bit differs, a state may become the next whole number. With "high" it is that
+        of two digits, which other machines do without.
 
     Returns
     -------
@@ -66,7 +67,10 @@ def make(
     eps = float(np.finfo(answers.dtype).eps)
     with np.errstate(over="ignore"):
         error = np.abs(y - exact).max(axis=0)
-        error = (3 * (error / unit).max() + _NEXT_NUMBER) * unit if digits else 100 * error
+        if precision == "int8":
+            error = (3 * (error / unit).max() + _NEXT_NUMBER) * unit
+        else:
+            error = (100 if precision == "highest" else 3) * error
         tolerance = error + 16 * eps * np.abs(y).max(axis=0) + 1000 * eps * unit
     if not np.isfinite(tolerance).all():
         return {}

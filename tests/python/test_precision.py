@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 import fastgru
-from fastgru import GRU, GRUClassifier, GRURegressor, _core
+from fastgru import GRU, GRUClassifier, GRURegressor, _core, _model_file
 from fastgru.datasets import load_co2, load_elnino, load_sunspots
 
 RNG = np.random.default_rng(0)
@@ -208,10 +208,85 @@ def test_the_score_on_digits_changes_by_less_than_one_percent() -> None:
     assert abs(report.score_after - report.score_before) < 0.01 * report.score_before
 
 
+def test_a_report_goes_with_the_weights_it_speaks_of(tmp_path: Path) -> None:
+    gru = GRU(3, 20, random_state=0)
+    small = gru.quantize(BATCH)
+    small.load_state_dict(gru.state_dict())
+    assert small.quantization_report is None
+    model = fitted().quantize(X)
+    assert model._trainer_state == {"solver": None, "state": {}}
+    model.set_params(precision="highest").fit(X, Y)
+    assert not hasattr(model, "quantization_report_")
+
+
+def test_the_rms_of_a_layer_leaves_out_the_padding() -> None:
+    gru, lengths = GRU(3, 20, random_state=0), [30, 3, 2, 1, 0, 1, 2]
+    report = gru.quantize(BATCH, lengths=lengths).quantization_report
+    y, _ = gru(BATCH, lengths=lengths)
+    error = with_precision(gru, "int8")(BATCH, lengths=lengths)[0] - y
+    real = np.arange(30)[:, None] < lengths
+    assert report is not None
+    assert report.rms == pytest.approx(np.sqrt(np.mean(error[real] ** 2.0)), rel=1e-5)
+    assert report.layers[0].rms == pytest.approx(report.rms)
+
+
+def changed(path: Path, name: str, value: NDArray[Any]) -> Path:
+    """The model file with another tensor, and a checksum that fits."""
+    file = _model_file.read(path)
+    tensors = {n: t for n, t in file.tensors.items() if not n.startswith("selftest.")}
+    tensors[name] = value
+    _model_file.save(path, file.kind, file.config, tensors)
+    return path
+
+
+@pytest.mark.parametrize("what", ["-128", "small", "negative", "nan", "inf", "fine scale", "scale of zeros"])
+def test_numbers_that_rounding_does_not_give_are_refused(what: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    GRU(3, 8, precision="int8", random_state=0).save(path)
+    tensors = _model_file.read(path).tensors
+    numbers, scale = (tensors[name].copy() for name in ("weight_hh_l0", "weight_hh_l0.scale"))
+    if what in {"-128", "small"}:
+        row = numbers[5]
+        row[np.abs(row) == 127] = {"-128": -128, "small": 100}[what]
+    else:
+        factor = {"negative": -1, "nan": np.nan, "inf": np.inf, "fine scale": np.float32(1.0000001)}
+        scale[5] = 0 if what == "scale of zeros" else scale[5] * factor[what]
+    name, value = ("weight_hh_l0", numbers) if what in {"-128", "small"} else ("weight_hh_l0.scale", scale)
+    with pytest.raises(fastgru.ModelFormatError, match=r"row 5 of weight_hh_l0 must hold whole numbers"):
+        fastgru.load(changed(path, name, value))
+
+
+@pytest.mark.parametrize("scale", [np.float32(1), np.ones(5, np.float32), np.ones(24)], ids=repr)
+def test_scales_of_a_wrong_shape_are_refused(scale: Any, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    GRU(3, 8, precision="int8", random_state=0).save(path)
+    changed(path, "weight_hh_l0.scale", np.asarray(scale))
+    for read in (fastgru.load, GRU(3, 8).load_state_dict):
+        with pytest.raises(fastgru.ModelFormatError, match=r"weight_hh_l0\.scale"):
+            read(path)
+
+
+def test_weights_that_are_not_finite_stay_so_and_are_not_saved(tmp_path: Path) -> None:
+    weights = dict(GRU(3, 8, random_state=0).state_dict())
+    weights["weight_hh_l0"] = weights["weight_hh_l0"].copy()
+    weights["weight_hh_l0"][5, 2] = np.nan
+    small = GRU(3, 8, precision="int8")
+    small.load_state_dict(weights)
+    assert np.isnan(small.state_dict()["weight_hh_l0"][5]).all()
+    assert np.isnan(small(BATCH)[0][1:]).all()
+    with pytest.raises(ValueError, match="weight_hh_l0 holds values that are not finite"):
+        small.save(tmp_path / "m.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "training of a layer": (
         lambda: with_precision(GRU(3, 4), "int8").forward_train(BATCH),
         "for inference alone",
+    ),
+    "too wide": (
+        lambda: GRU(65537, 1, precision="int8"),
+        "needs an input_size and a hidden_size of at most 65536",
     ),
     "reset before": (lambda: GRU(2, 3, precision="int8", reset_after=False), "needs reset_after=true"),
     "float64": (lambda: GRU(2, 3, precision="int8", dtype="float64"), "needs dtype='float32'"),

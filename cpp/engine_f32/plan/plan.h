@@ -1,8 +1,8 @@
 // How a call is run, decided before it runs: plain objects that can be printed, and forced in tests.
 //
-// Every plan gives the same bits on one ISA with FMA: each output is one FMA chain in the order of k,
-// whatever the tiles, the threads and whether W x comes first (the chain of the recurrent product starts from
-// it).
+// Every plan of a recipe gives the same bits on one ISA with FMA. In float32 each output is one FMA chain in
+// the order of k, whatever the tiles, the threads and whether W x comes first (the chain of the recurrent
+// product starts from it).
 #pragma once
 
 #include <cstdint>
@@ -86,7 +86,7 @@ struct StreamPlan {
   bool serpentine = true;  // always: a step starts with the weights that the last step left in the cache
   bool weights_exceed_l2 = false;  // those of all layers together
 };
-StreamPlan plan_stream(const ParamLayout& layout);
+StreamPlan plan_stream(const ParamLayout& layout, const Recipe& recipe);
 
 // One screen of text: the forward call, the weight gradients, low memory, a stream of as many rows.
 std::string to_string(const Plan& plan, const ParamLayout& layout);
@@ -96,8 +96,8 @@ std::int64_t l2_bytes();
 // Whether so many bytes of weights do not stay in L2 beside the states.
 bool exceeds_l2(std::int64_t weight_bytes);
 
-// Same bits for a sample alone or in any batch, at any thread count and on every ISA with FMA. All of today's
-// plans keep that promise; the setting keeps later, faster ones (AMX) from being chosen.
+// Asks for recipes of one class of bits on every machine, for weights that are made afterwards: float32 for
+// every precision but int8, whose sums are exact.
 void set_reproducible(bool on);
 bool reproducible();
 

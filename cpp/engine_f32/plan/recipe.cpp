@@ -12,8 +12,8 @@ constexpr std::int64_t kLeastHidden = 96;
 }  // namespace
 
 RecipeChoice choose_recipe(const GruConfig& config) {
-  const KernelSet set = active_kernel_set(), digits = active_digit_set();
-  if (config.precision == Precision::int8) return {&kInt8Recipe, digits, "weights of one byte"};
+  const KernelSet set = active_kernel_set();
+  if (config.precision == Precision::int8) return {&kInt8Recipe, active_digit_set(), "weights of one byte"};
   if (!config.reset_after) return {&kFloat32ResetBeforeRecipe, set, "the only one with reset_after=false"};
   if (config.precision == Precision::highest) return {&kFloat32Recipe, set, "fused multiply-adds"};
   if (reproducible()) return {&kFloat32Recipe, set, "reproducible on every machine"};
@@ -22,7 +22,7 @@ RecipeChoice choose_recipe(const GruConfig& config) {
   }
   if (config.hidden_size < kLeastHidden) return {&kFloat32Recipe, set, "faster than digits for few units"};
   if (config.hidden_size > kMostDigitDepth) return {&kFloat32Recipe, set, "more units than digits can sum"};
-  return {&kTwoDigitsRecipe, set, "states within 2e-5"};
+  return {&kTwoDigitsRecipe, active_digit_set(), "states within 2e-5"};
 }
 
 }  // namespace fastgru

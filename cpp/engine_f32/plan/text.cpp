@@ -52,8 +52,9 @@ void add_call(const Plan& plan, const GruConfig& config, Text& text) {
 void add_layer(const Plan& plan, const GruConfig& config, std::size_t layer, Text& text) {
   const LayerPlan& chosen = plan.layers[layer];
   const std::int64_t input = config.layer_input_size(static_cast<std::int64_t>(layer));
-  const double weight_kib = 12.0 * static_cast<double>(config.hidden_size) *
-                            static_cast<double>(config.hidden_size + input) / 1024.0;
+  const Recipe& recipe = *plan.recipe.recipe;
+  const std::int64_t bytes_a_row = recipe.state_bytes * config.hidden_size + recipe.input_bytes * input;
+  const double weight_kib = 3.0 * static_cast<double>(config.hidden_size * bytes_a_row) / 1024.0;
   text.add("layer %zu: weights %lld KiB (L2 %lld KiB), ", layer, std::llround(weight_kib),
            big(l2_bytes() / 1024));
   if (chosen.hoist) {
@@ -81,6 +82,14 @@ void add_gradients(const Plan& plan, const GruConfig& config, std::size_t layer,
            together ? "together" : "one after the other");
 }
 
+void add_training(const Plan& plan, const GruConfig& config, Text& text) {
+  for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) add_gradients(plan, config, layer, text);
+  text.add("training with memory=\"low\": gates recomputed %lld steps at a time\n",
+           big(plan_recomputed_steps(plan)));
+  if (!config.bidirectional) return;
+  text.add("and a direction at a time: %s\n", to_string(plan.direction_split).c_str());
+}
+
 }  // namespace
 
 std::string to_string(const Plan& plan, const ParamLayout& layout) {
@@ -88,17 +97,16 @@ std::string to_string(const Plan& plan, const ParamLayout& layout) {
   Text text;
   add_call(plan, config, text);
   for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) add_layer(plan, config, layer, text);
-  for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) add_gradients(plan, config, layer, text);
-  text.add("training with memory=\"low\": gates recomputed %lld steps at a time\n",
-           big(plan_recomputed_steps(plan)));
-  if (config.bidirectional)
-    text.add("and a direction at a time: %s\n", to_string(plan.direction_split).c_str());
+  if (config.precision != Precision::int8) add_training(plan, config, text);
   if (!config.bidirectional) {
-    const StreamPlan stream = plan_stream(layout);
+    const StreamPlan stream = plan_stream(layout, *plan.recipe.recipe);
     text.add("stream: %s%s\n", stream.serpentine ? "serpentine panel order" : "panels in order",
              if_true(stream.weights_exceed_l2, ", weights exceed L2"));
   }
-  text.add("reproducible %s\n", reproducible() ? "yes (asked for)" : "yes (all plans of this ISA are)");
+  const bool by_machine = plan.recipe.recipe == &kTwoDigitsRecipe;
+  text.add("reproducible %s\n", by_machine       ? "in any batch, not on every machine"
+                                : reproducible() ? "yes (asked for)"
+                                                 : "yes (all plans of this ISA are)");
   return text.take();
 }
 

@@ -34,8 +34,7 @@ class Rows {
         stride_(digits * padded_width(width, table.lanes) * table.digit_bytes) {}
 
   std::int64_t bytes(std::int64_t rows) const {
-    return scale_bytes(rows) + padded_width(rows, table_.tile_rows) * stride_ +
-           padded_width(table_.block * table_.digit_bytes, 64);
+    return scale_bytes(rows) + padded_width(digit_rows_bytes(table_, rows, stride_), 64);
   }
 
   DigitRows split(std::int64_t rows, const float* x, std::int64_t x_stride, float least,
@@ -188,7 +187,7 @@ std::unique_ptr<ForwardCell> make_cell(const GruConfig& config, const KernelSet&
 
 }  // namespace
 
-const Recipe kTwoDigitsRecipe = {"two digits", "two digits", true, 2, 4, make_cell<TwoDigitsCell>};
-const Recipe kInt8Recipe = {"int8", "int8", true, 1, 1, make_cell<Int8Cell>};
+const Recipe kTwoDigitsRecipe = {"two digits", true, 2, 4, make_cell<TwoDigitsCell>};
+const Recipe kInt8Recipe = {"int8", true, 1, 1, make_cell<Int8Cell>};
 
 }  // namespace fastgru

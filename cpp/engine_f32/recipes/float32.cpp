@@ -138,8 +138,7 @@ std::unique_ptr<ForwardCell> make_cell(const GruConfig& config, const KernelSet&
 
 }  // namespace
 
-const Recipe kFloat32Recipe = {"float32", "float32", false, 4, 4, make_cell<ResetAfterCell>};
-const Recipe kFloat32ResetBeforeRecipe = {"float32, reset before",   "float32", true, 4, 4,
-                                          make_cell<ResetBeforeCell>};
+const Recipe kFloat32Recipe = {"float32", false, 4, 4, make_cell<ResetAfterCell>};
+const Recipe kFloat32ResetBeforeRecipe = {"float32, reset before", true, 4, 4, make_cell<ResetBeforeCell>};
 
 }  // namespace fastgru

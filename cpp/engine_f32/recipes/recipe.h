@@ -90,7 +90,6 @@ class ForwardCell {
 
 struct Recipe {
   const char* name;
-  const char* bits;  // the class of bits: recipes of one name give equal results
   bool input_first;  // a step needs hoisted W x
   int state_bytes;   // of a packed weight over the state, and over the input
   int input_bytes;

@@ -2,8 +2,8 @@
 
 Rounding and sums are those of `cpp/kernels/digits.inl`, exactly and under every compiler flag. The float part
 has the operations of `cpp/simd/math.inl` in their order. So the bits are those of the instruction sets with
-fused multiply-adds, or of the others, unless a flag reorders operations. No other product is added to
-something: GCC would fuse the two.
+fused multiply-adds, or of the others, unless a flag reorders operations. GCC
+fuses a product with a sum that it is added to, so no other product is, but those that are exact.
 """
 
 from __future__ import annotations

@@ -223,9 +223,9 @@ def _self_test(model: Any, architecture: dict[str, Any], is_layer: bool) -> Self
     def of_highest(x: NDArray[np.float64]) -> NDArray[Any]:
         return answers(x, "float64").astype(architecture["dtype"])
 
-    digits = architecture["precision"] == "int8"
-    run = of_highest if architecture["precision"] in ("high", "medium") else answers
-    made = make(run, partial(answers, dtype="float64"), x, unit, digits=digits)
+    precision = architecture["precision"]
+    run = of_highest if precision in ("high", "medium") else answers
+    made = make(run, partial(answers, dtype="float64"), x, unit, "int8" if precision == "int8" else "highest")
     if not made:
         raise ValueError("the model's answers are not finite, which C cannot test itself with")
     y = made["selftest.y"]

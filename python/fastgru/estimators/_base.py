@@ -200,6 +200,7 @@ class BaseGRU(
             self._check_same_network()
         draft = draft_of(self)
         draft._first_classes = classes
+        draft.__dict__.pop("quantization_report_", None)
         if not continuing:
             draft.__dict__.pop("_network", None)
         interrupted = draft._train(
@@ -252,6 +253,8 @@ class BaseGRU(
             self._architecture, network = rounded_network(self._architecture, network)
         self._network, self._seed, self._history = network, seed, history
         self._trainer_state = {"solver": self.solver, "state": trainer.get_state()}
+        if self.precision == "int8":
+            self._trainer_state = {"solver": None, "state": {}}  # training cannot go on
         self._publish()
         return interrupted
 

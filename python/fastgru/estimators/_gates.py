@@ -49,7 +49,12 @@ def gates_of_array(network: Network, architecture: Architecture, X: NDArray[Any]
         y, _ = gru.forward(x)
         below, x = x, y
     suffixes = ["", "_reverse"] if architecture["bidirectional"] else [""]
-    state = {name.replace(f"_l{layer}", "_l0"): value for name, value in weights.items()}
+    part = f"_l{layer}"
+    state = {
+        name.replace(part, "_l0"): value
+        for name, value in weights.items()
+        if name.endswith((part, part + "_reverse"))
+    }
     size = architecture["hidden_size"]
     directions = [
         _gates_of_direction(

@@ -50,9 +50,10 @@ class ModelFileMixin:
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = {"precision": "highest", **state}  # pickles of earlier versions have none
         saved = state.pop("_network_state", None)
         if saved is not None:
+            state["_architecture"] = {"precision": "highest", **state["_architecture"]}
             state["_network"] = restored_network(state["_architecture"], saved[0], saved[1])
         super().__setstate__(state)  # type: ignore[misc]  # BaseEstimator's
 
@@ -67,10 +68,11 @@ class ModelFileMixin:
         """Write the fitted estimator to a safetensors file; ``fastgru.load`` reads it back.
 
         The file holds the weights, the scaling, the constructor's parameters and the fitted numbers: no code
-        and no pickle. It leaves out three things: a `random_state` that is a RandomState instance and
-        `callbacks` (stored as None), and the optimiser's moments (training that goes on from a loaded
-        estimator starts them anew). An object of a subclass of your own is saved as the `GRURegressor` or
-        `GRUClassifier` that it is, with the parameters of that class; pickle keeps your class.
+        and no pickle. It leaves out four things: a `random_state` that is a RandomState instance and
+        `callbacks` (stored as None), the optimiser's moments (training that goes on from a loaded estimator
+        starts them anew), and the report of `quantize`. An object of a subclass of your own is saved as the
+        `GRURegressor` or `GRUClassifier` that it is, with the parameters of that class; pickle keeps your
+        class.
 
         Parameters
         ----------
@@ -108,7 +110,7 @@ class ModelFileMixin:
             },
         }
         tensors = self._network.tensors
-        if self._architecture.get("precision") == "int8":
+        if self._architecture["precision"] == "int8":
             tensors = _int8.stored(tensors)
         for name, values in zip(_HISTORY, (history.loss_curve, history.validation_scores or []), strict=True):
             tensors[name] = np.array(values, dtype=np.float64)
@@ -124,8 +126,7 @@ class ModelFileMixin:
     def _self_test(self) -> dict[str, NDArray[Any]]:
         x, unit = self._self_test_input()
         exact = functools.partial(self._self_test_answers, dtype="float64")
-        digits = self._architecture.get("precision") == "int8"
-        return _self_test.make(self._self_test_answers, exact, x, unit, digits=digits)
+        return _self_test.make(self._self_test_answers, exact, x, unit, self._architecture["precision"])
 
     def _self_test_input(self) -> tuple[NDArray[np.float64], NDArray[Any]]:
         """Return a sequence (steps, features), and the unit of each output."""

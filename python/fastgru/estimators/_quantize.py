@@ -18,7 +18,14 @@ from fastgru.estimators._network import (
     restored_network,
 )
 from fastgru.estimators._sequence_list import SequenceList
-from fastgru.gru.quantization import LayerError, QuantizationReport, error_of, layer_errors, matrix_bytes
+from fastgru.gru.quantization import (
+    LayerError,
+    QuantizationReport,
+    error_of,
+    layer_errors,
+    layer_pairs,
+    matrix_bytes,
+)
 
 _Self = TypeVar("_Self", bound="QuantizeMixin")
 
@@ -80,6 +87,7 @@ class QuantizeMixin:
         del rounded._before
         rounded.precision = "int8"
         rounded._architecture, rounded._network = rounded_network(self._architecture, self._network)
+        rounded._trainer_state = {"solver": None, "state": {}}  # the moments are as large as the weights
         before, after = (each._answers(calibration)[0] for each in (estimator, rounded))
         weights = gru_parameters(self._network)
         rounded.quantization_report_ = QuantizationReport(
@@ -97,9 +105,9 @@ def _layer_errors(
     network: Network, architecture: Architecture, X: NDArray[Any] | SequenceList
 ) -> tuple[LayerError, ...]:
     """Measure each layer; of sequences of several lengths, one after the other."""
-    weights = gru_parameters(network)
+    pairs = layer_pairs(gru_parameters(network), architecture)
     each = [X] if not isinstance(X, list) else [sequence[np.newaxis] for sequence in X if len(sequence)]
-    measured = [layer_errors(weights, architecture, network.inputs(part)) for part in each]
+    measured = [layer_errors(pairs, network.inputs(part)) for part in each]
     steps = [part.shape[0] * part.shape[1] for part in each]
     return tuple(
         LayerError(

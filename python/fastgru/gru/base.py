@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastgru import _core, _int8, _model_file, _self_test
 from fastgru.gru import parameters
+from fastgru.gru.quantization import QuantizationReport
 
 __all__ = ["Config", "Gradients", "Layer", "checked_config"]
 
@@ -112,6 +113,7 @@ class Layer:
     _core: _core.GruF32 | _core.GruF64
     _random: np.random.Generator
     _metadata: dict[str, str]
+    quantization_report: QuantizationReport | None = None  # of a layer that `quantize` made
 
     def _configure(self, config: Config) -> None:
         self._config = config
@@ -160,7 +162,7 @@ class Layer:
 
     @property
     def precision(self) -> str:
-        """Least exactness of float32 products."""
+        """How exactly products are computed."""
         return self._config.precision
 
     @property
@@ -222,6 +224,7 @@ class Layer:
             state_dict = _model_file.weights(state_dict)
         layout = self._core.parameter_layout
         self._core.set_parameters(parameters.flatten(state_dict, layout, self.dtype, prefix))
+        self.quantization_report = None  # it spoke of the weights before
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -261,10 +264,9 @@ class Layer:
         (GRU(input_size=3, hidden_size=4), {'sample_rate': '16000'})
         """
         exact = functools.partial(self._self_test_answers, dtype="float64")
-        digits = self.precision == "int8"
-        self_test = _self_test.make(self._self_test_answers, exact, *self._self_test_input(), digits=digits)
+        self_test = _self_test.make(self._self_test_answers, exact, *self._self_test_input(), self.precision)
         weights = self.state_dict()
-        tensors = {**(_int8.stored(weights) if digits else weights), **self_test}
+        tensors = {**(_int8.stored(weights) if self.precision == "int8" else weights), **self_test}
         own = self._metadata if metadata is None else metadata
         _model_file.save(path, "GRU", self._config._asdict(), tensors, own)
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from fastgru import _core
 from fastgru.gru.base import Gradients, Layer, checked_config
 from fastgru.gru.parameters import RandomState, check_size, generator, named
-from fastgru.gru.quantization import QuantizationReport, measured
+from fastgru.gru.quantization import measured
 
 __all__ = ["GRU"]
 
@@ -55,7 +55,8 @@ class GRU(Layer):
     TypeError
         A parameter has the wrong type.
     ValueError
-        A size is below 1, `dropout` outside [0, 1), `precision` or `dtype` unknown.
+        A size is below 1, `dropout` outside [0, 1), `precision` or `dtype` unknown; or "int8" with `dtype`
+        float64 or `reset_after` False.
     MemoryError
         The weights do not fit.
 
@@ -276,8 +277,6 @@ class GRU(Layer):
         if not 0 <= key < 2**64:
             raise ValueError(f"random_state must be in [0, 2**64), got {key}")
         return key
-
-    quantization_report: QuantizationReport | None = None  # of a layer that `quantize` made
 
     def quantize(self, calibration: ArrayLike, lengths: ArrayLike | None = None) -> GRU:
         """Return this layer with weights rounded to one byte each.

@@ -17,6 +17,7 @@ __all__ = [
     "QuantizationReport",
     "error_of",
     "layer_errors",
+    "layer_pairs",
     "matrix_bytes",
     "measured",
     "single_layers",
@@ -108,35 +109,44 @@ def single_layers(weights: Mapping[str, NDArray[Any]], config: Mapping[str, Any]
         yield _core_of({**config, "num_layers": 1}, state)
 
 
-def error_of(rounded: NDArray[Any], exact: NDArray[Any]) -> tuple[float, float]:
-    """Return the largest absolute difference and the root of the mean square."""
+def error_of(
+    rounded: NDArray[Any], exact: NDArray[Any], lengths: NDArray[Any] | None = None
+) -> tuple[float, float]:
+    """Return the largest absolute difference and the root of the mean square.
+
+    With `lengths` the arrays are (T, B, ·), and steps beyond a row's length are left out.
+    """
     error = np.abs(np.asarray(rounded, np.float64) - exact)
+    if lengths is not None:
+        error = error[np.arange(len(error))[:, np.newaxis] < lengths]
     return float(error.max(initial=0.0)), float(np.sqrt(np.mean(error**2))) if error.size else 0.0
 
 
+def layer_pairs(weights: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> list[tuple[Core, Core]]:
+    """Return each layer of a GRU, as in `single_layers`, with float32 weights and with one-byte weights."""
+    exact = single_layers(weights, {**config, "precision": "highest"})
+    return list(zip(exact, single_layers(weights, {**config, "precision": "int8"}), strict=True))
+
+
 def layer_errors(
-    weights: Mapping[str, NDArray[Any]],
-    config: Mapping[str, Any],
-    x: NDArray[Any],
-    lengths: NDArray[Any] | None = None,
+    pairs: list[tuple[Core, Core]], x: NDArray[Any], lengths: NDArray[Any] | None = None
 ) -> tuple[LayerError, ...]:
     """Measure each layer with one-byte weights against itself with float32 weights, on the same inputs.
 
     Parameters
     ----------
-    weights, config
-        As in `single_layers`.
+    pairs : list
+        Of `layer_pairs`.
     x : ndarray of shape (T, B, I)
         The first layer's input.
     lengths : ndarray of shape (B,), optional
         As in `GRU.__call__`.
     """
     errors = []
-    exact = single_layers(weights, {**config, "precision": "highest"})
-    rounded = single_layers(weights, {**config, "precision": "int8"})
-    for index, (one, other) in enumerate(zip(exact, rounded, strict=True)):
-        y, _ = one.forward(x, lengths=lengths)
-        errors.append(LayerError(f"layer {index}", *error_of(other.forward(x, lengths=lengths)[0], y)))
+    for index, (exact, rounded) in enumerate(pairs):
+        y, _ = exact.forward(x, lengths=lengths)
+        states, _ = rounded.forward(x, lengths=lengths)
+        errors.append(LayerError(f"layer {index}", *error_of(states, y, lengths)))
         x = y
     return tuple(errors)
 
@@ -151,7 +161,9 @@ def measured(
     whole = [_core_of({**config, "precision": name}, weights) for name in ("int8", config["precision"])]
     rounded, exact = (core.forward(x, lengths=lengths)[0] for core in whole)
     return QuantizationReport(
-        layer_errors(weights, config, x, lengths), *error_of(rounded, exact), *matrix_bytes(weights)
+        layer_errors(layer_pairs(weights, config), x, lengths),
+        *error_of(rounded, exact, lengths),
+        *matrix_bytes(weights),
     )
 
 

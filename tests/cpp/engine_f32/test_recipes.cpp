@@ -91,7 +91,10 @@ TEST_CASE("recipes: chosen by precision, sizes and instruction set") {
   CHECK(fastgru::validate(config).ok());
   config.reset_after = false;
   CHECK(fastgru::validate(config).message() == "precision=\"int8\" needs reset_after=true");
-  CHECK(fastgru::recipes().size() == 4);
+  for (const fastgru::Recipe* recipe : fastgru::recipes()) {
+    CHECK(recipe->state_bytes * 512 <= 4 * 512);
+    CHECK(recipe->make(sized(3, 20, Precision::highest), fastgru::active_digit_set(), 3)->input_size() == 3);
+  }
 }
 
 TEST_CASE("recipes: high keeps its bound over many steps, in every direction and layer") {
@@ -173,6 +176,7 @@ TEST_CASE("recipes: a stream has the bits of a sequence, a row alone those of th
 
 TEST_CASE("recipes: int8 has one class of bits on all instruction sets with fused multiply-add") {
   std::vector<float> first;
+  int compared = 0;
   for_each_isa([&](const std::string& isa) {
     if (isa == "baseline") return;  // multiplies and adds apart
     GruConfig config = sized(5, 67, Precision::int8);
@@ -180,7 +184,10 @@ TEST_CASE("recipes: int8 has one class of bits on all instruction sets with fuse
     const Results<float> out = GruCase<float>(config, 20, 11, true, true).forward_only();
     if (first.empty()) first = out.y;
     CHECK(same_bits(out.y, first));
+    ++compared;
   });
+  if (compared < 2)
+    MESSAGE("nothing compared: this machine has " << compared << " of these instruction sets");
 }
 
 TEST_CASE("recipes: values that are not finite stay in their row, states beyond one keep their size") {
@@ -196,7 +203,10 @@ TEST_CASE("recipes: values that are not finite stay in their row, states beyond 
         const std::size_t row = i / 100;
         if (row == 1) {
           CHECK(std::isnan(got.h_n[i]));
-        } else if (row != 3) {
+        } else if (row == 3) {
+          // In float32 an infinite product drives a gate to its end; a row's scale has no digits for it.
+          CHECK(std::isnan(got.h_n[i]) == (precision == Precision::int8));
+        } else {
           CHECK(std::memcmp(&got.h_n[i], &wanted.h_n[i], sizeof(float)) == 0);
         }
       }

@@ -79,7 +79,7 @@ struct Split {
   Split(const Floats& x, std::int64_t count, std::int64_t columns, int of, float least)
       : rows(count), width(columns), digits(of) {
     stride = digits * fastgru::padded_width(width, table().lanes) * table().digit_bytes;
-    bytes.resize(index((rows + table().tile_rows) * stride + table().block * table().digit_bytes));
+    bytes.resize(index(fastgru::digit_rows_bytes(table(), rows, stride)));
     scale.resize(index(rows));
     fastgru::SplitArgs args{};
     args.rows = rows;
@@ -149,6 +149,12 @@ TEST_CASE("digits: a column rounded to one digit comes out of another rounding a
   CHECK(fastgru::column_scale(0.0f, 127) == 0.0f);
   CHECK(std::isnan(fastgru::column_scale(std::numeric_limits<float>::infinity(), 127)));
   CHECK(std::isnan(fastgru::column_scale(std::nanf(""), 127)));
+  for (const std::size_t at : {std::size_t{0}, std::size_t{4}, std::size_t{8}}) {
+    Floats column(9, 0.5f);
+    column[at] = std::nanf("");
+    std::vector<std::int8_t> m(9);
+    CHECK(std::isnan(fastgru::round_to_one_digit(column.data(), 9, m.data())));
+  }
 }
 
 TEST_CASE("digits: a row's numbers stand for its values, whatever their size") {
