@@ -306,15 +306,14 @@ Precision precision_named(const std::string& name) {
 
 template <class S>
 std::unique_ptr<PyStream<S>> from_pickle(const py::tuple& state) {
-  // Pickles of earlier versions have no precision.
-  if (state.size() != 7 && state.size() != 8) raise_value_error("this is no pickle of a stream");
+  if (state.size() != 8) raise_value_error("this is no pickle of a stream");
   GruConfig config;
   config.input_size = state[0].cast<std::int64_t>();
   config.hidden_size = state[1].cast<std::int64_t>();
   config.num_layers = state[2].cast<std::int64_t>();
   config.bias = state[3].cast<bool>();
   config.reset_after = state[4].cast<bool>();
-  if (state.size() == 8) config.precision = precision_named(state[7].cast<std::string>());
+  config.precision = precision_named(state[7].cast<std::string>());
   PyGru<S> layer(config, false);
   layer.set_parameters(state[5]);
   auto stream = layer.stream(py::len(state[6]) > 0 ? py::len(state[6][py::int_(0)]) : 0);

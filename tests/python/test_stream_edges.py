@@ -268,9 +268,10 @@ def test_a_damaged_pickle_of_a_stream_is_refused() -> None:
             bad += [(state[0].replace('"gru"', '"x"').replace("hidden", "hid"), *state[1:])]
         else:
             bad += [
-                (*state[:5], state[5][:-1], state[6]),
-                (*state[:6], state[6][:, :0]),
-                (*state[:6], state[6][0]),
+                (*state[:5], state[5][:-1], *state[6:]),
+                (*state[:6], state[6][:, :0], state[7]),
+                (*state[:6], state[6][0], state[7]),
+                (*state[:7], "low"),
             ]
             bad += [(2**40, *state[1:]), (-1, *state[1:])]
         for other in bad:

@@ -224,8 +224,9 @@ def _self_test(model: Any, architecture: dict[str, Any], is_layer: bool) -> Self
         return answers(x, "float64").astype(architecture["dtype"])
 
     precision = architecture["precision"]
-    run = of_highest if precision in ("high", "medium") else answers
-    made = make(run, partial(answers, dtype="float64"), x, unit, "int8" if precision == "int8" else "highest")
+    int8 = precision == "int8"
+    run = answers if int8 or precision == "highest" else of_highest
+    made = make(run, partial(answers, dtype="float64"), x, unit, precision if int8 else "highest")
     if not made:
         raise ValueError("the model's answers are not finite, which C cannot test itself with")
     y = made["selftest.y"]
