@@ -14,11 +14,11 @@ def outputs(case: Case, arrays: Arrays) -> np.ndarray:
 
     Raises
     ------
-    NotImplementedError
+    ValueError
         The case is another one.
     """
     if case.L != 1 or case.D != 1 or case.ragged:
-        raise NotImplementedError(f"{case.name}: one layer, one direction and whole rows only")
+        raise ValueError(f"{case.name}: one layer, one direction and whole rows only")
     weights = {name: array.astype(np.float64) for name, array in data.weights_of(case, arrays).items()}
     x = arrays["x"].astype(np.float64)
     gx = x @ weights["weight_ih_l0"].T + weights["bias_ih_l0"]

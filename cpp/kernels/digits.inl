@@ -80,6 +80,13 @@ void split(const SplitArgs& a) {
   }
 }
 
+// The float that the sums of one or two weight classes stand for.
+template <int Classes>
+FASTGRU_INLINE Vec joined(IntVec first, IntVec second) {
+  if constexpr (Classes == 1) return to_float(first);
+  return fma(to_float(first), set1(256.0f), to_float(second));
+}
+
 // The sums of R rows and the three gates of a panel, joined: A digits a row, W digits a weight. Kept in
 // memory: so the end of a step is compiled once for all R.
 template <int A, int W>
@@ -113,8 +120,8 @@ struct DigitTile {
     }
     for_each_of<R>([&](int r) {
       for_each_of<kGates>([&](int g) {
-        Vec sum = to_float(acc[r][g * kClasses]);
-        if constexpr (kClasses == 2) sum = fma(sum, set1(256.0f), to_float(acc[r][g * kClasses + 1]));
+        const IntVec(&classes)[kGates * kClasses] = acc[r];
+        const Vec sum = joined<kClasses>(classes[g * kClasses], classes[g * kClasses + kClasses - 1]);
         store(sums + (r * kGates + g) * kLanes, sum);
       });
     });

@@ -84,11 +84,10 @@ struct AmxTile {
     for (int64_t r = 0; r < count; ++r) {
       for_each_of<kGates>([&](int g) {
         const auto sum = [&](int s) {
-          return to_float(add(load_ints(acc[s] + r * kLanes), load_ints(start + s * kLanes)));
+          return add(load_ints(acc[s] + r * kLanes), load_ints(start + s * kLanes));
         };
-        Vec joined = sum(g * kClasses);
-        if constexpr (kClasses == 2) joined = fma(joined, set1(256.0f), sum(g * kClasses + 1));
-        fastgru::store(sums + (r * kGates + g) * kLanes, joined);
+        fastgru::store(sums + (r * kGates + g) * kLanes,
+                       joined<kClasses>(sum(g * kClasses), sum(g * kClasses + kClasses - 1)));
       });
     }
   }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastgru import _core
 
-__all__ = ["read", "rounded", "stored"]
+__all__ = ["is_matrix", "read", "rounded", "stored"]
 
 _MATRICES = ("weight_ih_l", "weight_hh_l")
 _SCALE = ".scale"
@@ -18,7 +18,8 @@ _SCALE = ".scale"
 Tensors = Mapping[str, NDArray[Any]]
 
 
-def _is_matrix(name: str) -> bool:
+def is_matrix(name: str) -> bool:
+    """Tell whether a tensor of this name is a matrix of a GRU, which int8 rounds."""
     return name.rpartition(".")[2].startswith(_MATRICES)
 
 
@@ -26,7 +27,7 @@ def stored(tensors: Tensors) -> dict[str, NDArray[Any]]:
     """Return the tensors of a file: each matrix of a GRU as int8, and the scale of each row."""
     parts: dict[str, NDArray[Any]] = {}
     for name, value in tensors.items():
-        if not _is_matrix(name):
+        if not is_matrix(name):
             parts[name] = value
             continue
         if not np.isfinite(value).all():

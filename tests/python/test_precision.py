@@ -72,6 +72,7 @@ def test_what_runs_is_said(isa: str) -> None:
     for precision in ("highest", "high", "medium", "int8"):
         explained = fastgru.explain(GRU(4, 512, precision=precision), 10, 1)
         assert f"recipe {shown[precision]}\n" in explained
+        assert ("\ndigits on " in explained) != shown[precision].startswith("float32")
     few = fastgru.explain(GRU(4, 8, precision="high"), 10, 1)
     assert ("for few units" in few) == shown["high"].startswith("two digits")
 

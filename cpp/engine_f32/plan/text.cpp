@@ -46,6 +46,10 @@ void add_call(const Plan& plan, const GruConfig& config, Text& text) {
   text.add("kernels %s: %d rows x 3 gates x %d lanes\n", plan.kernels->name, plan.kernels->tile_rows,
            plan.kernels->lanes);
   text.add("recipe %s: %s\n", plan.recipe.recipe->name, plan.recipe.reason);
+  if (plan.recipe.recipe->state_bytes < 4) {
+    const DigitTable& digits = *plan.recipe.set.digits;
+    text.add("digits on %s: %d rows a tile\n", digits.name, digits.tile_rows);
+  }
   text.add("threads %d: %s\n", plan.threads, to_string(plan.split).c_str());
 }
 

@@ -127,18 +127,7 @@ class TwoDigitsCell final : public DigitCell {
   }
 
   void input(const InputArgs& args) const override {
-    InputGemmArgs g{};
-    g.panels = args.panels;
-    g.rows = args.rows;
-    g.input = input_size();
-    g.hidden = hidden_size();
-    g.x = args.x;
-    g.x_stride = args.x_stride;
-    g.w = w_;
-    g.bias = bias();
-    g.gx = args.gx;
-    g.gx_stride = args.gx_stride;
-    set().kernels->input_gemm(g);
+    float_input(*set().kernels, *this, w_, bias(), false, args);
   }
 
  private:

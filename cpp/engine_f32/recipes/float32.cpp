@@ -11,19 +11,7 @@ class Float32Cell : public ForwardCell {
       : ForwardCell(input, hidden), kernels_(kernels), shared_tail_(shared_tail) {}
 
   void input(const InputArgs& args) const override {
-    InputGemmArgs g{};
-    g.panels = args.panels;
-    g.shared_tail = shared_tail_;
-    g.rows = args.rows;
-    g.input = input_size();
-    g.hidden = hidden_size();
-    g.x = args.x;
-    g.x_stride = args.x_stride;
-    g.w = w_;
-    g.bias = bias_;
-    g.gx = args.gx;
-    g.gx_stride = args.gx_stride;
-    kernels_.input_gemm(g);
+    float_input(kernels_, *this, w_, bias_, shared_tail_, args);
   }
 
  protected:
@@ -137,6 +125,23 @@ std::unique_ptr<ForwardCell> make_cell(const GruConfig& config, const KernelSet&
 }
 
 }  // namespace
+
+void float_input(const KernelTable& kernels, const ForwardCell& cell, const float* w, const float* bias,
+                 bool shared_tail, const InputArgs& args) {
+  InputGemmArgs g{};
+  g.panels = args.panels;
+  g.shared_tail = shared_tail;
+  g.rows = args.rows;
+  g.input = cell.input_size();
+  g.hidden = cell.hidden_size();
+  g.x = args.x;
+  g.x_stride = args.x_stride;
+  g.w = w;
+  g.bias = bias;
+  g.gx = args.gx;
+  g.gx_stride = args.gx_stride;
+  kernels.input_gemm(g);
+}
 
 const Recipe kFloat32Recipe = {"float32", false, 4, 4, make_cell<ResetAfterCell>};
 const Recipe kFloat32ResetBeforeRecipe = {"float32, reset before", true, 4, 4, make_cell<ResetBeforeCell>};

@@ -39,7 +39,8 @@ struct InputArgs {
   char* scratch = nullptr;  // ForwardCell::scratch_bytes(rows)
 };
 
-// One step of some rows.
+// One step of some rows. Recipes copy these field by field: a wider read waits for what was written just
+// before it (forward_direction.cpp has the figure of one such wait).
 struct StepArgs {
   PanelRange panels;
   std::int64_t rows = 0;
@@ -87,6 +88,10 @@ class ForwardCell {
  private:
   const std::int64_t input_, hidden_;
 };
+
+// input() with packed float32 weights (gates) and biases; `shared_tail` as in InputGemmArgs.
+void float_input(const KernelTable& kernels, const ForwardCell& cell, const float* w, const float* bias,
+                 bool shared_tail, const InputArgs& args);
 
 struct Recipe {
   const char* name;

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru import _core
+from fastgru import _core, _int8
 from fastgru.gru.parameters import flatten
 
 __all__ = [
@@ -84,7 +84,7 @@ class QuantizationReport:
 
 def matrix_bytes(weights: Mapping[str, NDArray[Any]]) -> tuple[int, int]:
     """Return the bytes of the GRU's matrices in float32, and in int8 with a scale for each row."""
-    matrices = [value for name, value in weights.items() if "weight_ih_l" in name or "weight_hh_l" in name]
+    matrices = [value for name, value in weights.items() if _int8.is_matrix(name)]
     return sum(4 * value.size for value in matrices), sum(value.size + 4 * len(value) for value in matrices)
 
 

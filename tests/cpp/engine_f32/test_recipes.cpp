@@ -92,7 +92,8 @@ TEST_CASE("recipes: chosen by precision, sizes and instruction set") {
   config.reset_after = false;
   CHECK(fastgru::validate(config).message() == "precision=\"int8\" needs reset_after=true");
   for (const fastgru::Recipe* recipe : fastgru::recipes()) {
-    CHECK(recipe->state_bytes * 512 <= 4 * 512);
+    CHECK(recipe->state_bytes >= 1);
+    CHECK(recipe->state_bytes <= recipe->input_bytes);
     CHECK(recipe->make(sized(3, 20, Precision::highest), fastgru::active_digit_set(), 3)->input_size() == 3);
   }
 }
