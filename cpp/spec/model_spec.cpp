@@ -13,11 +13,20 @@ namespace {
 
 struct Kind {
   std::string_view name;
-  bool is_layer, has_classes;
+  bool is_layer, has_classes, has_series;
 };
 
-constexpr std::array<Kind, 3> kKinds = {
-    {{"GRU", true, false}, {"GRUClassifier", false, true}, {"GRURegressor", false, false}}};
+constexpr std::array<Kind, 3> kKinds = {{{"GRU", true, false, false},
+                                         {"GRUClassifier", false, true, false},
+                                         {"GRURegressor", false, false, false}}};
+
+// The series that a model goes on from. C++ reads them for Python alone.
+constexpr std::array<const char*, 4> kSeries = {"series.X", "series.lengths", "series.static", "series.y"};
+
+bool has_series(const ModelSpec& spec) {
+  return std::any_of(kKinds.begin(), kKinds.end(),
+                     [&](auto& kind) { return kind.has_series && kind.name == spec.kind; });
+}
 
 // Every layer has tensors, so a number of layers above that of tensors is refused before memory is taken for
 // it.
@@ -116,6 +125,11 @@ std::vector<TensorSpec> tensors(const ModelSpec& spec) {
   }
   for (const char* name : {"history.loss_curve", "history.validation_scores"}) {
     all.push_back({name, TensorDtype::f64, {kAnyLength}, TensorRole::history});
+  }
+  if (has_series(spec)) {
+    for (const char* name : kSeries) {
+      all.push_back({name, TensorDtype::f64, {kAnyLength}, TensorRole::history});
+    }
   }
   return all;
 }
