@@ -92,10 +92,15 @@ class ModelFileMixin:
             `metadata` holds something else than texts, or a zero byte.
         """
         check_is_fitted(self)
+        config, tensors = self._file_content()
+        own = vars(self).get("_own_metadata") if metadata is None else metadata
+        _model_file.save(path, self._kind().__name__, config, tensors, own)
+
+    def _file_content(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return the configuration and the tensors of a file: `_from_model_file` reads them."""
         history = self._history
-        kind = self._kind()
         config = {
-            "params": {name: _plain(name, getattr(self, name)) for name in kind._get_param_names()},
+            "params": params_for_file(self, self._kind()),
             "network": dict(self._architecture),
             "fitted": {
                 "n_features_in": self.n_features_in_,
@@ -115,8 +120,7 @@ class ModelFileMixin:
         for name, values in zip(_HISTORY, (history.loss_curve, history.validation_scores or []), strict=True):
             tensors[name] = np.array(values, dtype=np.float64)
         tensors.update(self._self_test())
-        own = vars(self).get("_own_metadata") if metadata is None else metadata
-        _model_file.save(path, kind.__name__, config, tensors, own)
+        return config, tensors
 
     @classmethod
     def _kind(cls) -> Any:
@@ -152,7 +156,7 @@ class ModelFileMixin:
     @classmethod
     def _from_model_file(cls: type[_Self], content: _model_file.Content) -> _Self:
         """Build the saved estimator; check its parameters and fitted state (the core checked the rest)."""
-        estimator: Any = cls(**_parsed(content.config["params"]))
+        estimator: Any = cls(**params_from_file(content.config["params"]))
         estimator._validate_params()
         estimator._restore(content)
         estimator._publish()
@@ -183,6 +187,11 @@ class ModelFileMixin:
             n_iter=_whole(fitted, "n_iter", 0, 2**63 - 1),
         )
         self._restore_fitted(fitted)
+
+
+def params_for_file(estimator: Any, kind: Any) -> dict[str, Any]:
+    """Return the constructor's parameters that the class `kind` knows, as JSON values."""
+    return {name: _plain(name, getattr(estimator, name)) for name in kind._get_param_names()}
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -218,8 +227,8 @@ def _unpaired(name: str, value: Any) -> Any:
     return dict(value["pairs"])
 
 
-def _parsed(params: dict[str, Any]) -> dict[str, Any]:
-    """Invert `_plain`. Only one parameter may be infinite; dicts are stored as pairs."""
+def params_from_file(params: dict[str, Any]) -> dict[str, Any]:
+    """Invert `params_for_file`. Only one parameter may be infinite; dicts are stored as pairs."""
     infinite = {"n_iter_no_change": np.inf} if params.get("n_iter_no_change") == "inf" else {}
     return {**{name: _unpaired(name, value) for name, value in params.items()}, **infinite}
 
