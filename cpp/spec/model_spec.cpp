@@ -13,12 +13,14 @@ namespace {
 
 struct Kind {
   std::string_view name;
-  bool is_layer, has_classes, has_series;
+  bool is_layer = false, has_classes = false, has_series = false;
+  bool forecasts_steps = false;  // the network answers every step with one number for each of its features
 };
 
-constexpr std::array<Kind, 3> kKinds = {{{"GRU", true, false, false},
-                                         {"GRUClassifier", false, true, false},
-                                         {"GRURegressor", false, false, false}}};
+constexpr std::array<Kind, 4> kKinds = {{{"GRU", true},
+                                         {"GRUClassifier", false, true},
+                                         {"GRURegressor"},
+                                         {"GRUAnomalyDetector", false, false, false, true}}};
 
 // The series that a model goes on from. C++ reads them for Python alone.
 constexpr std::array<const char*, 4> kSeries = {"series.X", "series.lengths", "series.static", "series.y"};
@@ -65,6 +67,20 @@ Status read_estimator(const ModelFile& file, ModelSpec* spec) {
   FASTGRU_RETURN_IF_ERROR(check_layers(file, network.config.gru.num_layers));
   spec->options = std::move(network);
   return {};
+}
+
+Status check_forecasts(const NetworkConfig& config) {
+  const auto wrong = [](const std::string& what) {
+    return Status{ErrorCode::model_format, "a network that forecasts every step needs " + what};
+  };
+  if (!config.sequence) return wrong("sequence");
+  if (config.gru.directions() != 1) return wrong("one direction: the reverse one knows the future");
+  if (config.frame_length != 1 || config.frame_step != 1) return wrong("a frame_length and frame_step of 1");
+  if (config.vocabulary_size != 0) return wrong("numbers, not tokens");
+  if (config.loss->classifies()) return wrong("a loss over values");
+  if (config.logits() == config.features()) return {};
+  return wrong("as many outputs as features, got " + std::to_string(config.logits()) + " and " +
+               std::to_string(config.features()));
 }
 
 // Checks that the file has every tensor of the model, in its shape, and no other tensor. The history of
@@ -147,6 +163,7 @@ Status read_spec(const ModelFile& file, ModelSpec* spec) {
   spec->version = file.version();
   spec->metadata = file.own_metadata();
   FASTGRU_RETURN_IF_ERROR(kind->is_layer ? read_layer(file, spec) : read_estimator(file, spec));
+  if (kind->forecasts_steps) FASTGRU_RETURN_IF_ERROR(check_forecasts(spec->network()->config));
   FASTGRU_RETURN_IF_ERROR(check_tensors(file, *spec));
   // After the tensors have confirmed the number of outputs.
   return kind->has_classes ? read_class_names(spec->fitted, spec->answers(), &spec->classes) : Status();

@@ -1,7 +1,7 @@
 """fastgru: a fast, exact GRU for the CPU.
 
 The layer is `GRU`; the scikit-learn estimators over it are `GRURegressor` and
-`GRUClassifier`. Names are imported on first use, so
+`GRUClassifier`, and `GRUAnomalyDetector` finds anomalies. Names are imported on first use, so
 that ``import fastgru`` costs little more than NumPy, and scikit-learn is imported only for an estimator.
 """
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastgru import plot
     from fastgru._core import ModelFormatError, get_num_threads
     from fastgru._model_file import load
+    from fastgru.anomalies import GRUAnomalyDetector
     from fastgru.config import set_num_threads, set_reproducible, show_config
     from fastgru.estimators import GRUClassifier, GRURegressor, SequenceScaler
     from fastgru.frames import to_sequences
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRU",
+    "GRUAnomalyDetector",
     "GRUClassifier",
     "GRURegressor",
     "ModelFormatError",
@@ -44,6 +46,7 @@ __all__ = [
 
 _HOMES = {
     "GRU": "fastgru.gru",
+    "GRUAnomalyDetector": "fastgru.anomalies",
     "GRUClassifier": "fastgru.estimators",
     "GRURegressor": "fastgru.estimators",
     "ModelFormatError": "fastgru._core",

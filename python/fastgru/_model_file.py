@@ -143,7 +143,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     object
-        Of the class that was saved: `GRU`, `GRURegressor`, `GRUClassifier` (of a subclass: its base here).
+        Of the class that was saved (of a subclass: its base here): `GRU`, `GRURegressor`, `GRUClassifier`,
+        `GRUAnomalyDetector`.
 
     Raises
     ------

@@ -60,6 +60,7 @@ PYTHON_FLOORS = [
         "datasets",
     },
     {"estimators", "inspection"},
+    {"anomalies"},
     {"convert", "plot", "cli", "__main__"},
 ]
 # Third-party packages that a floor may import when it is imported itself. More only inside functions.
@@ -67,6 +68,7 @@ PYTHON_FLOORS = [
 PYTHON_PACKAGES: list[set[str]] = [
     set(),
     {"numpy"},
+    {"numpy", "sklearn", "scipy", "joblib", "threadpoolctl"},
     {"numpy", "sklearn", "scipy", "joblib", "threadpoolctl"},
     {"numpy"},
 ]

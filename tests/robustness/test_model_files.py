@@ -210,6 +210,11 @@ def saved_regressor(path: Path) -> None:
     fastgru.GRURegressor(hidden_size=3, max_iter=2, random_state=0).fit(X, y).save(path)
 
 
+def saved_detector(path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    fastgru.GRUAnomalyDetector(hidden_size=3, max_iter=2, random_state=0).fit(x).save(path)
+
+
 def changed_configs(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Each leaf or branch replaced, removed, or joined by a key that does not belong."""
     yield {**config, "more": 1}
@@ -235,7 +240,7 @@ def changed_tensors(tensors: dict[str, NDArray[Any]]) -> Iterator[dict[str, NDAr
         yield {**tensors, key: np.full(value.shape, np.nan, value.dtype)}
 
 
-@pytest.mark.parametrize("make", [saved_gru, saved_regressor])
+@pytest.mark.parametrize("make", [saved_gru, saved_regressor, saved_detector])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_changed_model_loads_or_is_refused_by_name(
     make: Callable[[Path], None], tmp_path: Path, load_in_c: Callable[[Path], str]

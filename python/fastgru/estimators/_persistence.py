@@ -71,8 +71,7 @@ class ModelFileMixin:
         and no pickle. It leaves out four things: a `random_state` that is a RandomState instance and
         `callbacks` (stored as None), the optimiser's moments (training that goes on from a loaded estimator
         starts them anew), and the report of `quantize`. An object of a subclass of your own is saved as the
-        `GRURegressor` or `GRUClassifier` that it is, with the parameters of that class; pickle keeps your
-        class.
+        class of this package that it is, with the parameters of that class; pickle keeps your class.
 
         Parameters
         ----------

@@ -143,6 +143,14 @@ ModelSpec network_spec() {
   return {"GRURegressor", 2, network, "{\"solver\":\"adam\"}", "{}"};
 }
 
+// The network of a GRUAnomalyDetector of two variables.
+ModelSpec detector_spec() {
+  ModelSpec spec = network_spec();
+  spec.kind = "GRUAnomalyDetector";
+  std::get<NetworkSpec>(spec.options).config.sequence = true;
+  return spec;
+}
+
 // The error of loading; empty if the file is good.
 std::string verdict(const File& file) {
   const std::string bytes = file.bytes();
@@ -224,7 +232,7 @@ TEST_CASE("spec: fields that are missing, unknown or of another kind are named")
 }
 
 TEST_CASE("spec: a file's description is read as it was written") {
-  for (const ModelSpec& spec : {layer_spec(), network_spec()}) {
+  for (const ModelSpec& spec : {layer_spec(), network_spec(), detector_spec()}) {
     const std::string bytes = file_of(spec).bytes();
     ModelFile file;
     ModelSpec again;
@@ -311,6 +319,44 @@ TEST_CASE("spec: the parts of a configuration") {
   file = file_of(network_spec());
   file.config = replaced(file.config, "{\"params\":{\"solver\":\"adam\"},", "{");
   CHECK(says(verdict(file), "config needs 'params', which is missing"));
+}
+
+TEST_CASE("spec: a detector's network forecasts every variable at every step") {
+  const auto with = [](auto change) {
+    ModelSpec spec = detector_spec();
+    change(std::get<NetworkSpec>(spec.options).config);
+    return verdict(file_of(spec));
+  };
+  CHECK(with([](NetworkConfig&) {}).empty());
+  CHECK(says(with([](NetworkConfig& config) { config.sequence = false; }), "every step needs sequence"));
+  CHECK(says(with([](NetworkConfig& config) { config.gru.bidirectional = true; }), "needs one direction"));
+  CHECK(says(with([](NetworkConfig& config) { config.frame_length = 2; }), "needs a frame_length and"));
+  CHECK(says(with([](NetworkConfig& config) { config.vocabulary_size = 9; }), "needs numbers, not tokens"));
+  CHECK(says(with([](NetworkConfig& config) { config.loss = find_loss("cross_entropy"); }),
+             "needs a loss over values"));
+  CHECK(says(with([](NetworkConfig& config) { config.output_size = 3; }),
+             "as many outputs as features, got 3 and 2"));
+  CHECK(says(with([](NetworkConfig& config) { config.missing_mask = true; }),
+             "as many outputs as features, got 2 and 1"));
+}
+
+TEST_CASE("spec: a detector's network streams its forecasts") {
+  const std::string bytes = file_of(detector_spec()).bytes();
+  LoadedModelPtr model;
+  REQUIRE(load_model(bytes.data(), bytes.size(), model).ok());
+  CHECK(model->info().kind == "GRUAnomalyDetector");
+  std::unique_ptr<ModelStream> stream;
+  REQUIRE(model->stream(1, stream).ok());
+  const std::vector<double> x = {0.1, -0.2, 0.3, 0.4, 1.0, 2.0};
+  std::vector<double> steps(6), whole(6);
+  for (std::size_t t = 0; t < 3; ++t) stream->step(&x[2 * t], &steps[2 * t]);
+  SequenceCall<double> call;
+  call.x = x.data();
+  call.rows = 1;
+  call.steps = 3;
+  call.y = whole.data();
+  REQUIRE(model->forward(call).ok());
+  CHECK(steps == whole);
 }
 
 TEST_CASE("spec: version 1 has no self-test") {

@@ -1,0 +1,101 @@
+"""From a series and the network's answers to errors: expected values, scaled residuals, their joining.
+
+Batches and streams compute with these functions alone, element by element and in one order, so that both give
+the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Floats = NDArray[np.float64]
+
+_MOST = 1e100  # of a scaled residual: its square is still a number
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """What turns values and forecasts into scaled residuals; one entry per variable.
+
+    Attributes
+    ----------
+    low, high : ndarray of shape (n_variables,)
+        The network reads values beyond as these: one wild value, or a long stretch of them, does not become
+        the new normal, and the forecasts after it stay sane.
+    center : ndarray of shape (n_variables,)
+        What is expected of the first step of a series, and stands for the last value where there is none.
+    spread : ndarray of shape (n_known + 1, n_variables)
+        The usual size of a residual after 0, 1, 2, ... steps of a series; the last row is for all later ones.
+    """
+
+    low: _Floats
+    high: _Floats
+    center: _Floats
+    spread: _Floats
+
+    def clipped(self, x: _Floats) -> _Floats:
+        """Return values (..., n_variables) as the network reads them; NaN stays."""
+        return np.clip(x, self.low, self.high)
+
+    def last_seen(self, clipped: _Floats) -> _Floats:
+        """Return for each step (n_timesteps, n_variables) the latest value that is present."""
+        if not np.isnan(clipped).any():
+            return clipped
+        present = ~np.isnan(clipped)
+        row = np.maximum.accumulate(np.where(present, np.arange(len(clipped))[:, np.newaxis], -1), axis=0)
+        found = np.take_along_axis(clipped, np.maximum(row, 0), axis=0)
+        return np.where(row < 0, self.center, found)
+
+    def expected(self, seen: _Floats, changes: _Floats) -> _Floats:
+        """Return the values expected of a series' steps from `last_seen` and the network's answers."""
+        expected = np.empty_like(seen)
+        if len(seen):
+            expected[0] = self.center
+            expected[1:] = seen[:-1] + changes[:-1]
+        return expected
+
+    def scaled(self, x: _Floats, expected: _Floats, known: NDArray[np.int64]) -> _Floats:
+        """Return the residuals in their usual sizes after `known` steps each; NaN where x is missing."""
+        spread = self.spread[np.minimum(known, len(self.spread) - 1)]
+        return np.clip((x - expected) / spread, -_MOST, _MOST)
+
+
+def errors_of(scaled: _Floats) -> _Floats:
+    """Return the root mean square over the variables (..., n_variables) that are present; NaN without any."""
+    squares, present = np.nan_to_num(scaled * scaled), np.count_nonzero(~np.isnan(scaled), axis=-1)
+    # cumsum adds in order, whatever the other axes are; sum does not.
+    total = np.cumsum(squares, axis=-1)[..., -1]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.sqrt(total / present))
+
+
+def shares_of(scaled: _Floats) -> _Floats:
+    """Return the share of each variable in a step's error; equal ones where there is none."""
+    squares = np.nan_to_num(scaled * scaled)
+    total = squares.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, squares / np.where(total > 0, total, 1.0), 1.0 / scaled.shape[-1])
+
+
+def smoothed(errors: _Floats, weight: float, start: float) -> _Floats:
+    """Return the causal exponential mean of errors (n_timesteps,).
+
+    `weight` is that of the past. Where an error is missing (NaN), the mean is carried on; it is `start`
+    before the first.
+    """
+    past, now, begun, out = start, 1.0 - weight, False, []
+    for error in errors.tolist():
+        if not math.isnan(error):
+            past = past + now * (error - past) if begun else error
+            begun = True
+        out.append(past)
+    return np.array(out, dtype=np.float64)
+
+
+def joined(errors: _Floats, start: float) -> float:
+    """Return the root mean square of a sequence's errors that are present; `start` without any."""
+    squares = (errors * errors)[~np.isnan(errors)]
+    return float(np.sqrt(np.cumsum(squares)[-1] / len(squares))) if len(squares) else start
