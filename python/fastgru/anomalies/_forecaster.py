@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastgru.anomalies._residuals import Residuals
 from fastgru.estimators import GRURegressor
+from fastgru.estimators._samples import Samples
 
 _Floats = NDArray[np.float64]
 
@@ -23,6 +24,12 @@ _FEWEST_HELD = 16  # steps that early stopping can judge
 
 class Forecaster(GRURegressor):
     """A regressor of every step, stopped early by the absolute error."""
+
+    def _check_samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
+        """Return the pieces of a series, which the detector has checked."""
+        if reset:
+            self._n_dims, self.n_features_in_ = 3, X[0].shape[1]
+        return Samples(X, y, None, missing=any(np.isnan(target).any() for target in y))
 
     def _validation_score(
         self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from fastgru.anomalies._residuals import errors_of, joined, shares_of, smoothed
+from fastgru.anomalies._residuals import errors_and_shares_of, joined, smoothed
 from fastgru.anomalies._scoring import forecasts
 from fastgru.anomalies._series import Series, read_series
 from fastgru.anomalies._stream import AnomalyStream
@@ -111,14 +111,14 @@ class InsightMixin:
         return AnomalyStream(self, batch_size, adapt)
 
     def _parts_of_steps(self, scaled: _Floats) -> _Floats:
-        errors = errors_of(scaled)
-        parts = errors[:, np.newaxis] * shares_of(scaled)
+        errors, shares = errors_and_shares_of(scaled)
+        parts = errors[:, np.newaxis] * shares
         start = self._usual / scaled.shape[1]
         return np.column_stack([smoothed(column, self.smoothing, start) for column in parts.T])
 
     def _parts_of_sequence(self, scaled: _Floats) -> _Floats:
-        errors = errors_of(scaled)
-        squares = np.nan_to_num((errors * errors)[:, np.newaxis] * shares_of(scaled)).sum(axis=0)
+        errors, shares = errors_and_shares_of(scaled)
+        squares = np.nan_to_num((errors * errors)[:, np.newaxis] * shares).sum(axis=0)
         total, n_variables = squares.sum(), scaled.shape[1]
         shares = squares / total if total > 0 else np.full(n_variables, 1.0 / n_variables)
         return np.asarray(joined(errors, self._usual) * shares)

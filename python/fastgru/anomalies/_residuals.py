@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 _Floats = NDArray[np.float64]
 
-_MOST = 1e100  # of a scaled residual: its square is still a number
+MOST = 1e100  # of a scaled residual: its square is still a number
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Residuals:
 
     def clipped(self, x: _Floats) -> _Floats:
         """Return values (..., n_variables) as the network reads them; NaN stays."""
-        return np.clip(x, self.low, self.high)
+        return np.minimum(np.maximum(x, self.low), self.high)
 
     def last_seen(self, clipped: _Floats) -> _Floats:
         """Return for each step (n_timesteps, n_variables) the latest value that is present."""
@@ -61,23 +61,37 @@ class Residuals:
     def scaled(self, x: _Floats, expected: _Floats, known: NDArray[np.int64]) -> _Floats:
         """Return the residuals in their usual sizes after `known` steps each; NaN where x is missing."""
         spread = self.spread[np.minimum(known, len(self.spread) - 1)]
-        return np.clip((x - expected) / spread, -_MOST, _MOST)
+        return np.minimum(np.maximum((x - expected) / spread, -MOST), MOST)
 
 
 def errors_of(scaled: _Floats) -> _Floats:
     """Return the root mean square over the variables (..., n_variables) that are present; NaN without any."""
-    squares, present = np.nan_to_num(scaled * scaled), np.count_nonzero(~np.isnan(scaled), axis=-1)
+    return _joined_squares(scaled)[1]
+
+
+def errors_and_shares_of(scaled: _Floats) -> tuple[_Floats, _Floats]:
+    """Return the errors, and the share that each variable has in them; equal ones where there is no error."""
+    squares, errors, total = _joined_squares(scaled)
+    if total.all():
+        return errors, squares / total[..., np.newaxis]
+    none = (total == 0)[..., np.newaxis]
+    return errors, np.where(
+        none, 1.0 / scaled.shape[-1], squares / np.where(none, 1.0, total[..., np.newaxis])
+    )
+
+
+def _joined_squares(scaled: _Floats) -> tuple[_Floats, _Floats, _Floats]:
+    """Return the squares, 0 where one is missing, their root mean, and their sum."""
+    squares = scaled * scaled
+    missing = np.isnan(squares)
+    present: int | NDArray[np.int64] = scaled.shape[-1]
+    if missing.any():
+        squares[missing] = 0.0
+        present = scaled.shape[-1] - np.count_nonzero(missing, axis=-1)
     # cumsum adds in order, whatever the other axes are; sum does not.
     total = np.cumsum(squares, axis=-1)[..., -1]
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.sqrt(total / present))
-
-
-def shares_of(scaled: _Floats) -> _Floats:
-    """Return the share of each variable in a step's error; equal ones where there is none."""
-    squares = np.nan_to_num(scaled * scaled)
-    total = squares.sum(axis=-1, keepdims=True)
-    return np.where(total > 0, squares / np.where(total > 0, total, 1.0), 1.0 / scaled.shape[-1])
+        return squares, np.asarray(np.sqrt(total / present)), total
 
 
 def smoothed(errors: _Floats, weight: float, start: float) -> _Floats:
