@@ -113,6 +113,18 @@ def test_tagger_beats_the_most_frequent_tag_of_each_word() -> None:
     assert baseline + 0.03 < ours < 1.0
 
 
+def test_anomalies_finds_what_the_description_of_the_data_names(tmp_path: Path) -> None:
+    text = run(sys.executable, EXAMPLES / "anomalies.py", tmp_path / "flow.png").stdout.decode()
+    print(text)
+    for name, hours in (("low flow", 18), ("low flow again", 14), ("peak", 3), ("low flow, last", 16)):
+        found = re.search(rf"^{name}, from \S+: (\d+) of {hours} hours found$", text, re.MULTILINE)
+        assert found is not None and int(found[1]) >= hours - 2
+    others = re.search(r"besides: (\d+) of 1268 hours", text)
+    assert others is not None and int(others[1]) < 13
+    assert "the stream's scores are those of the whole: True" in text
+    assert (tmp_path / "flow.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_data_of_the_examples_is_what_its_readme_says() -> None:
     reviews = (EXAMPLES / "data" / "reviews.tsv").read_text(encoding="utf-8").splitlines()
     assert [line.split("\t")[0] for line in reviews] == ["good", "bad"] * 128

@@ -15,3 +15,14 @@ def whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parsed
+
+
+def share(text: str) -> float:
+    """Return a number above 0 and up to 1; the type of such an argument."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"a number above 0 and up to 1 is wanted, not {text!r}")
+    return value

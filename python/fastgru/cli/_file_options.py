@@ -11,14 +11,15 @@ from fastgru.cli._reading import Reading
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "space": " "}
 
 
-def add_to(parser: argparse.ArgumentParser) -> None:
-    """Add the options, in a group of their own."""
-    add = parser.add_argument_group("reading --data").add_argument
-    add(
-        "--target",
-        metavar="COLUMN",
-        help="the column to forecast, by name or number; needed if several hold numbers",
-    )
+def add_to(parser: argparse.ArgumentParser, title: str = "reading --data", *, target: bool = True) -> None:
+    """Add the options, in a group of their own; `target`: with that of the column to forecast."""
+    add = parser.add_argument_group(title).add_argument
+    if target:
+        add(
+            "--target",
+            metavar="COLUMN",
+            help="the column to forecast, by name or number; needed if several hold numbers",
+        )
     add("--no-dates", action="store_true", help="keep the order of the rows and look for no dates")
     add(
         "--date-format",
@@ -59,7 +60,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def reading(options: argparse.Namespace) -> Reading:
     """Return the options; raises InputError if there are some, but no file."""
     found = Reading(
-        target=options.target,
+        target=getattr(options, "target", None),
         encoding=options.encoding,
         delimiter=options.delimiter,
         decimal=options.decimal,

@@ -95,12 +95,12 @@ def _from_file(path: Path, reading: Reading) -> Source:
     notes = list(table.notes)
     if found is None and reading.dates and (note := not_understood(table)):
         notes.append(note)
-    table, dates = _in_order_of_time(table, found, reading, notes)
+    table, dates = in_order_of_time(table, found, reading, notes)
     kept = _without_missing_ends(table, index, notes)
     table, dates = table.part(list(kept)), None if dates is None else dates[kept.start : kept.stop]
     numbers = table.numbers(index, reading.decimal)
     notes += [f"{path}, {table.name(index)}: {note}" for note in numbers.notes]
-    notes += _placeholders(table, index, numbers.values)
+    notes += placeholders(table, index, numbers.values)
     name = table.header[index] or f"column {index + 1}"
     return Source(
         name=f"{path}, {table.name(index)}",
@@ -114,7 +114,7 @@ def _from_file(path: Path, reading: Reading) -> Source:
     )
 
 
-def _in_order_of_time(
+def in_order_of_time(
     table: Table, found: Found | None, reading: Reading, notes: list[str]
 ) -> tuple[Table, NDArray[np.datetime64] | None]:
     """Return the rows, oldest first, and their dates; add to the notes."""
@@ -139,7 +139,7 @@ def _without_missing_ends(table: Table, index: int, notes: list[str]) -> range:
     return rows
 
 
-def _placeholders(table: Table, index: int, values: NDArray[np.float64]) -> list[str]:
+def placeholders(table: Table, index: int, values: NDArray[np.float64]) -> list[str]:
     """Return a note if a number such as -999 stands far outside all others, twice or more."""
     for extreme in (values.min(), values.max()):
         rows = np.flatnonzero(values == extreme)
@@ -166,14 +166,14 @@ def _choose_target(table: Table, dated: tuple[int, ...]) -> int:
     # A column with a few bad cells still counts as numeric: the bad cells are reported with their line.
     some = table.part(list(range(0, len(table.rows), 1 + len(table.rows) // 1000)))
     numeric = [index for index in columns if sum(map(is_number, some.cells(index))) >= len(some.rows) / 2]
-    measured = [index for index in numeric if not _is_index(table, index)]
+    measured = [index for index in numeric if not is_index(table, index)]
     for candidates in (columns, numeric, measured):
         if len(candidates) == 1:
             return candidates[0]
     raise InputError(f"{table.path}: --target is needed; the columns are {table.column_list()}")
 
 
-def _is_index(table: Table, index: int) -> bool:
+def is_index(table: Table, index: int) -> bool:
     """Return whether a column counts the rows, or the time: by its name, and because it only rises."""
     cells, name = table.cells(index), table.header[index]
     if name.casefold() in _INDEX_NAMES and counts_up(cells):

@@ -58,8 +58,11 @@ class Table:
             return f'column "{name}"'
         return f'column {index + 1} ("{name}")' if name else f"column {index + 1}"
 
-    def column_index(self, wanted: str) -> int:
-        """Return the position of a column: by name, by name in any case, or by number from 1."""
+    def column_index(self, wanted: str, option: str = "--target") -> int:
+        """Return the position of a column: by name, by name in any case, or by number from 1.
+
+        `option` is that of the command which names the column, for messages.
+        """
         for matches in (
             [i for i, have in enumerate(self.header) if have == wanted],
             [i for i, have in enumerate(self.header) if have.casefold() == wanted.strip().casefold()],
@@ -69,7 +72,7 @@ class Table:
             if matches:
                 numbers = " and ".join(str(index + 1) for index in matches)
                 raise InputError(
-                    f'{self.path}: {len(matches)} columns are named "{wanted}": --target takes a number too, '
+                    f'{self.path}: {len(matches)} columns are named "{wanted}": {option} takes a number too, '
                     f"here {numbers}"
                 )
         if wanted.isdecimal() and 1 <= int(wanted) <= len(self.header):
