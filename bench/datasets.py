@@ -19,23 +19,15 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from bench.datasets_fit import fitted
 from bench.datasets_load import SETS, LeftOutError, Split, load
 from bench.datasets_rivals import rival_scores
 from bench.datasets_table import mean_text, table
-from fastgru import GRUClassifier, GRURegressor
 
 try:
     from bench import datasets_torch
 except ImportError:
     datasets_torch = None  # type: ignore[assignment]
-
-
-def fitted(data: Split, regression: bool, seed: int) -> tuple[Any, float]:
-    """Return an estimator of nothing but defaults, fitted, and the seconds of its fit."""
-    model = (GRURegressor if regression else GRUClassifier)(random_state=seed, n_jobs=1)
-    start = time.perf_counter()
-    model.fit(data.X, data.y)
-    return model, time.perf_counter() - start
 
 
 def run_set(name: str, seeds: int, torch_seeds: int) -> dict[str, Any]:
@@ -62,9 +54,15 @@ def torch_entries(
 ) -> dict[str, Any]:
     """Put the scores of PyTorch's GRU and LSTM to the others; return how the GRU compares with fastgru's."""
     error, rounding = datasets_torch.loss_differences(data, models[0][0])
-    loops = [datasets_torch.fit_score(data, model) for model, _ in models]
+
+    def fits(make_network: Any) -> list[tuple[float, float]]:
+        return [
+            datasets_torch.fit_score(data, make_network(model), model, model.n_iter_) for model, _ in models
+        ]
+
+    loops = fits(lambda model: datasets_torch.first_weights(model, data))
     scores["torch"] = [score for score, _ in loops]
-    scores["LSTM"] = [datasets_torch.fit_score(data, model, lstm=True)[0] for model, _ in models]
+    scores["LSTM"] = [score for score, _ in fits(datasets_torch.lstm)]
     ratios = [loop[1] / ours[1] for loop, ours in zip(loops, models, strict=True)]
     return {"loss_error": error, "rounding": rounding, "torch_times": float(np.median(ratios))}
 

@@ -21,11 +21,14 @@ STEPS = 20  # number of steps whose losses are compared
 
 
 class Network(torch.nn.Module):
-    """Recurrent layer, pooling and dense layer as in a fitted estimator; `cell` is nn.GRU or nn.LSTM."""
+    """Recurrent layer, pooling and dense layer as in a fitted estimator; `cell` is nn.GRU or nn.LSTM.
 
-    def __init__(self, model: Estimator, cell: type[torch.nn.Module]) -> None:
+    It has the estimator's hidden units, or `hidden_size`.
+    """
+
+    def __init__(self, model: Estimator, cell: type[torch.nn.Module], hidden_size: int | None = None) -> None:
         super().__init__()
-        architecture, size = model._architecture, model.hidden_size
+        architecture, size = model._architecture, hidden_size or model.hidden_size
         self.both, self.pooling = model.bidirectional, model.pooling_
         self.layer = cell(architecture["input_size"], size, batch_first=True, bidirectional=self.both)
         self.head = torch.nn.Linear(2 * size if self.both else size, architecture["output_size"])
@@ -115,12 +118,12 @@ def first_weights(model: Estimator, data: Split) -> Network:
     return network
 
 
-def train(network: Network, x: Prepared, y: torch.Tensor, model: Estimator) -> list[float]:
-    """Train like `model`, except for the order of samples; return the loss of every step."""
+def train(network: Network, x: Prepared, y: torch.Tensor, model: Estimator, epochs: int) -> list[float]:
+    """Train with the options of `model`, samples in another order; return the loss of every step."""
     torch.set_num_threads(1)  # every time: aeon's methods set the threads of all of OpenMP
     adam = torch.optim.Adam(network.parameters(), lr=model.learning_rate_init, fused=True)
     losses = []
-    for _ in range(model.n_iter_):
+    for _ in range(epochs):
         for rows in torch.randperm(len(y)).split(model.batch_size):
             loss = network.loss(network(*x.take(rows)), y[rows])
             adam.zero_grad()
@@ -140,23 +143,25 @@ def loss_differences(data: Split, model: Estimator) -> tuple[float, float]:
     few = {"max_iter": STEPS, "batch_size": len(data.X), "n_iter_no_change": STEPS, "random_state": 0}
     ours = clone(model).set_params(**few).fit(data.X, data.y)
     x, y = Prepared(data.X, data.X, ours), Targets(ours, data.y).values
-    theirs = np.array(train(first_weights(ours, data), x, y, ours))
+    theirs = np.array(train(first_weights(ours, data), x, y, ours, STEPS))
     x.x = x.x.double()
-    exact = np.array(train(first_weights(ours, data).double(), x, y, ours))
+    exact = np.array(train(first_weights(ours, data).double(), x, y, ours, STEPS))
     return _difference(np.array(ours.loss_curve_), theirs), _difference(theirs, exact)
 
 
-def fit_score(data: Split, model: Estimator, *, lstm: bool = False) -> tuple[float, float]:
-    """Return the test score after as many epochs as `model` trained, and the seconds of the loop.
-
-    The GRU starts with the weights of `model`, the LSTM with PyTorch's own.
-    """
+def lstm(model: Estimator) -> Network:
+    """Return the network with an LSTM in place of the GRU, and PyTorch's own first weights."""
     torch.manual_seed(model.random_state)
-    network = Network(model, torch.nn.LSTM) if lstm else first_weights(model, data)
+    return Network(model, torch.nn.LSTM)
+
+
+def fit_score(data: Split, network: Network, model: Estimator, epochs: int) -> tuple[float, float]:
+    """Train the network with the options of `model`; return the test score and the seconds of the loop."""
+    torch.manual_seed(model.random_state)
     x, y = Prepared(data.X, data.X, model), Targets(model, data.y)
-    start = time.perf_counter()
-    train(network, x, y.values, model)
-    seconds = time.perf_counter() - start
+    start = time.process_time()  # autograd has a thread of its own
+    train(network, x, y.values, model, epochs)
+    seconds = time.process_time() - start
     test = Prepared(data.X_test, data.X, model)
     with torch.inference_mode():
         out = network(*test.take(torch.arange(len(data.X_test))))

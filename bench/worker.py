@@ -1,8 +1,8 @@
 """The process of one library: it reads requests and writes answers, one JSON object a line.
 
 Started by bench/remote.py as ``python -m bench.worker NAME THREADS CORES``, where NAME is a library of
-bench/peers or "machine". Standard output is reserved for answers; other output goes to standard
-error.
+bench/peers, "machine", or "fits-" and a library of bench/lstm_fits.py. Standard output is reserved for
+answers; other output goes to standard error.
 """
 
 from __future__ import annotations
@@ -136,6 +136,16 @@ def _take_standard_output() -> TextIO:
     return answers
 
 
+def _server(name: str, threads: int) -> Any:
+    if name == "machine":
+        return MachineServer()
+    if name.startswith("fits-"):
+        from bench.lstm_fits import FitServer
+
+        return FitServer(name.removeprefix("fits-"), threads)
+    return LibraryServer(name, threads)
+
+
 def main(name: str, threads: int, cores: str) -> None:
     """Serve until standard input ends."""
     _end_with_parent()
@@ -146,7 +156,7 @@ def main(name: str, threads: int, cores: str) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
     try:
-        server: Any = MachineServer() if name == "machine" else LibraryServer(name, threads)
+        server = _server(name, threads)
     except Exception as error:  # noqa: BLE001 (an unavailable library is a result as well)
         first = (str(error).strip().splitlines() or [""])[0]
         send({"ok": False, "error": f"{type(error).__name__}: {first}"[:300]})

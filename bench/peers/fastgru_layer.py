@@ -41,7 +41,7 @@ class Library(Peer):
         gru.load_state_dict(bench_data.weights_of(case, data))
         x, lengths = data["x"], data.get("lengths")
         if case.kind == "stream":
-            return _prepare_stream(gru, x)
+            return prepare_stream(gru, x)
         if case.kind == "infer":
             call = partial(gru, x) if lengths is None else partial(gru, x, lengths=lengths)
             return Prepared(call, lambda: {"y": gru(x, lengths=lengths)[0]})
@@ -58,7 +58,8 @@ class Library(Peer):
         return Prepared(train, outputs)
 
 
-def _prepare_stream(gru: fastgru.GRU, x: np.ndarray) -> Prepared:
+def prepare_stream(gru: fastgru.GRU, x: np.ndarray) -> Prepared:
+    """Prepare steps of a layer, one for each of the inputs x (T, 1, I)."""
     stream = gru.stream()
     y = np.empty(gru.hidden_size, dtype=np.float32)
     inputs = list(x[:, 0])

@@ -43,28 +43,29 @@ class Library(Peer):
         gru.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         x = torch.from_numpy(data["x"])
         if case.kind == "stream":
-            return self._prepare_stream(gru, x)
+            return prepare_stream(self.wrap(gru), x, torch.zeros(1, 1, gru.hidden_size))
         forward = self.wrap(_forward_function(gru, case, data))
         if case.kind == "infer":
             infer = partial(_without_gradients, forward, x)
             return Prepared(infer, lambda: {"y": infer().numpy()})
         return _prepare_train(gru, forward, x, torch.from_numpy(data["dy"]))
 
-    def _prepare_stream(self, gru: torch.nn.GRU, x: torch.Tensor) -> Prepared:
-        inputs = [x_t[None] for x_t in x]
-        state = [torch.zeros(1, 1, gru.hidden_size)]
-        forward = self.wrap(gru)
 
-        def step(x_t: torch.Tensor) -> torch.Tensor:
-            with torch.inference_mode():
-                y, state[0] = forward(x_t, state[0])
-                return y
+def prepare_stream(layer: Callable[..., Any], x: torch.Tensor, zero: Any) -> Prepared:
+    """Prepare steps of a layer, one for each of the inputs x (T, 1, I); `zero` is its state before them."""
+    inputs = [x_t[None] for x_t in x]
+    state = [zero]
 
-        def outputs() -> Arrays:
-            state[0] = torch.zeros(1, 1, gru.hidden_size)
-            return {"y": torch.cat([step(x_t) for x_t in inputs]).numpy()}
+    def step(x_t: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            y, state[0] = layer(x_t, state[0])
+            return y
 
-        return Prepared(step, outputs, inputs)
+    def outputs() -> Arrays:
+        state[0] = zero
+        return {"y": torch.cat([step(x_t) for x_t in inputs]).numpy()}
+
+    return Prepared(step, outputs, inputs)
 
 
 def _without_gradients(forward: Callable[..., Any], x: torch.Tensor) -> torch.Tensor:
