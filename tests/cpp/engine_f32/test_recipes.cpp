@@ -175,20 +175,16 @@ TEST_CASE("recipes: a stream has the bits of a sequence, a row alone those of th
   });
 }
 
+// One hash, stored here because NEON and AVX run on different machines.
 TEST_CASE("recipes: int8 has one class of bits on all instruction sets with fused multiply-add") {
-  std::vector<float> first;
-  int compared = 0;
-  for_each_isa([&](const std::string& isa) {
+  for_each_isa([](const std::string& isa) {
     if (isa == "baseline") return;  // multiplies and adds apart
     GruConfig config = sized(5, 67, Precision::int8);
     config.num_layers = 2;
     const Results<float> out = GruCase<float>(config, 20, 11, true, true).forward_only();
-    if (first.empty()) first = out.y;
-    CHECK(same_bits(out.y, first));
-    ++compared;
+    CAPTURE(isa);
+    CHECK(hash_of(out.h_n, hash_of(out.y)) == 17456373730445004344u);
   });
-  if (compared < 2)
-    MESSAGE("nothing compared: this machine has " << compared << " of these instruction sets");
 }
 
 TEST_CASE("recipes: values that are not finite stay in their row, states beyond one keep their size") {

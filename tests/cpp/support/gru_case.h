@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <string>
@@ -141,6 +142,17 @@ struct GruCase {
     return sum;
   }
 };
+
+// FNV-1a over the bits of values, which goes on from an earlier `hash`.
+constexpr std::uint64_t kFirstHash = 14695981039346656037u;
+inline std::uint64_t hash_of(const std::vector<float>& values, std::uint64_t hash = kFirstHash) {
+  for (const float value : values) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    for (int i = 0; i < 32; i += 8) hash = (hash ^ (bits >> i & 255u)) * 1099511628211u;
+  }
+  return hash;
+}
 
 template <class S>
 bool same_bits(const std::vector<S>& a, const std::vector<S>& b) {
