@@ -247,7 +247,7 @@ BAD: dict[str, tuple[dict[str, Any], Any, str]] = {
     "nothing to train on": (
         {"missing": "mask"},
         pd.DataFrame({"a": T[:100] * 1.0, "b": np.where(T[:100] < 95, np.nan, 1.0)}),
-        "variable 'b' has no value in the part that is trained on, the first 80%",
+        "variable 'b' has no value in the part that is trained on: validation_fraction=0.2",
     ),
     "samples": ({"samples": "rows"}, TRAIN, "'samples' parameter"),
     "contamination": ({"contamination": 0.6}, TRAIN, "'contamination' parameter"),

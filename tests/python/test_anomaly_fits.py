@@ -236,3 +236,61 @@ def test_the_network_alone_gives_the_changes_that_are_expected(tmp_path: Path) -
         read = np.clip(x, fitted["low"], fitted["high"])
         expected = read + stream.step(read)
     assert detector.offset_ == -fitted["threshold"]
+
+
+def test_verbose_shows_the_training(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small().fit(X)
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    small(verbose=True).fit(X)
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) == 5 and lines[0].startswith("Iteration 1, loss = ") and "validation score" in lines[0]
+
+
+def test_callbacks_see_every_epoch_and_may_stop() -> None:
+    seen: list[dict[str, Any]] = []
+
+    def look(event: dict[str, Any]) -> bool:
+        seen.append(event)
+        return event["epoch"] == 4
+
+    detector = small(callbacks=[look], max_iter=50).fit(X)
+    assert [event["epoch"] for event in seen] == [1, 2, 3, 4] and detector.n_iter_ == 4
+    assert [event["validation_score"] for event in seen] == detector.validation_scores_
+
+
+class Own(GRUAnomalyDetector):
+    """A subclass with a method of its own."""
+
+    def alarms(self, x: Any) -> int:
+        """The number of anomalies."""
+        return int((self.predict(x) < 0).sum())
+
+
+def test_a_subclass_is_saved_as_a_detector_and_pickled_as_itself(tmp_path: Path) -> None:
+    own = Own(
+        hidden_size=6, max_iter=5, random_state=np.random.RandomState(0), callbacks=lambda _: False
+    ).fit(X)
+    own.save(tmp_path / "own.safetensors")
+    loaded = fastgru.load(tmp_path / "own.safetensors")
+    assert type(loaded) is GRUAnomalyDetector and loaded.random_state is None and loaded.callbacks is None
+    np.testing.assert_array_equal(loaded.score_samples(X), own.score_samples(X))
+    again = pickle.loads(pickle.dumps(own.set_params(callbacks=None)))
+    assert type(again) is Own and again.alarms(X) == own.alarms(X)
+
+
+def test_too_little_to_hold_out_is_used_for_both() -> None:
+    tiny = small().fit(X[:5])
+    assert tiny.score_samples(X[:5]).shape == (5,)
+    short = small().fit([X[:12], X[20:30]])
+    assert np.isfinite(short.offset_) and len(short.score_samples([X])[0]) == 300
+
+
+def test_scores_do_not_depend_on_the_unit_of_x() -> None:
+    wanted = small().fit(X)
+    for unit in (2.0**60, 2.0**-60):
+        np.testing.assert_array_equal(small().fit(unit * X).score_samples(unit * X), wanted.score_samples(X))
+    scaled = small().fit(1e-3 * X + 500)
+    np.testing.assert_allclose(scaled.score_samples(1e-3 * X + 500), wanted.score_samples(X), rtol=0.05)

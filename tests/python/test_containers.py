@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from fastgru import GRUClassifier, GRURegressor, SequenceScaler, make_windows, plot
+from fastgru import GRUAnomalyDetector, GRUClassifier, GRURegressor, SequenceScaler, make_windows, plot
 
 RNG = np.random.default_rng(12)
 TABLE = RNG.integers(-9, 10, (14, 6))
@@ -158,6 +158,10 @@ def classifier(**params: Any) -> GRUClassifier:
     return GRUClassifier(**{"hidden_size": 4, "max_iter": 2, "random_state": 0, **params})
 
 
+def detector(samples: str = "steps", **params: Any) -> GRUAnomalyDetector:
+    return GRUAnomalyDetector(samples=samples, hidden_size=4, max_iter=2, random_state=0, **params)
+
+
 def fitted(X: Any, kind: str = "regressor") -> Any:
     """Return an estimator fitted on `X`; names come with it."""
     return regressor().fit(X, Y) if kind == "regressor" else classifier().fit(X, LABELS)
@@ -176,6 +180,13 @@ DOORS: dict[str, Callable[[Any, Any], Any]] = {
     "decision_function": lambda X, base: fitted(base, "classifier").decision_function(X),
     "classifier: score": lambda X, base: fitted(base, "classifier").score(X, LABELS),
     "steps": lambda X, base: regressor(output="sequence").fit(X, steps_of(base)).predict(X),
+    "detector: fit": lambda X, base: detector().fit(X).score_samples(base),
+    "detector: score_samples": lambda X, base: detector().fit(base).score_samples(X),
+    "detector: predict": lambda X, base: detector().fit(base).predict(X),
+    "detector: contributions": lambda X, base: detector().fit(base).contributions(X),
+    "detector: expected": lambda X, base: detector().fit(base).expected(X),
+    "detector of sequences: fit": lambda X, base: detector("sequences").fit(X).score_samples(base),
+    "detector of sequences": lambda X, base: detector("sequences").fit(base).score_samples(X),
     "scaler: fit": lambda X, base: SequenceScaler().fit(X).transform(base),
     "scaler: transform": lambda X, base: SequenceScaler().fit(base).transform(X),
     "scaler: inverse": lambda X, base: SequenceScaler().fit(base).inverse_transform(X),
@@ -258,10 +269,13 @@ def test_missing_values_of_every_container_are_nan(form: str) -> None:
     X = HOLEY[form]()
     wanted = regressor(missing="mask").fit(HOLES, Y).predict(HOLES)
     np.testing.assert_array_equal(regressor(missing="mask").fit(X, Y).predict(X), wanted)
+    scores = detector(missing="mask").fit(HOLES).score_samples(HOLES)
+    for one, other in zip(detector(missing="mask").fit(X).score_samples(X), scores, strict=True):
+        np.testing.assert_array_equal(one, other)
     scaled = SequenceScaler(missing="keep").fit_transform(HOLES)
     for one, other in zip(SequenceScaler(missing="keep").fit_transform(X), scaled, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6)  # Int8 becomes float32
-    for door in (regressor().fit, SequenceScaler().fit):
+    for door in (regressor().fit, SequenceScaler().fit, detector().fit):
         with pytest.raises(ValueError, match=r"Input X\[\d+\] contains NaN"):
             door(X, Y)
 
@@ -323,6 +337,10 @@ SERIES_FORMS: dict[str, Callable[[], Any]] = {
 def test_series_of_every_container(form: str) -> None:
     for got, wanted in zip(make_windows(SERIES_FORMS[form](), 4), make_windows(SERIES, 4), strict=True):
         np.testing.assert_array_equal(got, wanted, strict=True)
+    scores = detector().fit(SERIES).score_samples(SERIES)
+    np.testing.assert_array_equal(
+        detector().fit(SERIES_FORMS[form]()).score_samples(SERIES_FORMS[form]()), scores
+    )
 
 
 @pytest.mark.parametrize("form", TABLES)

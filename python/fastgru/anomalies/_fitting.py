@@ -161,8 +161,8 @@ def _check_targets(targets: list[_Floats], detector: Any) -> None:
     empty = np.flatnonzero(np.isnan(np.concatenate(targets)).all(axis=0))
     if len(empty):
         raise ValueError(
-            f"X: {_name(detector, empty[0])} has no value in the part that is trained on, the first "
-            f"{1 - detector.validation_fraction:.0%}"
+            f"X: {_name(detector, empty[0])} has no value in the part that is trained on: "
+            f"validation_fraction={detector.validation_fraction:g} holds the rest out"
         )
 
 
