@@ -200,7 +200,8 @@ TEST_CASE("wrong model files are refused with what is wrong") {
   CHECK(message_of(replaced(good, "\"format_version\":\"1\"", "\"format_version\":\"9\""))
             .find("in format version 9") != std::string::npos);
   CHECK(message_of(replaced(good, "GRURegressor", "GRUDepressor")) ==
-        "unknown kind 'GRUDepressor'; this fastgru knows GRU, GRUClassifier, GRURegressor");
+        "unknown kind 'GRUDepressor'; this fastgru knows GRU, GRUClassifier, GRURegressor, "
+        "GRUAnomalyDetector");
   CHECK(message_of(replaced(good, R"(\"output_size\":3)", R"(\"output_size\":4)")) ==
         "tensor 'head.weight' has shape (3, 17), wanted (4, 17)");
   CHECK(message_of(replaced(good, R"(\"output_size\":3)", R"(\"output_size\":0)")) ==
