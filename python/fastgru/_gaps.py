@@ -43,7 +43,7 @@ def rows_after_gaps(index: Any, gaps: Any, n_rows: int) -> NDArray[np.int64]:
             f"series has an index of {index.nlevels} levels, and make_windows takes one series: call it for "
             "each (series.groupby(level=0)), or pass gaps='ignore'"
         )
-    steps = _steps(index)
+    steps = usual_steps(index)
     found = np.flatnonzero((steps > _WIDE) | (steps <= 0)) + 1
     if len(found) and gaps != "skip":
         message = _description(index, steps, found)
@@ -69,9 +69,9 @@ def _checked_rows(gaps: Any, n_rows: int) -> NDArray[np.int64]:
     return np.unique(rows).astype(np.int64)
 
 
-def _steps(index: Any) -> NDArray[np.float64]:
+def usual_steps(index: Any) -> NDArray[np.float64]:
     """Return the steps between dates, in usual steps; all of them 1 for an index without dates."""
-    if len(index) < 2 or not _has_dates(index):
+    if len(index) < 2 or not has_dates(index):
         return np.ones(max(len(index) - 1, 0))
     if index.isna().any():
         row = int(np.flatnonzero(index.isna())[0])
@@ -79,18 +79,18 @@ def _steps(index: Any) -> NDArray[np.float64]:
     if is_from("pandas", "PeriodIndex", index):
         return np.asarray(np.diff(index.asi8) / index.freq.n)
     steps = np.diff(index.asi8).astype(np.float64)
-    if _has_working_days_alone(index):
+    if working_days_alone(index):
         days = index.tz_localize(None).to_numpy().astype("datetime64[D]")
         counted = np.busday_count(days[:-1], days[1:]).astype(np.float64)
         return np.where((counted > 1) & (counted <= 1 + _HOLIDAYS), 1.0, counted)
     return np.asarray(steps / (np.median(np.abs(steps)) or 1.0))
 
 
-def _has_dates(index: Any) -> bool:
+def has_dates(index: Any) -> bool:
     return any(is_from("pandas", kind, index) for kind in ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex"))
 
 
-def _has_working_days_alone(index: Any) -> bool:
+def working_days_alone(index: Any) -> bool:
     if not is_from("pandas", "DatetimeIndex", index) or len(index) < 6:
         return False
     days = index.tz_localize(None).to_numpy().astype("datetime64[D]")

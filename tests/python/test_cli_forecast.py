@@ -7,20 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from fastgru.cli._forecast import (
-    drifts,
-    mae,
-    make_samples,
-    persistence,
-    rmse,
-    seasonal_naive,
-)
+from fastgru.cli._forecast import drifts, make_samples
 from fastgru.cli._reading import Reading
-from fastgru.cli._season import find_season
 from fastgru.cli._source import Source, load_source
 from fastgru.cli._task import make_task
 from fastgru.cli._text import number
 from fastgru.cli._train import Options, choose, fit
+from fastgru.forecasting._baselines import persistence, seasonal_naive
+from fastgru.forecasting._metrics import mae, rmse
+from fastgru.forecasting._season import find_season
 
 
 class NoBar:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from fastgru.cli import _train, main
 from fastgru.cli._forecast import make_samples
-from fastgru.cli._season import find_season
-from fastgru.cli._task import _usual_season
+from fastgru.forecasting._season import find_season, usual_season
 from fastgru.datasets import load_co2, load_elnino, load_sunspots
 
 Floats = NDArray[np.float64]
@@ -178,7 +177,7 @@ def test_the_series_of_the_package() -> None:
 def test_the_calendar_decides_within_what_the_rows_can_tell(
     found: int | None, rows: int, seconds: float | None, usual: int | None
 ) -> None:
-    assert _usual_season(found, rows, seconds) == usual
+    assert usual_season(found, rows, seconds) == usual
 
 
 def test_windows_are_drawn_at_random() -> None:

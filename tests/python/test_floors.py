@@ -60,7 +60,7 @@ PYTHON_FLOORS = [
         "datasets",
     },
     {"estimators", "inspection"},
-    {"anomalies"},
+    {"anomalies", "forecasting"},
     {"convert", "plot", "cli", "__main__"},
 ]
 # Third-party packages that a floor may import when it is imported itself. More only inside functions.

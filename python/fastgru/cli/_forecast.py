@@ -90,23 +90,3 @@ def drifts(train: _Floats) -> bool:
     cut = len(train) * 4 // 5
     before, after = train[:cut], train[cut:]
     return bool(np.mean((after < before.min()) | (after > before.max())) > 0.1)
-
-
-def persistence(values: _Floats, when: _Ints, horizon: int) -> _Floats:
-    """Return the naive forecast: the last known value, `horizon` steps before."""
-    return values[when - horizon]
-
-
-def seasonal_naive(values: _Floats, when: _Ints, horizon: int, season: int) -> _Floats:
-    """Return the seasonal naive forecast: the value at the same point of the latest known season."""
-    return values[when - season * -(-horizon // season)]
-
-
-def rmse(forecast: _Floats, truth: _Floats) -> float:
-    """Return the root mean squared error, in the unit of the series."""
-    return float(np.sqrt(np.mean((forecast - truth) ** 2)))
-
-
-def mae(forecast: _Floats, truth: _Floats) -> float:
-    """Return the mean absolute error, in the unit of the series."""
-    return float(np.mean(np.abs(forecast - truth)))

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 import fastgru
 from fastgru import _core
 from fastgru.cli._dates import coarsest, show, step_seconds
-from fastgru.cli._forecast import Samples, mae, persistence, rmse, seasonal_naive
+from fastgru.cli._forecast import Samples
 from fastgru.cli._plot import Picture
 from fastgru.cli._source import Source
 from fastgru.cli._task import Task
 from fastgru.cli._text import count, number
 from fastgru.cli._train import Choice, Run, microseconds_per_step
+from fastgru.forecasting._baselines import persistence, seasonal_naive
+from fastgru.forecasting._metrics import mae, rmse
 
 _PERSISTENCE = "Persistence"
 

@@ -7,19 +7,13 @@ from dataclasses import dataclass
 
 from fastgru.cli._dates import step_seconds
 from fastgru.cli._errors import InputError
-from fastgru.cli._season import find_season
 from fastgru.cli._source import Source
 from fastgru.cli._text import count
 from fastgru.cli._train import Options
+from fastgru.forecasting._season import find_season, usual_season
 
 _TRAINING_SHARE = 0.8
 _FEWEST_TRAINING_SAMPLES = 40
-_CALENDAR = (
-    3600.0,
-    86400.0,
-    7 * 86400.0,
-    365.25 * 86400.0,
-)  # seconds of the usual seasons: hour, day, week, year
 
 
 @dataclass(frozen=True)
@@ -73,7 +67,7 @@ def make_task(
             f"{source.name}: the first {split} values are all {train[0]:g}: there is nothing to learn"
         )
     if season is None and n_rows >= 10:
-        season = _usual_season(find_season(train), split, step_seconds(source.dates))
+        season = usual_season(find_season(train), split, step_seconds(source.dates))
     if horizon is None:
         horizon = 1 if season is None else min(12, max(1, season // 4))
     if length is None:
@@ -82,19 +76,6 @@ def make_task(
         length = max(1, min(length, room // 3, room - _FEWEST_TRAINING_SAMPLES))
     _check_rows(source, split, length, horizon, season)
     return Task(source, split, season, Options(length, horizon, hidden_size, epochs, seed))
-
-
-def _usual_season(found: int | None, n_rows: int, seconds: float | None) -> int | None:
-    """Return the season of the calendar, if `n_rows` rows cannot tell the detected one from it.
-
-    344 days in four years become 365.
-    """
-    if found is None or seconds is None:
-        return found
-    for usual in (length / seconds for length in _CALENDAR):
-        if abs(found - usual) <= min(0.07 * usual, max(0.5, found**2 / (2 * n_rows))):
-            return round(usual)
-    return found
 
 
 def _check_rows(source: Source, split: int, length: int, horizon: int, season: int | None) -> None:

@@ -20,6 +20,12 @@ _CLIP = 6.0  # robust standard deviations beyond which a value counts as an outl
 _LEAST_SHARE = 0.1  # of the variance that a season explains
 _STRONGEST = 8  # lines whose multiples are candidates
 _MULTIPLES = 12
+_CALENDAR = (
+    3600.0,
+    86400.0,
+    7 * 86400.0,
+    365.25 * 86400.0,
+)  # usual seasons in seconds: hour, day, week, year
 _SLOW = 16  # a line this many times slower than the season is a slow wave under it: a year under days
 
 
@@ -40,6 +46,19 @@ def find_season(series: _Floats) -> int | None:
     if len(series) < 12:
         return None
     return _from_lines(series) or _from_cycles(series)
+
+
+def usual_season(found: int | None, n_rows: int, seconds: float | None) -> int | None:
+    """Return the season of the calendar, if `n_rows` rows cannot tell the detected one from it.
+
+    344 days in four years become 365.
+    """
+    if found is None or seconds is None:
+        return found
+    for usual in (length / seconds for length in _CALENDAR):
+        if abs(found - usual) <= min(0.07 * usual, max(0.5, found**2 / (2 * n_rows))):
+            return round(usual)
+    return found
 
 
 def _from_lines(series: _Floats) -> int | None:

@@ -1,0 +1,148 @@
+"""The index of a series: order, gaps, step, and how it goes on into the future."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgru._gaps import has_dates, usual_steps, working_days_alone
+from fastgru._tables import is_from
+
+_WIDE = 1.5  # as in make_windows: a step is a gap if it is longer than this many usual ones
+
+
+def check_order(index: Any, name: str) -> None:
+    """Refuse dates that are missing, repeat or run backwards."""
+    if index is None or len(index) < 2:
+        return
+    if index.isna().any():
+        raise ValueError(f"{name} has no date in row {int(np.flatnonzero(index.isna())[0])} of its index")
+    if index.is_monotonic_increasing and index.is_unique:
+        return
+    row = next(k for k in range(1, len(index)) if not index[k] > index[k - 1])
+    what = "repeats a date" if index[row] == index[row - 1] else "runs backwards"
+    raise ValueError(
+        f"the index of {name} {what} in row {row} ({index[row]} after {index[row - 1]}): {name}.sort_index() "
+        "puts the oldest first, and each time stands once"
+    )
+
+
+def first_gap(index: Any) -> int | None:
+    """Return the first row after a gap, or None. An index of integers has gaps where it leaves numbers out."""
+    if index is None or len(index) < 3:
+        return None
+    if has_dates(index):
+        steps = usual_steps(index)
+    elif index.dtype.kind in "iu":
+        differences = np.diff(index.to_numpy())
+        steps = differences / np.median(differences)
+    else:
+        return None
+    wide = np.flatnonzero(steps > _WIDE)
+    return int(wide[0]) + 1 if len(wide) else None
+
+
+def on_a_grid(index: Any, values: NDArray[np.float64], name: str) -> tuple[Any, NDArray[np.float64]]:
+    """Return a series with a row for every step, NaN in those that its index leaves out.
+
+    Raises
+    ------
+    ValueError
+        The dates do not lie on a grid of even steps.
+    """
+    if first_gap(index) is None:
+        return index, values
+    full = _full_index(index, name)
+    places = full.get_indexer(index)
+    if (places < 0).any():
+        row = int(np.flatnonzero(places < 0)[0])
+        raise ValueError(
+            f"the index of {name} has gaps and no even step: {index[row]} (row {row}) does not lie on the "
+            f"steps from {full[0]} on"
+        )
+    filled = np.full((len(full), values.shape[1]), np.nan)
+    filled[places] = values
+    return full, filled
+
+
+def _full_index(index: Any, name: str) -> Any:
+    import pandas as pd
+
+    if is_from("pandas", "PeriodIndex", index):
+        return pd.period_range(index[0], index[-1], freq=index.freq)
+    if index.dtype.kind in "iu":
+        step = int(np.median(np.diff(index.to_numpy())))
+        return pd.RangeIndex(int(index[0]), int(index[-1]) + 1, step)
+    offset = step_of(index, name)
+    if is_from("pandas", "TimedeltaIndex", index):
+        return pd.timedelta_range(index[0], index[-1], freq=offset)
+    return pd.date_range(index[0], index[-1], freq=offset)
+
+
+def step_of(index: Any, name: str) -> Any:
+    """Return the step of dates as a pandas offset: their own frequency, an inferred one, or the median step.
+
+    Raises
+    ------
+    ValueError
+        There are too few dates to tell.
+    """
+    import pandas as pd
+
+    if index.freq is not None:
+        return index.freq
+    if len(index) < 2:
+        raise ValueError(f"the index of {name} has one date: its step cannot be told (set its freq)")
+    if working_days_alone(index):
+        return pd.tseries.offsets.BDay()
+    steps = usual_steps(index)
+    edges = np.flatnonzero((steps > _WIDE) | (steps < 1 / _WIDE)) + 1
+    bounds = np.concatenate(([0], edges, [len(index)]))
+    longest = int(np.argmax(np.diff(bounds)))
+    stretch = index[bounds[longest] : bounds[longest + 1]]
+    inferred = pd.infer_freq(stretch) if len(stretch) >= 3 else None
+    if inferred is not None:
+        return pd.tseries.frequencies.to_offset(inferred)
+    return pd.tseries.frequencies.to_offset(
+        pd.Timedelta(int(np.median(np.diff(index.asi8))), unit=index.unit)
+    )
+
+
+def continued(index: Any, n_known: int, steps: int, name: str) -> Any:
+    """Return the index of the `steps` steps after a series of `n_known` steps.
+
+    An index that is neither dates nor even integers goes on with the numbers of the rows.
+    """
+    import pandas as pd
+
+    if index is None or not len(index):
+        return pd.RangeIndex(n_known, n_known + steps)
+    if is_from("pandas", "PeriodIndex", index):
+        return pd.period_range(index[-1] + 1, periods=steps, freq=index.freq, name=index.name)
+    if has_dates(index):
+        offset = step_of(index, name)
+        return _after(index[-1], offset, steps, index.name)
+    if index.dtype.kind in "iu":
+        step = int(index[-1] - index[-2]) if len(index) > 1 else 1
+        start = int(index[-1]) + step
+        return pd.RangeIndex(start, start + step * steps, step, name=index.name)
+    return pd.RangeIndex(n_known, n_known + steps, name=index.name)
+
+
+def _after(last: Any, offset: Any, steps: int, name: Any) -> Any:
+    """Return `steps` dates after `last`; days and longer steps keep the local time of a time zone."""
+    import pandas as pd
+
+    if isinstance(last, pd.Timedelta):
+        return pd.TimedeltaIndex([last + offset * k for k in range(1, steps + 1)], name=name)
+    return pd.date_range(last, periods=steps + 1, freq=offset, name=name)[-steps:]
+
+
+def seconds_of_step(index: Any) -> float | None:
+    """Return the length of the usual step in seconds, or None without dates."""
+    if index is None or len(index) < 2 or not has_dates(index):
+        return None
+    dates = index.to_timestamp() if is_from("pandas", "PeriodIndex", index) else index
+    return float(np.median(np.diff(dates.to_numpy()) / np.timedelta64(1, "ns")) / 1e9)
