@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgru._gaps import has_dates
 from fastgru._tables import is_from
-from fastgru.forecasting._index import has_dates, seconds_of_step
+from fastgru.forecasting._index import seconds_of_step
 
 _Floats = NDArray[np.float64]
 
@@ -43,24 +44,31 @@ def calendar_inputs(index: Any, cycles: tuple[str, ...], n_rows: int) -> _Floats
         return np.empty((n_rows, 0))
     if index is None or not has_dates(index) or is_from("pandas", "TimedeltaIndex", index):
         raise ValueError(
-            f"calendar={cycles!r} needs an index of dates, got {'none' if index is None else type(index).__name__}"
+            f"calendar={cycles!r} needs an index of dates, got "
+            f"{'none' if index is None else type(index).__name__}"
         )
     dates = index.to_timestamp() if is_from("pandas", "PeriodIndex", index) else index
-    parts = [_harmonics(_phase(dates, cycle), _HARMONICS[cycle]) for cycle in cycles]
+    # Local time: a day has its hours on the clock. NumPy's arithmetic takes a tenth of the time of pandas'.
+    local = (dates if dates.tz is None else dates.tz_localize(None)).to_numpy()
+    parts = [_harmonics(_phase(local, cycle), _HARMONICS[cycle]) for cycle in cycles]
     return np.concatenate(parts, axis=1)
 
 
-def _phase(dates: Any, cycle: str) -> _Floats:
-    """Return where in a cycle each date lies, in [0, 1). In local time: a day has its hours on the clock."""
-    seconds = np.asarray(dates.hour * 3600 + dates.minute * 60 + dates.second, dtype=np.float64)
+def _phase(local: NDArray[np.datetime64], cycle: str) -> _Floats:
+    """Return where in a cycle each time lies, in [0, 1)."""
     if cycle == "minute":
-        return seconds % _HOUR / _HOUR
-    day = seconds / _DAY
+        return _days(local - local.astype("M8[h]")) * (_DAY / _HOUR)
+    days = local.astype("M8[D]")
     if cycle == "hour":
-        return day
+        return _days(local - days)
     if cycle == "weekday":
-        return (np.asarray(dates.dayofweek, dtype=np.float64) + day) / 7.0
-    return np.asarray((np.asarray(dates.dayofyear, dtype=np.float64) - 1.0 + day) / 366.0, dtype=np.float64)
+        weekday = (days.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
+        return np.asarray((weekday + _days(local - days)) / 7.0, dtype=np.float64)
+    return np.asarray(_days(local - local.astype("M8[Y]")) / 366.0, dtype=np.float64)
+
+
+def _days(spans: NDArray[np.timedelta64]) -> _Floats:
+    return np.asarray(spans / np.timedelta64(1, "D"), dtype=np.float64)
 
 
 def _harmonics(phase: _Floats, count: int) -> _Floats:

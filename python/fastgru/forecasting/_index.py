@@ -30,7 +30,7 @@ def check_order(index: Any, name: str) -> None:
 
 
 def first_gap(index: Any) -> int | None:
-    """Return the first row after a gap, or None. An index of integers has gaps where it leaves numbers out."""
+    """Return the first row after a gap, or None. Integers have gaps where they leave numbers out."""
     if index is None or len(index) < 3:
         return None
     if has_dates(index):
@@ -110,39 +110,95 @@ def step_of(index: Any, name: str) -> Any:
     )
 
 
-def continued(index: Any, n_known: int, steps: int, name: str) -> Any:
-    """Return the index of the `steps` steps after a series of `n_known` steps.
-
-    An index that is neither dates nor even integers goes on with the numbers of the rows.
-    """
-    import pandas as pd
-
-    if index is None or not len(index):
-        return pd.RangeIndex(n_known, n_known + steps)
-    if is_from("pandas", "PeriodIndex", index):
-        return pd.period_range(index[-1] + 1, periods=steps, freq=index.freq, name=index.name)
-    if has_dates(index):
-        offset = step_of(index, name)
-        return _after(index[-1], offset, steps, index.name)
-    if index.dtype.kind in "iu":
-        step = int(index[-1] - index[-2]) if len(index) > 1 else 1
-        start = int(index[-1]) + step
-        return pd.RangeIndex(start, start + step * steps, step, name=index.name)
-    return pd.RangeIndex(n_known, n_known + steps, name=index.name)
-
-
-def _after(last: Any, offset: Any, steps: int, name: Any) -> Any:
-    """Return `steps` dates after `last`; days and longer steps keep the local time of a time zone."""
-    import pandas as pd
-
-    if isinstance(last, pd.Timedelta):
-        return pd.TimedeltaIndex([last + offset * k for k in range(1, steps + 1)], name=name)
-    return pd.date_range(last, periods=steps + 1, freq=offset, name=name)[-steps:]
-
-
 def seconds_of_step(index: Any) -> float | None:
     """Return the length of the usual step in seconds, or None without dates."""
     if index is None or len(index) < 2 or not has_dates(index):
         return None
     dates = index.to_timestamp() if is_from("pandas", "PeriodIndex", index) else index
     return float(np.median(np.diff(dates.to_numpy()) / np.timedelta64(1, "ns")) / 1e9)
+
+
+class Clock:
+    """Where a series ends, and the times that come after.
+
+    Parameters
+    ----------
+    index : pandas index or None
+        The times of the series; None: none are known.
+    n_known : int
+        The steps of the series.
+    name : str
+        What messages call it.
+    """
+
+    def __init__(self, index: Any, n_known: int, name: str) -> None:
+        self.index, self.n_known, self.name = None if index is None else index[-2:], n_known, name
+        self.offset = None
+        if index is not None and len(index) > 1 and has_dates(index):
+            periods = is_from("pandas", "PeriodIndex", index)
+            self.offset = index.freq if periods else step_of(index, name)
+
+    def after(self, steps: int) -> Any:
+        """Return the index of the next `steps` steps; None where there is no index."""
+        import pandas as pd
+
+        index = self.index
+        if index is None:
+            return None
+        if len(index) and has_dates(index):
+            if self.offset is None:
+                raise ValueError(f"the index of {self.name} has one date: its step cannot be told")
+            if is_from("pandas", "PeriodIndex", index):
+                return pd.period_range(index[-1] + 1, periods=steps, freq=self.offset, name=index.name)
+            if is_from("pandas", "TimedeltaIndex", index):
+                return pd.timedelta_range(index[-1], periods=steps + 1, freq=self.offset, name=index.name)[1:]
+            # Days and longer steps keep the local time of a time zone; the last date may lie off their grid.
+            found = pd.date_range(index[-1], periods=steps + 1, freq=self.offset, name=index.name)
+            first = int(found[0] == index[-1])
+            return found[first : first + steps]
+        if index.dtype.kind in "iu" and len(index):
+            step = int(index[-1] - index[-2]) if len(index) > 1 else 1
+            start = int(index[-1]) + step
+            return pd.RangeIndex(start, start + step * steps, step, name=index.name)
+        return pd.RangeIndex(self.n_known, self.n_known + steps, name=index.name)
+
+    def moved(self, index: Any, steps: int) -> Clock:
+        """Return the clock after `steps` more steps, whose times `index` has been checked."""
+        later = Clock(None, self.n_known + steps, self.name)
+        later.offset = self.offset
+        if self.index is not None:
+            later.index = self.index.append(self.after(steps) if index is None else index)[-2:]
+        return later
+
+    def check(self, index: Any, name: str) -> None:
+        """Refuse new steps that do not follow at once.
+
+        Raises
+        ------
+        ValueError
+            There is a gap before or between them, or they are known already.
+        """
+        if index is None or self.index is None or not len(index):
+            return
+        wanted = self.after(len(index))
+        if type(index) is not type(wanted) and has_dates(self.index) != has_dates(index):
+            raise ValueError(
+                f"{name} has an index of {type(index).__name__}, and y of fit one of "
+                f"{type(self.index).__name__}"
+            )
+        if index[0] <= self.index[-1]:
+            raise ValueError(
+                f"{name} begins at {index[0]}, which is known already: y ends at {self.index[-1]}"
+            )
+        if len(index) == len(wanted) and (index == wanted).all():
+            return
+        if self._is_business_day() and first_gap(self.index.append(index)) is None:
+            return  # holidays
+        row = int(np.flatnonzero(index != wanted)[0])
+        raise ValueError(
+            f"{name} has {index[row]} in row {row}, and the next step is {wanted[row]}: update takes the "
+            "steps that follow, without gaps (with missing='mask', NaN for those that are missing)"
+        )
+
+    def _is_business_day(self) -> bool:
+        return type(self.offset).__name__ == "BusinessDay"

@@ -50,6 +50,12 @@ class Known:
         index = None if self.index is None else self.index[:stop]
         return Known(self.y[:stop], self.past[:stop], self.future[:stop], self.static, index, self.id)
 
+    def last(self, count: int) -> Known:
+        """Return the last `count` steps, with what is known in advance."""
+        first = len(self) - count
+        index = None if self.index is None else self.index[first:]
+        return Known(self.y[first:], self.past[first:], self.future[first:], self.static, index, self.id)
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -128,7 +134,7 @@ def calendar_of(index: Any, cycles: tuple[str, ...], n: int, following: Any) -> 
     """Return the calendar of `n` steps and of the one after: (n + 1, n_calendar)."""
     if not cycles:
         return np.empty((n + 1, 0))
-    return np.concatenate((calendar_inputs(index, cycles, n), calendar_inputs(following, cycles, 1)), axis=0)
+    return calendar_inputs(index.append(following), cycles, n + 1)
 
 
 def _ahead(future: _Floats, n: int, horizon: int) -> _Floats:

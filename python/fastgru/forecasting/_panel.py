@@ -1,4 +1,4 @@
-"""One series or several, in any container: what `fit` and `update` read, and what forecasts are returned in."""
+"""One series or several, in any container."""
 
 from __future__ import annotations
 
@@ -140,7 +140,8 @@ def _read(data: Any, name: str, *, columns_are_series: bool) -> Panel:
         return Panel((_column(values),), (None,), (None,), "array")
     if values.ndim != 2:
         raise ValueError(
-            f"{name} must be a series (n_timesteps,), a table of series or a list of them, got shape {values.shape}"
+            f"{name} must be a series (n_timesteps,), a table of series or a list of them, got shape "
+            f"{values.shape}"
         )
     values = values.astype(np.float64)
     if not columns_are_series:

@@ -25,7 +25,7 @@ def checked_levels(levels: float | Sequence[float], name: str) -> list[float]:
     return [float(level) for level in given]
 
 
-def at_levels(learnt: _Floats, levels: Sequence[float]) -> _Floats:
+def at_levels(learnt: _Floats, levels: Sequence[float] | _Floats) -> _Floats:
     """Return the quantiles of any levels, (..., n_levels), from the learnt ones, (..., len(LEVELS)).
 
     Between two learnt levels the quantile is interpolated linearly over the normal distribution's quantile of
@@ -42,8 +42,9 @@ def at_levels(learnt: _Floats, levels: Sequence[float]) -> _Floats:
 def widening(learnt: _Floats, truth: _Floats) -> float:
     """Return the factor for the widths that lets the 80 % interval hold 80 % of past values.
 
-    Split conformal prediction with scaled scores (Lei et al., 2018): a value's score is how many half widths it
-    lies from the median, and the factor is the quantile of the scores, with the correction for their number.
+    Split conformal prediction with scaled scores (Lei et al., 2018): a value's score is how many half widths
+    it lies from the median, and the factor is the quantile of the scores, with the correction for their
+    number.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
 """From one series to what the network reads and learns at each of its steps, and back to forecasts.
 
-At step t the network reads the change of the series, covariates and the calendar, and answers with the quantiles
-of ``(y[t + h] - offset[t, h]) / unit[t]`` for every h of the horizon. Everything at step t is computed from values
-up to t (covariates and calendar that are known in advance up to t + horizon): nothing of the future is read.
+At step t the network reads the change of the series, covariates and the calendar, and answers with the
+quantiles of ``(y[t + h] - offset[t, h]) / unit[t]`` for every h of the horizon. Everything at step t is
+computed from values up to t (covariates and calendar that are known in advance up to t + horizon): nothing
+of the future is read.
 """
 
 from __future__ import annotations
@@ -54,6 +55,12 @@ class Form:
         """How many last values decide inputs, offsets and units of the next step."""
         return max(1 + self.lag, self.window if self.scaling == "window" else 1)
 
+    @property
+    def reach(self) -> int:
+        """How many last values decide the inputs of a step and the offsets of its whole horizon."""
+        seasons = -(-self.horizon // self.season) if self.differencing == "seasonal" else 0
+        return self.memory + self.season * seasons
+
 
 def changes(y: _Floats, form: Form) -> _Floats:
     """Return the change of each value, (n,): NaN for the first `lag` steps."""
@@ -68,19 +75,20 @@ def offsets(y: _Floats, form: Form) -> _Floats:
     n, horizon = len(y), form.horizon
     if form.differencing == "none":
         return np.zeros((n, horizon))
+    filled = without_gaps(y, form)
     if form.differencing == "first":
-        return np.repeat(_filled(y)[:, None], horizon, axis=1)
+        return np.repeat(filled[:, None], horizon, axis=1)
     ahead = np.arange(1, horizon + 1)
     places = np.arange(n)[:, None] + ahead - form.season * -(-ahead // form.season)
-    found = _seasonal_filled(y, form.season)[np.maximum(places, 0)]
-    found[places < 0] = np.nan
+    found: _Floats = np.where(places < 0, np.nan, filled[np.maximum(places, 0)])
     return found
 
 
 def targets(y: _Floats, form: Form) -> _Floats:
     """Return the values h steps after each step: (n, horizon), NaN beyond the end."""
     padded = np.concatenate((y, np.full(form.horizon, np.nan)))
-    return np.lib.stride_tricks.sliding_window_view(padded[1:], form.horizon)
+    ahead: _Floats = np.lib.stride_tricks.sliding_window_view(padded[1:], form.horizon)
+    return ahead
 
 
 def units(y: _Floats, form: Form, scale: float) -> _Floats:
@@ -100,7 +108,7 @@ def units(y: _Floats, form: Form, scale: float) -> _Floats:
 
 
 def scale_of(y: _Floats, form: Form) -> float:
-    """Return the spread of the changes of a series, or of its magnitude where the window scales it; 1 if 0."""
+    """Return the spread of the changes of a series (its magnitude, where the window scales it); 1 if 0."""
     if form.scaling == "none":
         return 1.0
     values = np.abs(y) if form.scaling == "window" else changes(y, form)
@@ -123,17 +131,20 @@ def start_of(y: _Floats, form: Form) -> int:
     return min(len(y), form.lag)
 
 
-def _filled(y: _Floats) -> _Floats:
-    """Return a series in which a missing value is the last one known before it."""
-    places = np.where(np.isfinite(y), np.arange(len(y)), 0)
-    return y[np.maximum.accumulate(places)]
-
-
-def _seasonal_filled(y: _Floats, season: int) -> _Floats:
-    """Return a series in which a missing value is the last one known of the same phase."""
+def without_gaps(y: _Floats, form: Form) -> _Floats:
+    """Return a series in which a missing value is the last one known before it, or of the same phase."""
     if np.isfinite(y).all():
         return y
+    latest = _latest(y)
+    if form.differencing != "seasonal":
+        return latest
     filled = np.empty_like(y)
-    for phase in range(min(season, len(y))):
-        filled[phase::season] = _filled(y[phase::season])
-    return np.where(np.isfinite(filled), filled, _filled(y))
+    for phase in range(min(form.season, len(y))):
+        filled[phase :: form.season] = _latest(y[phase :: form.season])
+    return np.where(np.isfinite(filled), filled, latest)
+
+
+def _latest(y: _Floats) -> _Floats:
+    """Return the last value known at each step; NaN before the first."""
+    places = np.where(np.isfinite(y), np.arange(len(y)), 0)
+    return y[np.maximum.accumulate(places)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from fastgru.estimators import GRURegressor
-from fastgru.forecasting._known import Known, Steps, Unit, calendar_of, steps_of, unit_of
+from fastgru.estimators._warning import warn_user
+from fastgru.forecasting._data import Data
+from fastgru.forecasting._known import Steps, Unit, unit_of
 from fastgru.forecasting._quantiles import LEVELS, MEDIAN, pinball, widening
 from fastgru.forecasting._steps import Form
 
@@ -23,29 +25,6 @@ _WARM_UP = 3  # windows that are read before the held-out end
 _FEWEST = 8  # steps to learn from
 
 Make = Callable[[], GRURegressor]
-
-
-@dataclass(frozen=True)
-class Data:
-    """The series of a model with their units, and all that depends on their index."""
-
-    series: tuple[Known, ...]
-    cycles: tuple[str, ...]
-    following: tuple[Any, ...]  # the index of the step after each series; None without dates
-
-    def calendars(self) -> list[_Floats]:
-        """Return the calendar of each series, with the step after the last."""
-        return [
-            calendar_of(each.index, self.cycles, len(each), after)
-            for each, after in zip(self.series, self.following, strict=True)
-        ]
-
-    def steps(self, form: Form, units: Sequence[Unit]) -> list[Steps]:
-        """Return inputs and targets of each series."""
-        return [
-            steps_of(each, form, unit, calendar)
-            for each, unit, calendar in zip(self.series, units, self.calendars(), strict=True)
-        ]
 
 
 @dataclass(frozen=True)
@@ -159,8 +138,8 @@ def after(steps: Steps, cut: int, length: int) -> list[Steps]:
 def windows(series: Sequence[Steps], length: int, form: Form) -> tuple[list[_Floats], list[_Floats]]:
     """Cut series into windows to train on, with their targets.
 
-    A window begins with the zero state, as a series does, but without its past: the first steps of all windows
-    but the first have no targets.
+    A window begins with the zero state, as a series does, but without its past: the first steps of all
+    windows but the first have no targets.
     """
     burn = min(length // 2, max(8, min(form.season, length // 2)))
     total = sum(len(each.inputs) for each in series)
@@ -184,9 +163,14 @@ def windows(series: Sequence[Steps], length: int, form: Form) -> tuple[list[_Flo
 
 def fit_quietly(est: GRURegressor, X: list[_Floats], Y: list[_Floats], unseen: Any = None) -> None:
     """Fit, without the warnings that speak of epochs: their number is chosen here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         est.fit(X, Y, validation_data=unseen)
+    for each in said:
+        if "interrupted by user" in str(each.message):
+            raise KeyboardInterrupt  # a network alone would be kept; of a choice between several, nothing is
+        if not issubclass(each.category, ConvergenceWarning):
+            warn_user(str(each.message), each.category)
 
 
 def answers_of(est: GRURegressor, inputs: list[_Floats], horizon: int) -> list[_Floats]:
@@ -195,16 +179,21 @@ def answers_of(est: GRURegressor, inputs: list[_Floats], horizon: int) -> list[_
     return [np.asarray(each, dtype=np.float64).reshape(-1, horizon, len(LEVELS)) for each in found]
 
 
-def final(data: Data, trial: Trial, make: Make) -> tuple[GRURegressor, list[Unit]]:
+def final(data: Data, trial: Trial, make: Make) -> GRURegressor:
     """Train the chosen form on all of the series."""
     units = [unit_of(each, trial.form) for each in data.series]
     X, Y = windows(data.steps(trial.form, units), trial.length, trial.form)
     est = make()
     est.set_params(max_iter=trial.epochs, n_iter_no_change=np.inf)
     fit_quietly(est, X, Y)
-    return est, units
+    return est
 
 
-def with_length(trial: Trial, length: int) -> Trial:
-    """Return the trial with another window."""
-    return replace(trial, length=length)
+def train_more(
+    est: GRURegressor, data: Data, units: Sequence[Unit], form: Form, length: int, epochs: int
+) -> None:
+    """Train a network some epochs more, on longer series in the units that it knows."""
+    steps = data.steps(form, units)
+    X, Y = windows([steps[k] for k in data.order()], length, form)
+    est.set_params(warm_start=True, max_iter=epochs, n_iter_no_change=np.inf)
+    fit_quietly(est, X, Y)

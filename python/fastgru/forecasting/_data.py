@@ -1,0 +1,188 @@
+"""What a forecaster learns from: the series with their covariates, in an order that does not matter."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgru._tables import is_frame, is_from, table_values
+from fastgru.forecasting._index import Clock, first_gap, on_a_grid
+from fastgru.forecasting._known import Known, Steps, Unit, calendar_of, steps_of
+from fastgru.forecasting._panel import Panel, read_covariates, read_target
+from fastgru.forecasting._steps import Form
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The series of a model, with their clocks.
+
+    Attributes
+    ----------
+    series : tuple of Known
+        In the user's order.
+    clocks : tuple of Clock
+        Where each ends.
+    cycles : tuple of str
+        The cycles of the calendar that the network reads.
+    """
+
+    series: tuple[Known, ...]
+    clocks: tuple[Clock, ...]
+    cycles: tuple[str, ...]
+
+    def steps(self, form: Form, units: Sequence[Unit], last: int | None = None) -> list[Steps]:
+        """Return inputs and targets of each series; with `last`, of so many steps at its end."""
+        return [
+            self.steps_of(place, form, unit, last if last is None else min(last, len(self.series[place])))
+            for place, unit in enumerate(units)
+        ]
+
+    def steps_of(self, place: int, form: Form, unit: Unit, last: int | None = None) -> Steps:
+        """Return inputs and targets of one series."""
+        known = self.series[place] if last is None else self.series[place].last(last)
+        following = self.clocks[place].after(1) if self.cycles else None
+        return steps_of(known, form, unit, calendar_of(known.index, self.cycles, len(known), following))
+
+    def waiting(self, form: Form) -> int:
+        """Return how many last steps cannot be read yet, for want of covariates known in advance."""
+        return form.horizon if self.series[0].future.shape[1] else 0
+
+    def order(self) -> list[int]:
+        """Return the places of the series in an order that their values decide, not the user."""
+        return sorted(range(len(self.series)), key=lambda place: _digest(self.series[place]))
+
+    def in_order(self) -> Data:
+        """Return the series in that order."""
+        order = self.order()
+        return replace(
+            self,
+            series=tuple(self.series[k] for k in order),
+            clocks=tuple(self.clocks[k] for k in order),
+        )
+
+
+def read_data(
+    y: Any, X: Any, static: Any, *, past: Sequence[Hashable], missing: str, cycles: Any
+) -> tuple[Panel, Data]:
+    """Read what `fit` was given.
+
+    Parameters
+    ----------
+    past : sequence
+        The columns of X that are not known in advance.
+    cycles : callable
+        Takes the index of the longest series and returns the cycles of the calendar.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is not what a forecaster can learn from; the message says what and where.
+    """
+    target = read_target(y)
+    if not len(target):
+        raise ValueError("y has no series")
+    covariates = None if X is None else read_covariates(X, target)
+    numbers = static_numbers(static, target)
+    series = []
+    for place in range(len(target)):
+        name = target.described(place, "y")
+        index, values = _without_gaps(target.indexes[place], target.values[place], name, missing)
+        first = int(np.argmax(np.isfinite(values[:, 0]))) if np.isfinite(values).any() else len(values)
+        if target.kind == "wide":  # columns of one table begin when they do
+            values, index = values[first:], None if index is None else index[first:]
+        check_missing(values[:, 0], index, name, missing)
+        after, ahead = _covariates_of(covariates, place, index, len(values), past, first, target.kind)
+        series.append(Known(values[:, 0], after, ahead, numbers[place], index, target.ids[place]))
+    clocks = tuple(Clock(each.index, len(each), target.described(k, "y")) for k, each in enumerate(series))
+    longest = max(series, key=len)
+    return target, Data(tuple(series), clocks, tuple(cycles(longest.index)))
+
+
+def check_missing(values: _Floats, index: Any, name: str, missing: str) -> None:
+    """Refuse missing values, unless they are masked."""
+    if missing == "mask" or np.isfinite(values).all():
+        return
+    row = int(np.flatnonzero(~np.isfinite(values))[0])
+    when = f"row {row}" if index is None else f"row {row} ({index[row]})"
+    raise ValueError(f"{name} has no value in {when}: fill it in, or pass missing='mask'")
+
+
+def split_columns(panel: Panel, place: int, past: Sequence[Hashable]) -> tuple[_Floats, _Floats]:
+    """Return the covariates of a series that are known up to the present, and those known in advance."""
+    values = panel.values[place]
+    labels = list(panel.columns) if panel.columns else list(range(values.shape[1]))
+    unknown = [label for label in past if label not in labels]
+    if unknown:
+        raise ValueError(f"past_columns has {unknown[0]!r}, which is no column of X: {labels[:20]!r}")
+    is_past = np.array([label in set(past) for label in labels], dtype=bool)
+    return values[:, is_past], values[:, ~is_past]
+
+
+def static_numbers(static: Any, target: Panel) -> list[_Floats]:
+    """Return the numbers that belong to each series."""
+    if static is None:
+        return [np.empty(0)] * len(target)
+    values = table_values(static, "static") if is_frame(static) else np.asarray(static, dtype=np.float64)
+    values = values.astype(np.float64)
+    if values.ndim != 2:
+        raise ValueError(
+            f"static must have a row per series and a column per number, got shape {values.shape}"
+        )
+    if is_from("pandas", "DataFrame", static) and target.kind != "list":
+        lacking = [each for each in target.ids if each not in static.index]
+        if lacking and len(target) > 1:
+            raise ValueError(f"static has no row for the series {lacking[0]!r} of y")
+        if not lacking:
+            values = values[static.index.get_indexer(list(target.ids))]
+    if len(values) != len(target):
+        raise ValueError(f"static has {len(values)} rows, and y has {len(target)} series")
+    if not np.isfinite(values).all():
+        raise ValueError("static has NaN or infinity")
+    return list(values)
+
+
+def _without_gaps(index: Any, values: _Floats, name: str, missing: str) -> tuple[Any, _Floats]:
+    row = first_gap(index)
+    if row is None:
+        return index, values
+    if missing != "mask":
+        raise ValueError(
+            f"the index of {name} has a gap between rows {row - 1} and {row} ({index[row - 1]} and "
+            f"{index[row]}): put in the steps that lack, or pass missing='mask', which reads them as missing"
+        )
+    return on_a_grid(index, values, name)
+
+
+def _covariates_of(
+    panel: Panel | None, place: int, index: Any, n: int, past: Sequence[Hashable], first: int, kind: str
+) -> tuple[_Floats, _Floats]:
+    """Return past (n rows) and future covariates (n rows or more) of one series, in its rows."""
+    if panel is None:
+        return np.empty((n, 0)), np.empty((n, 0))
+    after, ahead = split_columns(panel, place, past)
+    given, name = panel.indexes[place], panel.described(place, "X")
+    if given is not None and index is not None:
+        places = given.get_indexer(index)
+        if (places < 0).any():
+            raise ValueError(f"{name} has no row for {index[int(np.flatnonzero(places < 0)[0])]} of y")
+        rest = np.arange(places[-1] + 1, len(given))
+        return after[places], ahead[np.concatenate((places, rest))]
+    if kind == "wide":
+        after, ahead = after[first:], ahead[first:]
+    if len(ahead) < n:
+        raise ValueError(f"{name} has {len(ahead)} rows, and y has {n}")
+    return after[:n], ahead
+
+
+def _digest(known: Known) -> bytes:
+    parts = (known.y, known.past, known.future, known.static)
+    return hashlib.blake2b(
+        b"".join(np.ascontiguousarray(part).tobytes() for part in parts), digest_size=16
+    ).digest()
