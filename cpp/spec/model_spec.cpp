@@ -17,9 +17,10 @@ struct Kind {
   bool forecasts_steps = false;  // the network answers every step with one number for each of its features
 };
 
-constexpr std::array<Kind, 4> kKinds = {{{"GRU", true},
+constexpr std::array<Kind, 5> kKinds = {{{"GRU", true},
                                          {"GRUClassifier", false, true},
                                          {"GRURegressor"},
+                                         {"GRUForecaster", false, false, true},
                                          {"GRUAnomalyDetector", false, false, false, true}}};
 
 // The series that a model goes on from. C++ reads them for Python alone.

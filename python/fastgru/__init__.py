@@ -1,8 +1,9 @@
 """fastgru: a fast, exact GRU for the CPU.
 
 The layer is `GRU`; the scikit-learn estimators over it are `GRURegressor` and
-`GRUClassifier`, and `GRUAnomalyDetector` finds anomalies. Names are imported on first use, so
-that ``import fastgru`` costs little more than NumPy, and scikit-learn is imported only for an estimator.
+`GRUClassifier`; `GRUForecaster` forecasts time series, `GRUAnomalyDetector` finds anomalies. Names are
+imported on first use, so that ``import fastgru`` costs little more than NumPy, and scikit-learn is imported
+only for an estimator.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fastgru.anomalies import GRUAnomalyDetector
     from fastgru.config import set_num_threads, set_reproducible, show_config
     from fastgru.estimators import GRUClassifier, GRURegressor, SequenceScaler
+    from fastgru.forecasting.forecaster import GRUForecaster
     from fastgru.frames import to_sequences
     from fastgru.gru import GRU, explain
     from fastgru.windows import make_windows
@@ -28,6 +30,7 @@ __all__ = [
     "GRU",
     "GRUAnomalyDetector",
     "GRUClassifier",
+    "GRUForecaster",
     "GRURegressor",
     "ModelFormatError",
     "SequenceScaler",
@@ -48,6 +51,7 @@ _HOMES = {
     "GRU": "fastgru.gru",
     "GRUAnomalyDetector": "fastgru.anomalies",
     "GRUClassifier": "fastgru.estimators",
+    "GRUForecaster": "fastgru.forecasting.forecaster",
     "GRURegressor": "fastgru.estimators",
     "ModelFormatError": "fastgru._core",
     "SequenceScaler": "fastgru.estimators",

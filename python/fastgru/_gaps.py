@@ -12,7 +12,7 @@ from fastgru._tables import is_from
 
 _CHOICES = ("warn", "skip", "raise", "ignore")
 _WIDE = 1.5  # a step is a gap if it is longer than this many usual ones: months and quarters differ by less
-_HOLIDAYS = 2  # working days that may be missing in a row where there are no weekends
+HOLIDAYS = 2  # working days that may be missing in a row where there are no weekends
 
 
 def rows_after_gaps(index: Any, gaps: Any, n_rows: int) -> NDArray[np.int64]:
@@ -82,7 +82,7 @@ def usual_steps(index: Any) -> NDArray[np.float64]:
     if working_days_alone(index):
         days = index.tz_localize(None).to_numpy().astype("datetime64[D]")
         counted = np.busday_count(days[:-1], days[1:]).astype(np.float64)
-        return np.where((counted > 1) & (counted <= 1 + _HOLIDAYS), 1.0, counted)
+        return np.where((counted > 1) & (counted <= 1 + HOLIDAYS), 1.0, counted)
     return np.asarray(steps / (np.median(np.abs(steps)) or 1.0))
 
 

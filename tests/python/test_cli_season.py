@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from fastgru.cli import _train, main
 from fastgru.cli._forecast import make_samples
-from fastgru.forecasting._season import find_season, usual_season
 from fastgru.datasets import load_co2, load_elnino, load_sunspots
+from fastgru.forecasting._season import find_season, usual_season
 
 Floats = NDArray[np.float64]
 SEASONS = (7, 12, 24, 52, 96, 168)

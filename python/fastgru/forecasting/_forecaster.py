@@ -50,7 +50,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         "window": [_POSITIVE, StrOptions({"auto"})],
         "scaling": [StrOptions(set(SCALING))],
         "calendar": [StrOptions({"auto"}), list, tuple, None],
-        "past_columns": ["array-like"],
+        "past_columns": ["array-like", None],
         "strategy": [StrOptions({"direct", "recursive"})],
         "n_paths": [_POSITIVE],
         "missing": [StrOptions({"error", "mask"})],
@@ -65,7 +65,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
     window: int | str
     scaling: str
     calendar: str | Sequence[str] | None
-    past_columns: Sequence[Hashable]
+    past_columns: Sequence[Hashable] | None
     strategy: str
     n_paths: int
     missing: str
@@ -94,7 +94,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         publish(draft, self)
 
     def _learn(self, y: Any, X: Any, static: Any) -> None:
-        past = list(self.past_columns)
+        past = self._past()
         if past and self.strategy == "recursive":
             raise ValueError(
                 "past_columns cannot be fed back: strategy='recursive' takes columns known in advance"
@@ -173,6 +173,9 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
             )
         return self.calendar
 
+    def _past(self) -> list[Hashable]:
+        return [] if self.past_columns is None else list(self.past_columns)
+
     def _new_network(self) -> QuantileNetwork:
         return QuantileNetwork(
             **{name: getattr(self, name) for name in _NETWORK},
@@ -216,7 +219,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     def _future(self, X: Any, rows: int) -> Future:
         return with_future(
-            self._data, self._form, self._units, self._follower, X, self._shape, rows, self.past_columns
+            self._data, self._form, self._units, self._follower, X, self._shape, rows, self._past()
         )
 
     def _paths(self, n_paths: int, horizon: int, X: Any) -> list[_Floats]:
@@ -268,7 +271,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
     def _update(self, y: Any, X: Any, *, refit: bool) -> None:
         check_is_fitted(self)
         draft = draft_of(self)
-        data, brought = later_data(self._data, self._shape, y, X, self.past_columns, self.missing)
+        data, brought = later_data(self._data, self._shape, y, X, self._past(), self.missing)
         if refit:
             draft._network = copy.deepcopy(self._network)
             epochs = max(1, self.n_iter_ // _SOME_MORE)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru._gaps import has_dates, usual_steps, working_days_alone
+from fastgru._gaps import HOLIDAYS, has_dates, usual_steps, working_days_alone
 from fastgru._tables import is_from
 
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _WIDE = 1.5  # as in make_windows: a step is a gap if it is longer than this many usual ones
 
 
@@ -102,12 +104,13 @@ def step_of(index: Any, name: str) -> Any:
     bounds = np.concatenate(([0], edges, [len(index)]))
     longest = int(np.argmax(np.diff(bounds)))
     stretch = index[bounds[longest] : bounds[longest + 1]]
-    inferred = pd.infer_freq(stretch) if len(stretch) >= 3 else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that pandas 4 will return an offset: to_offset takes either
+        inferred = pd.infer_freq(stretch) if len(stretch) >= 3 else None
     if inferred is not None:
         return pd.tseries.frequencies.to_offset(inferred)
-    return pd.tseries.frequencies.to_offset(
-        pd.Timedelta(int(np.median(np.diff(index.asi8))), unit=index.unit)
-    )
+    step = pd.Timedelta(int(np.median(np.diff(index.asi8))), unit=_unit(index))
+    return pd.tseries.frequencies.to_offset(step)
 
 
 def seconds_of_step(index: Any) -> float | None:
@@ -115,7 +118,12 @@ def seconds_of_step(index: Any) -> float | None:
     if index is None or len(index) < 2 or not has_dates(index):
         return None
     dates = index.to_timestamp() if is_from("pandas", "PeriodIndex", index) else index
-    return float(np.median(np.diff(dates.to_numpy()) / np.timedelta64(1, "ns")) / 1e9)
+    return float(np.median(np.diff(dates.asi8))) * _SECONDS[_unit(dates)]
+
+
+def _unit(index: Any) -> str:
+    """Return the unit of an index of dates or differences; before pandas 2 it was always ns."""
+    return str(getattr(index, "unit", "ns"))
 
 
 class Clock:
@@ -192,13 +200,16 @@ class Clock:
             )
         if len(index) == len(wanted) and (index == wanted).all():
             return
-        if self._is_business_day() and first_gap(self.index.append(index)) is None:
-            return  # holidays
+        if type(self.offset).__name__ == "BusinessDay" and _holidays_alone(self.index[-1:].append(index)):
+            return
         row = int(np.flatnonzero(index != wanted)[0])
         raise ValueError(
             f"{name} has {index[row]} in row {row}, and the next step is {wanted[row]}: update takes the "
             "steps that follow, without gaps (with missing='mask', NaN for those that are missing)"
         )
 
-    def _is_business_day(self) -> bool:
-        return type(self.offset).__name__ == "BusinessDay"
+
+def _holidays_alone(index: Any) -> bool:
+    """Tell whether an index of working days leaves out no more of them in a row than holidays do."""
+    days = index.tz_localize(None).to_numpy().astype("datetime64[D]")
+    return bool(np.is_busday(days).all() and (np.busday_count(days[:-1], days[1:]) <= 1 + HOLIDAYS).all())

@@ -25,7 +25,7 @@ def index_for_file(index: Any) -> dict[str, Any] | None:
         kind = next(short for full, short in _KINDS.items() if is_from("pandas", full, index))
         saved = {"kind": kind, "name": name, "values": _compressed(index.asi8)}
         saved["freq"] = None if index.freq is None else index.freqstr
-        saved["unit"] = None if kind == "periods" else index.unit
+        saved["unit"] = None if kind == "periods" else str(getattr(index, "unit", "ns"))
         saved["zone"] = str(index.tz) if kind == "dates" and index.tz is not None else None
         return saved
     whole = index.to_numpy() if index.dtype.kind in "iu" else np.arange(len(index))

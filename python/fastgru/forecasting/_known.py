@@ -134,7 +134,8 @@ def calendar_of(index: Any, cycles: tuple[str, ...], n: int, following: Any) -> 
     """Return the calendar of `n` steps and of the one after: (n + 1, n_calendar)."""
     if not cycles:
         return np.empty((n + 1, 0))
-    return calendar_inputs(index.append(following), cycles, n + 1)
+    whole = index if index is None else index.append(following)
+    return calendar_inputs(whole, cycles, n + 1)
 
 
 def _ahead(future: _Floats, n: int, horizon: int) -> _Floats:

@@ -54,7 +54,7 @@ class Panel:
     levels: tuple[Hashable, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.ids)
 
     def column(self, place: int) -> _Floats:
         """Return the only column of one of the series."""

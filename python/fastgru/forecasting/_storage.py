@@ -101,6 +101,7 @@ class StorageMixin:
         fitted = content.config["fitted"]
         form = Form(**fitted["form"])
         _check_form(form)
+        new._seed = _whole(fitted["seed"], "seed", 0)
         network = new._new_network()
         network._restore(
             content._replace(config={**content.config, "fitted": fitted["regressor"]}, metadata={})
@@ -114,7 +115,6 @@ class StorageMixin:
         new._form, new._network = form, network
         new._shape = _read_shape(fitted["container"], len(data.series))
         new._units = _read_units(fitted["units"], len(data.series))
-        new._seed = _whole(fitted["seed"], "seed", 0)
         new._own_metadata = dict(content.metadata)
         new.season_ = None if fitted["season"] is None else _whole(fitted["season"], "season", 1)
         new.window_, new.differencing_ = _whole(fitted["window"], "window", 1), form.differencing

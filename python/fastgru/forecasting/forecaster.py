@@ -42,7 +42,7 @@ class GRUForecaster(ForecasterBase):
     calendar : "auto", None or list of {"minute", "hour", "weekday", "yearday"}, default="auto"
         Cycles of the calendar that the network reads, as sines and cosines: of the hour, the day, the week
         and the year. auto: those that the dates pass through at least twice, and in several steps.
-    past_columns : sequence of labels, default=()
+    past_columns : sequence of labels or None, default=None
         The columns of X (labels, or places from 0) that are not known in advance, such as a measured
         temperature. All others must be given to ``predict`` for the future.
     strategy : {"direct", "recursive"}, default="direct"
@@ -125,7 +125,7 @@ class GRUForecaster(ForecasterBase):
         window: int | str = "auto",
         scaling: str = "series",
         calendar: str | Sequence[str] | None = "auto",
-        past_columns: Sequence[Hashable] = (),
+        past_columns: Sequence[Hashable] | None = None,
         strategy: str = "direct",
         n_paths: int = 200,
         missing: str = "error",

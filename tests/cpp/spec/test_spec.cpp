@@ -309,7 +309,8 @@ TEST_CASE("spec: sizes are believed no further than the tensors bear them out") 
 TEST_CASE("spec: the parts of a configuration") {
   File file = file_of(network_spec());
   file.kind = "Other";
-  CHECK(says(verdict(file), "unknown kind 'Other'; this fastgru knows GRU, GRUClassifier, GRURegressor"));
+  CHECK(says(verdict(file),
+             "unknown kind 'Other'; this fastgru knows GRU, GRUClassifier, GRURegressor, GRUForecaster"));
   file = file_of(network_spec());
   file.config = replaced(file.config, "{\"solver\":\"adam\"}", "[]");
   CHECK(says(verdict(file), "params must be an object, got '[]'"));
