@@ -24,6 +24,7 @@ CLEAN = np.column_stack([20 + 3 * np.sin(T / 5), 1013 + 8 * np.cos(T / 11)]) + R
     0.3,
 ]
 TRAIN, TEST = CLEAN[:600], CLEAN[600:]
+TEST_WAVE = np.sin(T / 5) + 0.1 * RNG.normal(size=1000)
 LABELS = np.zeros(400, dtype=bool)
 LABELS[[100, 101, 102, 103, 250, 251, 300, 301, 302]] = True  # the jumps back among them
 
@@ -97,6 +98,19 @@ def test_long_wild_stretches_stay_abnormal_in_the_training_data_too() -> None:
     x[300:320] = -50
     scores = small().fit(x).score_samples(x)
     assert scores[300:320].max() < np.delete(scores, slice(295, 330)).min()
+
+
+def test_a_trend_goes_on() -> None:
+    x = 0.05 * T + TEST_WAVE
+    detector = small(max_iter=100).fit(x[:500])
+    assert x[600:].min() > x[:500].max()  # far beyond all that was seen
+    bad = x[500:].copy()
+    bad[300] += 3
+    scores, found = detector.score_samples(bad), detector.predict(bad) < 0
+    assert scores[20:].argmin() + 20 in (300, 301) and found[300]
+    assert np.delete(found, range(298, 306))[20:].mean() < 0.03
+    level = small(max_iter=100).fit(TEST_WAVE[:500])
+    assert (level.predict(x[700:]) < 0).mean() > 0.9  # where nothing drifted, another level is an anomaly
 
 
 def test_the_variable_to_blame(fitted: GRUAnomalyDetector) -> None:

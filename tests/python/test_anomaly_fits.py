@@ -182,6 +182,8 @@ WRONG_STATE: list[tuple[str, Any, str]] = [
     ("low", [0.0], "low must be 2 numbers"),
     ("low", [1e9, 1e9], "low must not lie above high"),
     ("high", "x", "high must be 2 numbers"),
+    ("drifts", [0, 1], "drifts must be 2 truth values"),
+    ("drifts", [True], "drifts must be 2 truth values"),
     ("center", [None, 0.0], "center must be 2 numbers"),
     ("spread", [], "spread must be a list of lists"),
     ("spread", [[1.0, 0.0]], "spread must be finite and above 0"),
@@ -221,20 +223,23 @@ def test_a_regressors_network_is_no_detector(tmp_path: Path) -> None:
 
 def test_the_network_alone_gives_the_changes_that_are_expected(tmp_path: Path) -> None:
     """What docs/model-file.md says to programs that read a detector's file without Python."""
-    detector = small().fit(X)
+    x_all = X + np.arange(300)[:, np.newaxis] * [0, 0.2]
+    detector = small().fit(x_all)
     path = tmp_path / "m.safetensors"
     detector.save(path)
     _, _, text, network, _, _ = fastgru._core.load_model(path)
     fitted = json.loads(text)["fitted"]
     stream = network.stream(1)
-    expected, past = np.array(fitted["center"]), None
-    for t, x in enumerate(X[:60]):
+    assert fitted["drifts"] == [False, True]
+    expected, past, last = np.array(fitted["center"]), None, x_all[0]
+    for t, x in enumerate(x_all[:60]):
         z = (x - expected) / np.array(fitted["spread"][min(t, len(fitted["spread"]) - 1)])
         error = np.sqrt(np.mean(z * z))
         past = error if past is None else 0.4 * past + 0.6 * error
-        assert -past == pytest.approx(detector.score_samples(X[: t + 1])[-1], rel=1e-12)
-        read = np.clip(x, fitted["low"], fitted["high"])
-        expected = read + stream.step(read)
+        assert -past == pytest.approx(detector.score_samples(x_all[: t + 1])[-1], rel=1e-12)
+        read = np.clip(np.where(fitted["drifts"], x - last, x), fitted["low"], fitted["high"])
+        last = np.where(fitted["drifts"], x, read)
+        expected = last + stream.step(read)
     assert detector.offset_ == -fitted["threshold"]
 
 

@@ -40,6 +40,8 @@ KINDS: dict[str, tuple[dict[str, Any], NDArray[np.float64]]] = {
     "high": ({"precision": "high", "hidden_size": 40}, X),
     "missing": ({"missing": "mask"}, HOLES),
     "one variable": ({}, X[:, :1]),
+    "trend": ({}, X + T[:, np.newaxis] * [0, 0.1, -0.2]),
+    "trend with holes": ({"missing": "mask"}, HOLES + T[:, np.newaxis] * [0, 0.1, -0.2]),
     "sequences": ({"samples": "sequences"}, X),
     "sequences with holes": ({"samples": "sequences", "missing": "mask"}, HOLES),
 }

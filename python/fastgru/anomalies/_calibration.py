@@ -10,16 +10,40 @@ from numpy.typing import NDArray
 from fastgru.anomalies._residuals import Residuals
 
 _Floats = NDArray[np.float64]
-Predict = Callable[[list[_Floats]], list[_Floats]]  # clipped series to the changes expected after each step
+Predict = Callable[[list[_Floats]], list[_Floats]]  # what the network reads to the changes it expects
 
 # Of normal numbers |v|, the quantiles 0.5 and 0.9 in standard deviations.
 _MEDIAN, _NINE_TENTHS = 0.6744897501960817, 1.6448536269514722
 _MARGIN = 0.05  # the share of values at each end that may be anything
 _KNOWN = 16  # steps after which a residual is taken to be as small as later ones
+_LONG = 50  # steps of which a trend can be told
+_TREND = 0.7  # of the middle nine tenths: a straight line's medians of fifths move by 0.89
+_JUMP = 0.6  # of the way of a trend: more in one fifth is a jump
 _FEWEST = 8  # residuals that have a spread of their own
 _MOST_STARTS = 256
 _FINEST = 1e-3  # the least spread, in standard deviations of the variable
 _FENCE = 2.5  # in distances from the median to the quantile 0.9, of logarithms
+
+
+def drifting(series: list[_Floats]) -> NDArray[np.bool_]:
+    """Return which variables have a trend, judged by the longest series.
+
+    The medians of its fifths all move in one direction, together by most of the width of its values, and no
+    single one by most of that.
+    """
+    longest = max(series, key=len)
+    return np.array([len(longest) >= _LONG and _has_trend(column) for column in longest.T])
+
+
+def _has_trend(values: _Floats) -> bool:
+    parts = [part[~np.isnan(part)] for part in np.array_split(values, 5)]
+    if min(map(len, parts)) == 0:
+        return False
+    low, high = np.nanquantile(values, [_MARGIN, 1 - _MARGIN])
+    moves = np.diff([np.median(part) for part in parts])
+    way = abs(moves.sum())
+    one_way = bool((moves > 0).all() or (moves < 0).all())
+    return one_way and bool(way > _TREND * (high - low) and np.abs(moves).max() < _JUMP * way)
 
 
 def normal_range(values: _Floats) -> tuple[_Floats, _Floats]:
@@ -119,11 +143,11 @@ def unit(scores: _Floats) -> float:
 
 def _raw(predict: Predict, parts: list[_Floats], residuals: Residuals) -> list[_Floats]:
     """Return the residuals of each series, in its own unit."""
-    clipped = [residuals.clipped(part) for part in parts]
-    changes = predict(clipped)
+    readings = [residuals.reading(part) for part in parts]
+    changes = predict([reading.inputs for reading in readings])
     return [
-        part - residuals.expected(residuals.last_seen(read), change)
-        for part, read, change in zip(parts, clipped, changes, strict=True)
+        part - residuals.expected(reading.seen, change)
+        for part, reading, change in zip(parts, readings, changes, strict=True)
     ]
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from fastgru.anomalies._calibration import (
+    drifting,
     least_spread,
     measured,
     normal_range,
@@ -72,14 +73,18 @@ class FittingMixin(DetectorFileMixin):
         firsts = np.stack([part[0] for part in series if len(part)]) if parts.whole else values
         firsts = np.where(np.isnan(firsts).all(axis=0), np.nanmedian(values, axis=0), firsts)
         center = np.nanmedian(firsts, axis=0)
+        drifts = np.zeros(values.shape[1], bool) if parts.whole else drifting(series)
         low, high = normal_range(values)
         least = least_spread(np.clip(values, low, high))
         first = np.maximum(robust_spread(firsts - center), least)
-        before = Residuals(low, high, center, first[np.newaxis])
+        if drifts.any():
+            steps = normal_range(np.concatenate([np.diff(part, axis=0) for part in series]))
+            low, high = np.where(drifts, steps[0], low), np.where(drifts, steps[1], high)
+        before = Residuals(low, high, drifts, center, first[np.newaxis])
         interrupted = self._train_network(before, least, parts.train, parts.held, whole=parts.whole)
         predict = predictor(self)
         spread = measured(predict, parts.held, before, least, whole=parts.whole)
-        self._residuals = Residuals(low, high, center, spread)
+        self._residuals = Residuals(low, high, drifts, center, spread)
         self._calibrate(parts.held, series)
         self._publish()
         return interrupted

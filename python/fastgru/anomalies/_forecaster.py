@@ -86,12 +86,12 @@ def chunks(
     stride = min(length, max(1, length // _OVERLAP, steps // _MANY))
     inputs, targets = [], []
     for part in parts:
-        clipped = residuals.clipped(part)
-        changes = clipped[1:] - residuals.last_seen(clipped)[:-1]
+        reading = residuals.reading(part)
+        changes = residuals.changes(reading)
         last = max(0, len(changes) - length)
         for start in sorted({*range(0, last, stride), last}):
             target = changes[start : start + length]
             if len(target) and not np.isnan(target).all():
-                inputs.append(clipped[start : start + len(target)])
+                inputs.append(reading.inputs[start : start + len(target)])
                 targets.append(target)
     return inputs, targets

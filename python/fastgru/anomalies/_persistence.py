@@ -27,6 +27,7 @@ class DetectorFileMixin(ModelFileMixin):
         return {
             "low": own.low.tolist(),
             "high": own.high.tolist(),
+            "drifts": own.drifts.tolist(),
             "center": own.center.tolist(),
             "spread": own.spread.tolist(),
             "threshold": self._threshold,
@@ -43,11 +44,15 @@ class DetectorFileMixin(ModelFileMixin):
         low, high, center = (_numbers(fitted, name, variables) for name in ("low", "high", "center"))
         if (low > high).any():
             raise ValueError("low must not lie above high")
+        drifts = fitted["drifts"]
+        legal = isinstance(drifts, list) and all(isinstance(each, bool) for each in drifts)
+        if not legal or len(drifts) != variables:
+            raise ValueError(f"drifts must be {variables} truth values, got {str(drifts)[:60]}")
         spread = fitted["spread"]
         if not isinstance(spread, list) or not spread:
             raise ValueError(f"spread must be a list of lists, got {spread!r}")
         rows = [_numbers({"spread": row}, "spread", variables, positive=True) for row in spread]
-        self._residuals = Residuals(low, high, center, np.stack(rows))
+        self._residuals = Residuals(low, high, np.array(drifts, dtype=bool), center, np.stack(rows))
         for name in ("threshold", "usual", "unit", "share"):
             value = float(_numbers({name: [fitted[name]]}, name, 1, positive=name == "unit")[0])
             if value < 0 and name != "share":

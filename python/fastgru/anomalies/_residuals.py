@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,13 @@ from numpy.typing import NDArray
 _Floats = NDArray[np.float64]
 
 MOST = 1e100  # of a scaled residual: its square is still a number
+
+
+class Reading(NamedTuple):
+    """A series as the network reads it, and its latest values: both (n_timesteps, n_variables)."""
+
+    inputs: _Floats
+    seen: _Floats
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,9 @@ class Residuals:
     low, high : ndarray of shape (n_variables,)
         The network reads values beyond as these: one wild value, or a long stretch of them, does not become
         the new normal, and the forecasts after it stay sane.
+    drifts : ndarray of bool of shape (n_variables,)
+        Variables with a trend, of which the network reads the changes from step to step (the first one is 0),
+        and `low` and `high` are those of changes: their values have no range to stay in.
     center : ndarray of shape (n_variables,)
         What is expected of the first step of a series, and stands for the last value where there is none.
     spread : ndarray of shape (n_known + 1, n_variables)
@@ -34,24 +45,36 @@ class Residuals:
 
     low: _Floats
     high: _Floats
+    drifts: NDArray[np.bool_]
     center: _Floats
     spread: _Floats
 
-    def clipped(self, x: _Floats) -> _Floats:
-        """Return values (..., n_variables) as the network reads them; NaN stays."""
-        return np.minimum(np.maximum(x, self.low), self.high)
+    def reading(self, x: _Floats) -> Reading:
+        """Return what the network reads of a series (n_timesteps, n_variables)."""
+        values = np.where(self.drifts, x, np.minimum(np.maximum(x, self.low), self.high))
+        seen, begun = self._last_seen(values)
+        if not self.drifts.any():
+            return Reading(values, seen)
+        change = np.zeros_like(values)
+        change[1:] = np.where(begun[:-1], values[1:] - seen[:-1], 0.0)
+        change = np.where(np.isnan(values), np.nan, np.minimum(np.maximum(change, self.low), self.high))
+        return Reading(np.where(self.drifts, change, values), seen)
 
-    def last_seen(self, clipped: _Floats) -> _Floats:
-        """Return for each step (n_timesteps, n_variables) the latest value that is present."""
-        if not np.isnan(clipped).any():
-            return clipped
-        present = ~np.isnan(clipped)
-        row = np.maximum.accumulate(np.where(present, np.arange(len(clipped))[:, np.newaxis], -1), axis=0)
-        found = np.take_along_axis(clipped, np.maximum(row, 0), axis=0)
-        return np.where(row < 0, self.center, found)
+    def _last_seen(self, values: _Floats) -> tuple[_Floats, NDArray[np.bool_]]:
+        """Return for each step the latest value that is present, or `center`, and whether there is one."""
+        present = ~np.isnan(values)
+        if present.all():
+            return values, present
+        row = np.maximum.accumulate(np.where(present, np.arange(len(values))[:, np.newaxis], -1), axis=0)
+        found = np.take_along_axis(values, np.maximum(row, 0), axis=0)
+        return np.where(row < 0, self.center, found), row >= 0
+
+    def changes(self, read: Reading) -> _Floats:
+        """Return what the network learns to answer to all steps but the last: the change until the next."""
+        return np.asarray(np.where(self.drifts, read.inputs[1:], read.inputs[1:] - read.seen[:-1]))
 
     def expected(self, seen: _Floats, changes: _Floats) -> _Floats:
-        """Return the values expected of a series' steps from `last_seen` and the network's answers."""
+        """Return the values expected of a series' steps from the latest values and the network's answers."""
         expected = np.empty_like(seen)
         if len(seen):
             expected[0] = self.center

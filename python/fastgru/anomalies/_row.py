@@ -16,6 +16,7 @@ class Rules(NamedTuple):
 
     low: list[float]
     high: list[float]
+    drifts: list[bool]
     center: list[float]
     spread: list[list[float]]
     past: float | None  # the weight of the past in the running mean; None: a sequence's root mean square
@@ -32,6 +33,7 @@ class Rules(NamedTuple):
         return cls(
             residuals.low.tolist(),
             residuals.high.tolist(),
+            residuals.drifts.tolist(),
             residuals.center.tolist(),
             residuals.spread.tolist(),
             None if detector.samples == "sequences" else float(detector.smoothing),
@@ -46,12 +48,22 @@ class Rules(NamedTuple):
         """Values per step."""
         return len(self.center)
 
-    def clipped(self, values: list[float]) -> list[float]:
-        """Return values as the network reads them; NaN stays."""
+    def read(self, values: list[float], last: list[float]) -> list[float]:
+        """Return values as the network reads them after the `last` ones (NaN: none); NaN stays."""
         return [
-            low if value < low else high if value > high else value
-            for value, low, high in zip(values, self.low, self.high, strict=True)
+            _within(_change(value, before) if drifts else value, low, high)
+            for value, before, drifts, low, high in zip(
+                values, last, self.drifts, self.low, self.high, strict=True
+            )
         ]
+
+
+def _within(value: float, low: float, high: float) -> float:
+    return low if value < low else high if value > high else value
+
+
+def _change(value: float, before: float) -> float:
+    return 0.0 if math.isnan(before) and not math.isnan(value) else value - before
 
 
 class Row:
@@ -59,7 +71,8 @@ class Row:
 
     def __init__(self, rules: Rules) -> None:
         self.known = 0  # steps read
-        self.seen = self.expected = rules.center
+        self.expected = rules.center
+        self.last = [math.nan] * rules.n_variables  # the latest values; NaN before the first
         self.count = 0  # steps with a value
         self.total = 0.0  # their running mean, or the sum of their squares
         self.parts = [0.0] * rules.n_variables  # the same of each variable
@@ -67,7 +80,7 @@ class Row:
         self.offset = rules.offset
         self.flag = 1
 
-    def step(self, rules: Rules, values: list[float], clipped: list[float], changes: list[float]) -> None:
+    def step(self, rules: Rules, values: list[float], read: list[float], changes: list[float]) -> None:
         """Score a step, given also as the network read it, and with the network's answer to it."""
         spread = rules.spread[min(self.known, len(rules.spread) - 1)]
         scaled = [
@@ -76,10 +89,14 @@ class Row:
         ]
         present = sum(not math.isnan(value) for value in values)
         self.known += 1
-        self.seen = [
-            before if math.isnan(now) else now for now, before in zip(clipped, self.seen, strict=True)
+        self.last = [
+            before if math.isnan(value) else value if drifts else within
+            for value, within, before, drifts in zip(values, read, self.last, rules.drifts, strict=True)
         ]
-        self.expected = [last + change for last, change in zip(self.seen, changes, strict=True)]
+        self.expected = [
+            (center if math.isnan(last) else last) + change
+            for last, center, change in zip(self.last, rules.center, changes, strict=True)
+        ]
         if present:
             self._add(rules, scaled, present)
         self.flag = -1 if self.score - self.offset < 0 else 1

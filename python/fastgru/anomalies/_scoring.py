@@ -22,17 +22,17 @@ class Forecast(NamedTuple):
 
 
 def predictor(detector: Any) -> Predict:
-    """Return the function that gives the network's answer after each step of clipped series."""
+    """Return the function that gives the network's answer after each step of series as it reads them."""
     threads = thread_count(detector.n_jobs)
 
-    def predict(clipped: list[_Floats]) -> list[_Floats]:
-        full = [part for part in clipped if len(part)]
-        empty = np.empty((0, clipped[0].shape[1]))
+    def predict(inputs: list[_Floats]) -> list[_Floats]:
+        full = [part for part in inputs if len(part)]
+        empty = np.empty((0, inputs[0].shape[1]))
         if not full:
-            return [empty] * len(clipped)
+            return [empty] * len(inputs)
         flat = detector._network.predict(full, num_threads=threads).reshape(-1, empty.shape[1])
         answers = iter(np.split(flat.astype(np.float64), np.cumsum([len(part) for part in full])[:-1]))
-        return [next(answers) if len(part) else empty for part in clipped]
+        return [next(answers) if len(part) else empty for part in inputs]
 
     return predict
 
@@ -40,10 +40,11 @@ def predictor(detector: Any) -> Predict:
 def forecasts(detector: Any, series: list[_Floats]) -> list[Forecast]:
     """Return the forecasts of checked series."""
     residuals = detector._residuals
-    clipped = [residuals.clipped(part) for part in series]
+    readings = [residuals.reading(part) for part in series]
+    answers = predictor(detector)([reading.inputs for reading in readings])
     found = []
-    for x, read, changes in zip(series, clipped, predictor(detector)(clipped), strict=True):
-        expected = residuals.expected(residuals.last_seen(read), changes)
+    for x, reading, changes in zip(series, readings, answers, strict=True):
+        expected = residuals.expected(reading.seen, changes)
         found.append(Forecast(expected, residuals.scaled(x, expected, np.arange(len(x)))))
     return found
 

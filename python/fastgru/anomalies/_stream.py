@@ -68,10 +68,10 @@ class AnomalyStream:
             Another shape, text, infinity, NaN without ``missing="mask"``. The stream is then as before.
         """
         values = self._checked(x)
-        clipped = [self._rules.clipped(row) for row in values]
-        changes = self._network.step(np.array(clipped)).tolist()
-        for row, given, read, change in zip(self._rows, values, clipped, changes, strict=True):
-            row.step(self._rules, given, read, change)
+        read = [self._rules.read(given, row.last) for given, row in zip(values, self._rows, strict=True)]
+        changes = self._network.step(np.array(read)).tolist()
+        for row, given, inputs, change in zip(self._rows, values, read, changes, strict=True):
+            row.step(self._rules, given, inputs, change)
         return self.score
 
     @property

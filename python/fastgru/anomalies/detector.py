@@ -117,8 +117,9 @@ class GRUAnomalyDetector(OutlierMixin, FittingMixin, InsightMixin, BaseEstimator
     -----
     The network forecasts changes: what is expected of a step is the last value seen plus the forecast change.
     It reads values far outside of the usual range (the middle nine tenths, once more their width on both
-    sides) as the ends of that range. A long stretch of wild values therefore stays abnormal, in training too;
-    a series that leaves the range for good stays so until the detector is fitted again.
+    sides) as the ends of that range. A long stretch of wild values therefore stays abnormal, in training too,
+    and so does a series that leaves the range for good, until the detector is fitted again. A variable with a
+    trend in the training data has no such range: of it the network reads changes from step to step.
 
     What is expected of the first step of a series is the median; the first steps, of which the network
     knows little of the past, are measured by the larger errors that are usual there.
