@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastgru.datasets import load_co2
+
 
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -34,18 +36,19 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_tables_of_both_sets(
+def test_tables_of_every_set(
     bench: Any, packages: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     anomalies = bench("anomalies")
     monkeypatch.setattr(anomalies, "WINDOWS", (1, 8))
+    monkeypatch.setattr(anomalies, "MADE", {"co2": load_co2})
     monkeypatch.setattr(sys, "argv", ["anomalies", "--seeds", "1", "--output", str(tmp_path / "out")])
     anomalies.main()
     text = (tmp_path / "out" / "anomalies.txt").read_text(encoding="utf-8")
     assert "KDD-TSAD_135: 900 steps, 1 of them anomalies" in text
     assert "water-flow: 900 steps, 51 of them anomalies" in text
     for name in ("GRUAnomalyDetector", *anomalies.RIVALS):
-        assert text.count(f"\n{name} ") == 2
+        assert text.count(f"\n{name} ") == 3
 
 
 def test_a_set_that_is_not_there_is_named(
@@ -59,8 +62,18 @@ def test_a_set_that_is_not_there_is_named(
     with pytest.raises(anomalies.LeftOutError, match="aeon is not installed: pip install --no-deps aeon"):
         anomalies.load("KDD-TSAD_135")
     monkeypatch.setattr(sys, "argv", ["anomalies", "--output", str(tmp_path / "out")])
+    monkeypatch.setattr(anomalies, "MADE", {})
     anomalies.main()
     assert (tmp_path / "out" / "anomalies.txt").read_text(encoding="utf-8").count("left out") == 2
+
+
+def test_anomalies_are_put_where_the_labels_say(bench: Any) -> None:
+    values = np.sin(np.arange(400) / 5)
+    test, anomalous = bench("anomalies").spoilt(values, 3)
+    assert 6 <= anomalous.sum() <= 48
+    np.testing.assert_array_equal(test[~anomalous], values[~anomalous])
+    assert (test[anomalous] != values[anomalous]).mean() > 0.8  # a standstill begins with the value itself
+    assert not np.array_equal(bench("anomalies").spoilt(values, 4)[1], anomalous)
 
 
 def test_a_window_ends_with_its_step(bench: Any) -> None:
