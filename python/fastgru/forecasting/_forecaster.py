@@ -29,7 +29,7 @@ from fastgru.forecasting._panel import Panel
 from fastgru.forecasting._paths import sampled_paths
 from fastgru.forecasting._quantiles import LEVELS, MEDIAN, at_levels, checked_levels, widened
 from fastgru.forecasting._steps import DIFFERENCING, SCALING, Form
-from fastgru.forecasting._storage import StorageMixin
+from fastgru.forecasting._storage import StorageMixin, beats_naive
 from fastgru.forecasting._train import Trial, default_length, final, train_more
 from fastgru.forecasting._update import later_data
 
@@ -131,7 +131,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         self.n_iter_ = self._network.n_iter_
         self.validation_ = [_told(trial) for trial in sorted(choice.trials, key=lambda trial: trial.loss)]
         self.naive_mae_ = choice.naive
-        self.beats_naive_ = best.error < min(choice.naive.values()) if choice.naive else None
+        self.beats_naive_ = beats_naive(self.validation_, self.naive_mae_)
         self.widening_ = best.widths if self.calibrate else 1.0
 
     def _begin(self, data: Data) -> None:

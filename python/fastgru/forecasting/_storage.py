@@ -119,11 +119,15 @@ class StorageMixin:
         new.season_ = None if fitted["season"] is None else _whole(fitted["season"], "season", 1)
         new.window_, new.differencing_ = _whole(fitted["window"], "window", 1), form.differencing
         new.n_iter_, new.widening_ = network.n_iter_, _number(fitted["widening"], "widening")
-        new.validation_, new.naive_mae_ = fitted["tried"], fitted["naive"]
-        tried = new.validation_ and new.naive_mae_
-        new.beats_naive_ = new.validation_[0]["mae"] < min(new.naive_mae_.values()) if tried else None
+        new.validation_, new.naive_mae_ = _read_tried(fitted["tried"]), _read_naive(fitted["naive"])
+        new.beats_naive_ = beats_naive(new.validation_, new.naive_mae_)
         new._begin(data)
         return cast(_Self, new)
+
+
+def beats_naive(tried: list[dict[str, Any]], naive: dict[str, float]) -> bool | None:
+    """Return whether the best that was tried is better than every naive forecast; None without a trial."""
+    return bool(tried[0]["mae"] < min(naive.values())) if tried and naive else None
 
 
 def _kind() -> Any:
@@ -209,6 +213,28 @@ def _read_units(saved: Any, count: int) -> list[Unit]:
     if any(unit.scale <= 0.0 for unit in units):
         raise ValueError("units must have positive scales")
     return units
+
+
+_TRIED = {"differencing": str, "window": int, "pinball": float, "mae": float, "epochs": int}
+
+
+def _read_tried(saved: Any) -> list[dict[str, Any]]:
+    """Return what was tried on the held-out end; a number that is not finite is saved as null."""
+    if not isinstance(saved, list) or not all(isinstance(each, dict) for each in saved):
+        raise ValueError("tried must be a list of objects")
+    for each in saved:
+        if set(each) != set(_TRIED) or not all(
+            value is None or type(value) in {kind, int}
+            for value, kind in zip(each.values(), map(_TRIED.get, each), strict=True)
+        ):
+            raise ValueError(f"tried must have {', '.join(_TRIED)}, got {str(each)[:80]}")
+    return [{name: np.nan if value is None else value for name, value in each.items()} for each in saved]
+
+
+def _read_naive(saved: Any) -> dict[str, float]:
+    if not isinstance(saved, dict):
+        raise ValueError(f"naive must be an object of numbers, got {str(saved)[:80]}")
+    return {name: _number(value, "naive") for name, value in saved.items()}
 
 
 def _check_form(form: Form) -> None:
