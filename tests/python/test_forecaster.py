@@ -145,12 +145,12 @@ def test_widening_covers_what_it_says() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=2000)
     narrow = np.array(LEVELS)[None] * np.ones((2000, 1)) - 0.5  # quantiles of another distribution
-    factor = widening(narrow, truth)
+    factor = widening(narrow, truth, 2000)
     wide = widened(narrow, factor)
     inside = (truth >= wide[:, LEVELS.index(0.1)]) & (truth <= wide[:, LEVELS.index(0.9)])
     assert abs(inside.mean() - 0.8) < 0.01
     np.testing.assert_array_equal(wide[:, MEDIAN], narrow[:, MEDIAN])
-    assert widening(narrow[:19], truth[:19]) == 1.0  # too few to tell
+    assert widening(narrow[:19], truth[:19], 19) == 1.0  # too few to tell
 
 
 # --- bad input ---------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def at_levels(learnt: _Floats, levels: Sequence[float] | _Floats) -> _Floats:
     return found
 
 
-def widening(learnt: _Floats, truth: _Floats) -> float:
+def widening(learnt: _Floats, truth: _Floats, steps: int) -> float:
     """Return the factor for the widths that lets the 80 % interval hold 80 % of past values.
 
     Split conformal prediction with scaled scores (Lei et al., 2018): a value's score is how many half widths
@@ -52,6 +52,9 @@ def widening(learnt: _Floats, truth: _Floats) -> float:
         Quantiles that were forecast for values not learnt from.
     truth : ndarray of shape (n,)
         The values; NaN where there is none.
+    steps : int
+        How many different values those are: each was forecast from several steps before, and such errors are
+        alike. The correction counts them once.
     """
     known = np.isfinite(truth) & np.isfinite(learnt).all(axis=1)
     if known.sum() < _FEWEST:
@@ -63,7 +66,7 @@ def widening(learnt: _Floats, truth: _Floats) -> float:
     scores = np.where(
         truth < middle, (middle - truth) / np.maximum(below, tiny), (truth - middle) / np.maximum(above, tiny)
     )
-    share = min(1.0, _COVERAGE * (1.0 + 1.0 / len(scores)))
+    share = min(1.0, _COVERAGE * (1.0 + 1.0 / steps))
     return float(np.clip(np.quantile(scores, share), 0.1, 10.0))
 
 

@@ -74,9 +74,10 @@ def try_form(
 
     Units, too, are taken without the end.
     """
-    cuts = [len(each) - held_out(len(each), form, share) for each in data.series]
-    if all(cut == len(each) for cut, each in zip(cuts, data.series, strict=True)):
+    held = [held_out(len(each), form, share) for each in data.series]
+    if not any(held):
         return None
+    cuts = [len(each) - end for each, end in zip(data.series, held, strict=True)]
     units = [unit_of(each.until(cut), form) for each, cut in zip(data.series, cuts, strict=True)]
     steps = data.steps(form, units)
     X, Y = windows([before(each, cut) for each, cut in zip(steps, cuts, strict=True)], length, form)
@@ -100,7 +101,7 @@ def try_form(
         length,
         pinball(quantiles, truth),
         1 + int(np.argmax(est.validation_scores_)),
-        widening(quantiles, truth),
+        widening(quantiles, truth, sum(held)),
         float(np.nanmean(np.abs(quantiles[:, MEDIAN] - truth))),
     )
 
