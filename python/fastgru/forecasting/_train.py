@@ -23,6 +23,8 @@ _Floats = NDArray[np.float64]
 _MOST_WINDOWS = 1024  # of an epoch: more are thinned out
 _WARM_UP = 3  # windows that are read before the held-out end
 _FEWEST = 8  # steps to learn from
+_MOST_HELD = 2000  # steps of a series that are held out
+_MOST_ASKED = 20_000  # held-out steps of all series on which epochs are scored: of more, every k-th series
 
 Make = Callable[[], GRURegressor]
 
@@ -57,8 +59,9 @@ class Trial:
 
 def held_out(n: int, form: Form, share: float) -> int:
     """Return how many steps at the end of a series are held out; 0 if it is too short."""
-    wanted = max(form.horizon, round(share * n))
-    most = n - form.lag - form.horizon - _FEWEST
+    wanted = max(form.horizon, min(round(share * n), max(_MOST_HELD, 10 * form.horizon)))
+    lag = form.season if n >= 3 * form.season else form.lag  # the same end, however differences are taken
+    most = n - lag - form.horizon - _FEWEST
     return min(wanted, most) if most >= min(wanted, form.horizon) and most > 0 else 0
 
 
@@ -83,13 +86,15 @@ def try_form(
     X, Y = windows([before(each, cut) for each, cut in zip(steps, cuts, strict=True)], length, form)
     if not X:
         return None
-    unseen = [part for each, cut in zip(steps, cuts, strict=True) for part in after(each, cut, length)]
+    asked = slice(None, None, max(1, sum(held) // _MOST_ASKED))
+    parts = [after(each, cut, length) for each, cut in zip(steps[asked], cuts[asked], strict=True)]
+    unseen = [part for each in parts for part in each]
     est = make()
     est.set_params(early_stopping=True)
     fit_quietly(est, X, Y, ([each.inputs for each in unseen], [each.targets for each in unseen]))
     answers = answers_of(est, [each.inputs for each in unseen], form.horizon)
     forecasts, truths = [], []
-    for part, answer, base in zip(unseen, answers, np.repeat(naive, 2), strict=True):
+    for part, answer, base in zip(unseen, answers, np.repeat(naive[asked], 2), strict=True):
         rows = slice(0, len(part.inputs))
         truth = part.offset + part.unit[:, None] * part.targets
         forecasts.append((part.values(answer, rows) / base).reshape(-1, len(LEVELS)))
@@ -101,7 +106,7 @@ def try_form(
         length,
         pinball(quantiles, truth),
         1 + int(np.argmax(est.validation_scores_)),
-        widening(quantiles, truth, sum(held)),
+        widening(quantiles, truth, sum(held[asked])),
         float(np.nanmean(np.abs(quantiles[:, MEDIAN] - truth))),
     )
 
