@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastgru.anomalies import GRUAnomalyDetector
     from fastgru.config import set_num_threads, set_reproducible, show_config
     from fastgru.estimators import GRUClassifier, GRURegressor, SequenceScaler
+    from fastgru.forecasting.backtest import backtest
     from fastgru.forecasting.forecaster import GRUForecaster
     from fastgru.frames import to_sequences
     from fastgru.gru import GRU, explain
@@ -35,6 +36,7 @@ __all__ = [
     "ModelFormatError",
     "SequenceScaler",
     "__version__",
+    "backtest",
     "explain",
     "get_num_threads",
     "inspection",
@@ -55,6 +57,7 @@ _HOMES = {
     "GRURegressor": "fastgru.estimators",
     "ModelFormatError": "fastgru._core",
     "SequenceScaler": "fastgru.estimators",
+    "backtest": "fastgru.forecasting.backtest",
     "explain": "fastgru.gru",
     "get_num_threads": "fastgru._core",
     "inspection": "fastgru.inspection",  # a module

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from fastgru import datasets
-from fastgru.datasets import TimeSeries, load_co2, load_elnino, load_sunspots
+from fastgru.datasets import TimeSeries, load_airline, load_co2, load_elnino, load_sunspots
 
 SERIES = {
+    "airline": (load_airline, 144, "1949-01", "1960-12"),
     "sunspots": (load_sunspots, 3120, "1749-01", "2008-12"),
     "co2": (load_co2, 451, "1964-06", "2001-12"),
     "elnino": (load_elnino, 732, "1950-01", "2010-12"),
@@ -40,6 +41,8 @@ def test_series_are_whole(name: str) -> None:
         (load_sunspots, "1749-01", 58.0),
         (load_sunspots, "1957-10", 253.8),  # the highest month of the record
         (load_sunspots, "2008-12", 0.8),
+        (load_airline, "1949-01", 112.0),
+        (load_airline, "1960-07", 622.0),  # the highest month
         (load_co2, "1964-06", 321.75),  # the mean of 322.0 and 321.5, two weeks have no value
         (load_co2, "2001-12", 371.02),
         (load_elnino, "1950-01", 24.83),

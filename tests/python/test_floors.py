@@ -60,8 +60,8 @@ PYTHON_FLOORS = [
         "datasets",
     },
     {"estimators", "inspection"},
-    {"anomalies", "forecasting"},
-    {"convert", "plot", "cli", "__main__"},
+    {"anomalies", "forecasting", "plot"},
+    {"convert", "cli", "__main__"},
 ]
 # Third-party packages that a floor may import when it is imported itself. More only inside functions.
 # scikit-learn brings scipy, joblib and threadpoolctl with it.

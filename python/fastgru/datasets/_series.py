@@ -96,6 +96,37 @@ def load_sunspots() -> TimeSeries:
     )
 
 
+def load_airline() -> TimeSeries:
+    """Load the monthly number of international airline passengers, January 1949 to December 1960.
+
+    Returns
+    -------
+    TimeSeries
+        144 values in thousands: a rising trend, with a yearly season that grows with it.
+
+    Notes
+    -----
+    Series G of G. E. P. Box and G. M. Jenkins, on which forecasts have been compared ever since.
+
+    Examples
+    --------
+    >>> from fastgru.datasets import load_airline
+    >>> load_airline()
+    TimeSeries('airline', 144 values, 1949-01 to 1960-12)
+    """
+    values, dates = _read("airline.csv", "airline")
+    return TimeSeries(
+        name="airline",
+        title="International airline passengers",
+        unit="thousand",
+        values=values,
+        dates=dates,
+        source="G. E. P. Box, G. M. Jenkins, Time Series Analysis: Forecasting and Control, 1976, Series G; "
+        "https://stat.ethz.ch/R-manual/R-devel/library/datasets/html/AirPassengers.html",
+        licence=_PUBLIC_DOMAIN,
+    )
+
+
 def load_co2() -> TimeSeries:
     """Load the monthly mean CO2 in the air at Mauna Loa, June 1964 to December 2001.
 

@@ -59,7 +59,17 @@ def log_scale(ax: Any) -> None:
 
 
 def grid(ax: Any, axis: str = "y") -> None:
-    """Draw a light grid behind the data, and remove the top spine."""
-    ax.grid(axis=axis, color="#E5E5E5", linewidth=0.8)
+    """Draw a faint grid behind the data, on light and dark grounds, and remove the top spine."""
+    ax.grid(axis=axis, color=ink(ax), alpha=0.12, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines["top"].set_visible(False)
+
+
+def ink(ax: Any) -> Any:
+    """Return the colour of the axes' labels: dark on a light ground, light on a dark one."""
+    return ax.xaxis.label.get_color()
+
+
+def plain_text(text: object) -> str:
+    """Return a name as matplotlib shows it: a $ in it starts no formula."""
+    return str(text).replace("$", r"\$")
