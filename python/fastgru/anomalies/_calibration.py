@@ -46,6 +46,18 @@ def _has_trend(values: _Floats) -> bool:
     return one_way and bool(way > _TREND * (high - low) and np.abs(moves).max() < _JUMP * way)
 
 
+def changes_of(series: list[_Floats]) -> _Floats:
+    """Return each value's change from the latest one before it, NaN where there is none: (n, n_variables)."""
+    found = []
+    for part in series:
+        changes = np.full_like(part, np.nan)
+        for column, values in enumerate(part.T):
+            rows = np.flatnonzero(~np.isnan(values))
+            changes[rows[1:], column] = np.diff(values[rows])
+        found.append(changes)
+    return np.concatenate(found)
+
+
 def normal_range(values: _Floats) -> tuple[_Floats, _Floats]:
     """Return the lowest and the highest value of each variable (n, n_variables) that the network reads.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from fastgru.anomalies._calibration import (
+    changes_of,
     drifting,
     least_spread,
     measured,
@@ -74,12 +75,12 @@ class FittingMixin(DetectorFileMixin):
         firsts = np.where(np.isnan(firsts).all(axis=0), np.nanmedian(values, axis=0), firsts)
         center = np.nanmedian(firsts, axis=0)
         drifts = np.zeros(values.shape[1], bool) if parts.whole else drifting(series)
-        low, high = normal_range(values)
-        least = least_spread(np.clip(values, low, high))
-        first = np.maximum(robust_spread(firsts - center), least)
-        if drifts.any():
-            steps = normal_range(np.concatenate([np.diff(part, axis=0) for part in series]))
-            low, high = np.where(drifts, steps[0], low), np.where(drifts, steps[1], high)
+        read = np.where(drifts, changes_of(series), values) if drifts.any() else values
+        low, high = normal_range(read)
+        least = least_spread(np.clip(read, low, high))
+        # Of a variable with a trend nothing is expected of the first step.
+        first = np.where(drifts, np.finfo(np.float64).max, robust_spread(firsts - center))
+        first = np.maximum(first, least)
         before = Residuals(low, high, drifts, center, first[np.newaxis])
         interrupted = self._train_network(before, least, parts.train, parts.held, whole=parts.whole)
         predict = predictor(self)
@@ -172,13 +173,15 @@ def _check_targets(targets: list[_Floats], detector: Any) -> None:
 
 
 def _silence_constants(network: Any, targets: list[_Floats], least: _Floats) -> None:
-    """Make the forecast changes of variables that never change smaller than every spread.
+    """Make the noise in the forecasts of variables that always change alike smaller than every spread.
 
-    The network learns zeros up to a thousandth of the target's scale, which is 1 for them, whatever X's unit.
+    The network learns a constant up to a thousandth of the target's scale, which is 1 for it, whatever X's
+    unit.
     """
-    changes = np.nanmax(np.abs(np.concatenate(targets)), axis=0)
+    changes = np.concatenate(targets)
+    varies = np.nanmax(changes, axis=0) > np.nanmin(changes, axis=0)
     x_mean, x_scale, y_mean, y_scale = network.scaling
-    network.set_scaling(x_mean, x_scale, y_mean, np.where(changes > 0, y_scale, 1e-3 * least))
+    network.set_scaling(x_mean, x_scale, y_mean, np.where(varies, y_scale, 1e-3 * least))
 
 
 def _name(detector: Any, column: int) -> str:

@@ -121,8 +121,8 @@ class GRUAnomalyDetector(OutlierMixin, FittingMixin, InsightMixin, BaseEstimator
     and so does a series that leaves the range for good, until the detector is fitted again. A variable with a
     trend in the training data has no such range: of it the network reads changes from step to step.
 
-    What is expected of the first step of a series is the median; the first steps, of which the network
-    knows little of the past, are measured by the larger errors that are usual there.
+    What is expected of the first step of a series is the median (with a trend: anything); the first steps, at
+    which the network knows little of the past, are measured by the larger errors that are usual there.
 
     Errors of several variables are joined by their root mean square. The score of a sequence is the root mean
     square over its steps.
