@@ -191,3 +191,13 @@ def test_horizons_beyond_what_was_learnt(small: GRUForecaster) -> None:
         ValueError, match=r"levels must be numbers between 0 and 1, without both, got \[0, 1\]"
     ):
         small.predict_quantiles([0, 1])
+
+
+@pytest.mark.parametrize("n", range(8, 24))
+@pytest.mark.parametrize("gap", [slice(0, 0), slice(-4, -1)])
+def test_short_ends_to_hold_out(n: int, gap: slice) -> None:
+    y = wave(n)
+    y[gap] = np.nan
+    options = {**SMALL, "horizon": 1, "season": None, "differencing": "first", "missing": "mask"}
+    if np.isfinite(y).sum() >= 8:
+        assert np.isfinite(GRUForecaster(**options).fit(y).predict()).all()

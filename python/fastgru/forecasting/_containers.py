@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru.forecasting._panel import LONG_COLUMNS, Panel
+from fastgru.forecasting._polars import flat_label, frame_of, series_of, times_of
 
 _Floats = NDArray[np.float64]
 
 
 def wrapped(shape: Panel, indexes: Sequence[Any], values: Sequence[_Floats]) -> Any:
     """Return one forecast per step, each (n_steps,), in the container of the series `shape`."""
+    if shape.library == "polars":
+        return _polars(shape, indexes, [value[:, None] for value in values], [()])
     if shape.kind == "list":
         return [_series(value, index, None) for value, index in zip(values, indexes, strict=True)]
     if shape.kind in {"array", "series"}:
@@ -30,18 +33,18 @@ def wrapped_columns(
     shape: Panel, indexes: Sequence[Any], values: Sequence[_Floats], columns: Sequence[tuple[Hashable, ...]]
 ) -> Any:
     """Return several numbers per step, each (n_steps, n_columns): as sktime names them, (series, *column)."""
-    if indexes[0] is None:
-        if shape.kind == "list":
-            return list(values)
-        return values[0] if len(values) == 1 else np.stack(values, axis=1)
+    if shape.library == "polars":
+        return _polars(shape, indexes, values, columns)
     if shape.kind == "list":
+        if indexes[0] is None:
+            return list(values)
         return [
             _frame(value, index, _labels((name,), columns))
             for value, index, name in zip(values, indexes, shape.ids, strict=True)
         ]
-    if shape.kind in {"series", "array"}:
-        return _frame(values[0], indexes[0], _labels(shape.ids, columns))
-    if shape.kind == "wide":
+    if indexes[0] is None:
+        return values[0] if len(values) == 1 else np.stack(values, axis=1)
+    if shape.kind in {"series", "array", "wide"}:
         return _frame(np.concatenate(values, axis=1), indexes[0], _labels(shape.ids, columns))
     return _long(shape, indexes, values, _labels(shape.columns or (LONG_COLUMNS[2],), columns))
 
@@ -84,3 +87,36 @@ def _long(shape: Panel, indexes: Sequence[Any], values: Sequence[_Floats], colum
     frame.insert(0, shape.levels[0], names)
     frame.insert(1, shape.levels[1], times)
     return frame
+
+
+def _polars(
+    shape: Panel, indexes: Sequence[Any], values: Sequence[_Floats], columns: Sequence[tuple[Hashable, ...]]
+) -> Any:
+    """Return what `wrapped` (``columns=[()]``: the name of the series alone) and `wrapped_columns` do."""
+    if shape.kind == "records":
+        ids = np.repeat(np.arange(len(values)), [len(value) for value in values])
+        times = times_of(indexes[0].append(list(indexes[1:])), shape.times)
+        frame = {str(shape.levels[0]): [shape.ids[k] for k in ids], str(shape.levels[1]): times}
+        return frame_of(frame | _flat(np.concatenate(list(values)), columns, shape.columns[0]))
+    if shape.kind == "wide":
+        frame = {} if indexes[0] is None else _times(indexes[0], shape)
+        for name, value in zip(shape.ids, values, strict=True):
+            frame |= {flat_label((name, *column)): value[:, k] for k, column in enumerate(columns)}
+        return frame_of(frame)
+    found: list[Any] = []
+    for name, index, value in zip(shape.ids, indexes, values, strict=True):
+        if index is None and columns == [()]:
+            found.append(series_of(value[:, 0], None if isinstance(name, int) else name))
+        else:
+            label = shape.columns[0] if shape.columns else name
+            frame = {} if index is None else _times(index, shape)
+            found.append(frame_of(frame | _flat(value, columns, label)))
+    return found if shape.kind == "list" else found[0]
+
+
+def _times(index: Any, shape: Panel) -> dict[str, Any]:
+    return {str(index.name): times_of(index, shape.times)}
+
+
+def _flat(values: _Floats, columns: Sequence[tuple[Hashable, ...]], name: Hashable) -> dict[str, Any]:
+    return {flat_label(column) if column else str(name): values[:, k] for k, column in enumerate(columns)}

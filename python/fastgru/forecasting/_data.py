@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru._tables import is_frame, is_from, table_values
+from fastgru._tables import is_frame, is_from, materialised, table_values
 from fastgru.forecasting._index import Clock, first_gap, on_a_grid
 from fastgru.forecasting._known import Known, Steps, Unit, calendar_of, steps_of
-from fastgru.forecasting._panel import Panel, read_covariates, read_target
+from fastgru.forecasting._panel import LONG_COLUMNS, Panel, read_covariates, read_target
 from fastgru.forecasting._steps import Form
 
 _Floats = NDArray[np.float64]
@@ -129,23 +129,37 @@ def static_numbers(static: Any, target: Panel) -> list[_Floats]:
     """Return the numbers that belong to each series."""
     if static is None:
         return [np.empty(0)] * len(target)
+    names, static = static_names(static)
     values = table_values(static, "static") if is_frame(static) else np.asarray(static, dtype=np.float64)
     values = values.astype(np.float64)
     if values.ndim != 2:
         raise ValueError(
             f"static must have a row per series and a column per number, got shape {values.shape}"
         )
-    if is_from("pandas", "DataFrame", static) and target.kind != "list":
-        lacking = [each for each in target.ids if each not in static.index]
+    if names is not None and target.kind != "list":
+        lacking = [each for each in target.ids if each not in names]
         if lacking and len(target) > 1:
             raise ValueError(f"static has no row for the series {lacking[0]!r} of y")
         if not lacking:
-            values = values[static.index.get_indexer(list(target.ids))]
+            values = values[[names.index(each) for each in target.ids]]
     if len(values) != len(target):
         raise ValueError(f"static has {len(values)} rows, and y has {len(target)} series")
     if not np.isfinite(values).all():
         raise ValueError("static has NaN or infinity")
     return list(values)
+
+
+def static_names(static: Any) -> tuple[list[Hashable] | None, Any]:
+    """Return the series of the rows of `static`, and their numbers.
+
+    A column `unique_id` names the series, or the index of a pandas frame; None: nothing does.
+    """
+    static = materialised(static, "static")
+    if is_frame(static) and LONG_COLUMNS[0] in list(static.columns):
+        names = static[LONG_COLUMNS[0]].to_list()
+        polars = is_from("polars", "DataFrame", static)
+        return names, static.drop(LONG_COLUMNS[0]) if polars else static.drop(columns=LONG_COLUMNS[0])
+    return (static.index.to_list() if is_from("pandas", "DataFrame", static) else None), static
 
 
 def _without_gaps(index: Any, values: _Floats, name: str, missing: str) -> tuple[Any, _Floats]:

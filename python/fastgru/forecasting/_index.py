@@ -15,8 +15,18 @@ _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _WIDE = 1.5  # as in make_windows: a step is a gap if it is longer than this many usual ones
 
 
-def check_order(index: Any, name: str) -> None:
-    """Refuse dates that are missing, repeat or run backwards."""
+def check_order(index: Any, name: str, column: str | None = None) -> None:
+    """Refuse dates that are missing, repeat or run backwards.
+
+    Parameters
+    ----------
+    index : pandas index or None
+        The dates.
+    name : str
+        What messages call the series.
+    column : str or None
+        The column of the dates of a polars frame.
+    """
     if index is None or len(index) < 2:
         return
     if index.isna().any():
@@ -25,8 +35,9 @@ def check_order(index: Any, name: str) -> None:
         return
     row = next(k for k in range(1, len(index)) if not index[k] > index[k - 1])
     what = "repeats a date" if index[row] == index[row - 1] else "runs backwards"
+    mend = "sort_index()" if column is None else f"sort({column!r})"
     raise ValueError(
-        f"the index of {name} {what} in row {row} ({index[row]} after {index[row - 1]}): {name}.sort_index() "
+        f"the index of {name} {what} in row {row} ({index[row]} after {index[row - 1]}): {name}.{mend} "
         "puts the oldest first, and each time stands once"
     )
 

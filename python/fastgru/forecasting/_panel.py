@@ -20,6 +20,7 @@ from fastgru._tables import (
     table_values,
 )
 from fastgru.forecasting._index import check_order
+from fastgru.forecasting._polars import is_polars, read_times, time_column
 
 _Floats = NDArray[np.float64]
 
@@ -44,6 +45,10 @@ class Panel:
         Labels of the columns of `values`; empty where there are none.
     levels : tuple
         Names of the two levels of the index of a long frame.
+    library : {"pandas", "polars"}
+        Whose containers forecasts come in.
+    times : str
+        The type of the times of a polars frame, one of `TIME_TYPES`.
     """
 
     values: tuple[_Floats, ...]
@@ -52,6 +57,8 @@ class Panel:
     kind: str
     columns: tuple[Hashable, ...] = ()
     levels: tuple[Hashable, ...] = ()
+    library: str = "pandas"
+    times: str = ""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -156,29 +163,36 @@ def _read_column(data: Any, name: str) -> Panel:
     if index is not None and index.nlevels == 2:
         return _read_levels(_column(values), index, (data.name,), name)
     check_order(index, name)
-    return Panel((_column(values),), (data.name,), (index,), "series")
+    return Panel((_column(values),), (data.name,), (index,), "series", library=_library(data))
 
 
 def _read_frame(data: Any, name: str, *, columns_are_series: bool) -> Panel:
     if set(LONG_COLUMNS[:2]) <= set(data.columns):
         return _read_records(data, name, columns_are_series=columns_are_series)
+    library, index, times = _library(data), None, ""
+    if library == "polars":
+        label = time_column(data, name)
+        if label is not None:
+            index, times = read_times(data[label], name)
+            data = data.drop(label)
+    else:
+        index = data.index
     values = table_values(data, name).astype(np.float64)
     labels = tuple(data.columns)
     if len(set(labels)) != len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         raise ValueError(f"{name} has two columns {twice!r}")
-    index = data.index if is_from("pandas", "DataFrame", data) else None
     if index is not None and index.nlevels == 2:
         return _read_levels(values, index, labels, name)
     if index is not None and index.nlevels > 2:
         raise ValueError(f"{name} has an index of {index.nlevels} levels: it may have one, or (series, time)")
-    check_order(index, name)
+    check_order(index, name, None if library == "pandas" or index is None else index.name)
     if not columns_are_series:
-        return Panel((values,), (None,), (index,), "wide", labels)
+        return Panel((values,), (None,), (index,), "wide", labels, (), library, times)
     if not labels:
-        raise ValueError(f"{name} has no columns")
+        raise ValueError(f"{name} has no columns" + (" besides that of its times" if times else ""))
     series = tuple(values[:, [k]] for k in range(len(labels)))
-    return Panel(series, labels, (index,) * len(labels), "wide")
+    return Panel(series, labels, (index,) * len(labels), "wide", (), (), library, times)
 
 
 def _read_levels(values: _Floats, index: Any, labels: tuple[Hashable, ...], name: str) -> Panel:
@@ -192,21 +206,26 @@ def _read_records(data: Any, name: str, *, columns_are_series: bool) -> Panel:
     """Read a long frame with the columns unique_id, ds and y (or covariates)."""
     import pandas as pd
 
-    id_column, time_column, value_column = LONG_COLUMNS
-    labels = [label for label in data.columns if label not in (id_column, time_column)]
+    id_column, when_column, value_column = LONG_COLUMNS
+    labels = [label for label in data.columns if label not in (id_column, when_column)]
     if columns_are_series:
         if value_column not in labels:
             raise ValueError(
-                f"{name} has the columns {id_column!r} and {time_column!r}, but no {value_column!r}"
+                f"{name} has the columns {id_column!r} and {when_column!r}, but no {value_column!r}"
             )
         labels = [value_column]
     else:
         labels = [label for label in labels if label != value_column]
+        if not labels:
+            raise ValueError(f"{name} has no columns besides {', '.join(map(repr, LONG_COLUMNS))}")
     values = np.column_stack([column_values(data[label], f"{name}: column {label!r}") for label in labels])
-    frame = data if is_from("pandas", "DataFrame", data) else None
-    ids = pd.Index(data[id_column].to_numpy() if frame is None else frame[id_column])
-    times = pd.Index(data[time_column].to_numpy() if frame is None else frame[time_column])
-    shape = Panel((), (), (), "records", tuple(labels), (id_column, time_column))
+    library, kind = _library(data), ""
+    if library == "polars":
+        ids, (times, kind) = pd.Index(data[id_column].to_list()), read_times(data[when_column], name)
+    else:
+        ids, times = pd.Index(data[id_column]), pd.Index(data[when_column])
+    levels = (id_column, when_column)
+    shape = Panel((), (), (), "records", tuple(labels), levels, library, kind)
     return _split(values.astype(np.float64), ids, times, name, shape)
 
 
@@ -246,7 +265,14 @@ def _read_list(data: Sequence[Any], name: str) -> Panel:
         tuple(part.indexes[0] for part in parts),
         "list",
         parts[0].columns if parts else (),
+        (),
+        "polars" if parts and all(part.library == "polars" for part in parts) else "pandas",
+        parts[0].times if parts else "",
     )
+
+
+def _library(data: Any) -> str:
+    return "polars" if is_polars(data) else "pandas"
 
 
 def _is_sequence(part: Any) -> bool:

@@ -18,6 +18,7 @@ from fastgru.forecasting._index import Clock
 from fastgru.forecasting._index_storage import index_for_file, index_from_file
 from fastgru.forecasting._known import Known, Unit
 from fastgru.forecasting._panel import Panel
+from fastgru.forecasting._polars import TIME_TYPES
 from fastgru.forecasting._quantiles import LEVELS
 from fastgru.forecasting._steps import DIFFERENCING, SCALING, Form
 
@@ -76,6 +77,8 @@ class StorageMixin:
                 "ids": [_label(each) for each in shape.ids],
                 "columns": [_label(each) for each in shape.columns],
                 "levels": [_label(each) for each in shape.levels],
+                "library": shape.library,
+                "times": shape.times,
             },
             "form": asdict(me._form),
             "units": [[unit.centre, unit.scale] for unit in me._units],
@@ -203,7 +206,10 @@ def _read_shape(saved: Any, count: int) -> Panel:
     )
     if len(ids) != count or (kind in {"array", "series"} and count != 1):
         raise ValueError(f"container has {len(ids)} series, and series.lengths {count}")
-    return Panel((), ids, (), kind, columns, levels)
+    library, times = saved["library"], saved["times"]
+    if library not in {"pandas", "polars"} or times not in TIME_TYPES:
+        raise ValueError(f"container has the unknown library {library!r} or type of times {times!r}")
+    return Panel((), ids, (), kind, columns, levels, library, times)
 
 
 def _read_units(saved: Any, count: int) -> list[Unit]:

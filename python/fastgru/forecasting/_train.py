@@ -88,13 +88,16 @@ def try_form(
         return None
     asked = slice(None, None, max(1, sum(held) // _MOST_ASKED))
     parts = [after(each, cut, length) for each, cut in zip(steps[asked], cuts[asked], strict=True)]
-    unseen = [part for each in parts for part in each]
+    unseen = [part for pair in parts for part in pair]
+    bases = [base for pair, base in zip(parts, naive[asked], strict=True) for _ in pair]
+    if not unseen:
+        return None
     est = make()
     est.set_params(early_stopping=True)
     fit_quietly(est, X, Y, ([each.inputs for each in unseen], [each.targets for each in unseen]))
     answers = answers_of(est, [each.inputs for each in unseen], form.horizon)
     forecasts, truths = [], []
-    for part, answer, base in zip(unseen, answers, np.repeat(naive[asked], 2), strict=True):
+    for part, answer, base in zip(unseen, answers, bases, strict=True):
         rows = slice(0, len(part.inputs))
         truth = part.offset + part.unit[:, None] * part.targets
         forecasts.append((part.values(answer, rows) / base).reshape(-1, len(LEVELS)))
@@ -123,14 +126,20 @@ def before(steps: Steps, cut: int) -> Steps:
 def after(steps: Steps, cut: int, length: int) -> list[Steps]:
     """Return the last steps in two parts, with targets from `cut` on; some windows before are read alone.
 
-    Two, because early stopping wants two samples at least.
+    Two, because early stopping wants two samples at least; none where fewer than two steps have targets.
     """
     stop, end = max(0, cut - steps.start), len(steps.inputs)
     wanted = steps.targets.copy()
     for ahead in range(1, wanted.shape[1] + 1):
         wanted[: max(0, stop - ahead), ahead - 1] = np.nan
+    rows = np.flatnonzero(np.isfinite(wanted).any(axis=1))
+    if len(rows) < 2:
+        return []
+    middle = (stop + end) // 2
+    if not rows[0] < middle <= rows[-1]:  # a short end, or missing values: one part would have no target
+        middle = int(rows[len(rows) // 2])
     parts = []
-    for begin, finish in ((max(0, stop - wanted.shape[1]), (stop + end) // 2), ((stop + end) // 2, end)):
+    for begin, finish in ((max(0, stop - wanted.shape[1]), middle), (middle, end)):
         first = max(0, begin - _WARM_UP * length)
         unseen = wanted[first:finish].copy()
         unseen[: begin - first] = np.nan

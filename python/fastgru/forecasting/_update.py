@@ -61,7 +61,8 @@ def _places(panel: Panel, shape: Panel) -> list[int]:
     """Return which of the series of fit each of the new ones is."""
     count = len(shape.ids)
     by_name = shape.kind in {"long", "records"} or (
-        shape.kind == "wide" and panel.kind == "wide" and panel.indexes[0] is not None
+        shape.kind == panel.kind == "wide"
+        and (panel.indexes[0] is not None or panel.library == shape.library == "polars")
     )
     if by_name and panel.kind in {"wide", "long", "records"}:
         unknown = [each for each in panel.ids if each not in shape.ids]

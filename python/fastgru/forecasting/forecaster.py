@@ -173,11 +173,12 @@ class GRUForecaster(ForecasterBase):
             The series, oldest value first, in even steps. One model learns from all of them. A list may hold
             series of unlike length. A long frame has an index (series, time), or the columns `unique_id`,
             `ds` and `y`. An index of dates (with a time zone or not), periods, time differences or integers
-            is kept in forecasts, as are names.
+            is kept in forecasts, as are names. The index of a polars frame is its column of dates or
+            durations, if there is one.
         X : array-like of shape (n_timesteps, n_columns), frame, or as many as y has series, default=None
             Covariates of the same steps; rows after the end of y may be there. One table serves all series.
-        static : array-like of shape (n_series, n_numbers), or frame with the series as index, default=None
-            Numbers that belong to each series.
+        static : array-like of shape (n_series, n_numbers), or frame, default=None
+            Numbers that belong to each series: a frame has the series as index or in a column `unique_id`.
 
         Returns
         -------
@@ -237,7 +238,8 @@ class GRUForecaster(ForecasterBase):
         -------
         quantiles : ndarray of shape (horizon, n_levels) or frame
             For y with an index a frame in sktime's form, with columns (name, level). For an array of several
-            series (horizon, n_series, n_levels). They do not cross.
+            series (horizon, n_series, n_levels). For polars a frame with columns "0.1" (of a table of series:
+            "name-0.1"). They do not cross.
 
         Raises
         ------
@@ -264,7 +266,7 @@ class GRUForecaster(ForecasterBase):
         -------
         intervals : ndarray of shape (horizon, 2 * n_coverages) or frame
             Lower and upper bound of each coverage; for y with an index a frame in sktime's form, with columns
-            (name, coverage, "lower" or "upper").
+            (name, coverage, "lower" or "upper"). For polars as in :meth:`predict_quantiles`.
 
         Raises
         ------
