@@ -210,3 +210,20 @@ def test_files_keep_the_frame(tmp_path: Path) -> None:
 def test_what_is_no_series_is_named(y: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         forecaster().fit(y)
+
+
+def test_backtests_of_polars_frames() -> None:
+    options: dict[str, Any] = {"horizon": 3, "folds": 2, "season": None}
+    late = WIDE.copy()
+    late.loc[late.index[:52], "a"] = np.nan  # takes part in no fold but the last
+    for wide in (WIDE, late):
+        expected = fastgru.backtest(forecaster(), wide, **options)
+        found = fastgru.backtest(forecaster(), in_polars(wide, pl.Date), **options)
+        pd.testing.assert_frame_equal(found.scores, expected.scores)
+    expected = fastgru.backtest(forecaster(), RECORDS, **options)
+    found = fastgru.backtest(forecaster(), in_polars(RECORDS), **options)
+    pd.testing.assert_frame_equal(found.scores, expected.scores)
+    one = fastgru.backtest(forecaster(), [in_polars(WIDE[["a"]]), in_polars(WIDE[["a"]])], **options)
+    pd.testing.assert_frame_equal(
+        one.scores, fastgru.backtest(forecaster(), [WIDE[["a"]], WIDE[["a"]]], **options).scores
+    )

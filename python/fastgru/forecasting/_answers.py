@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastgru._tables import is_frame
 from fastgru.forecasting._origins import Origin
+from fastgru.forecasting._polars import without_times
 from fastgru.forecasting._rows import LONG, is_from_pandas, labels_of_rows, rows_by_series
 
 _Floats = NDArray[np.float64]
@@ -44,9 +45,9 @@ def _split(answer: Any, origin: Origin, horizon: int, columns: int, name: str) -
     if origin.kind in LONG:
         found = _by_series(answer, origin)
     elif origin.kind == "list":
-        found = [np.asarray(each, dtype=np.float64) for each in answer]
+        found = [np.asarray(without_times(each), dtype=np.float64) for each in answer]
     elif origin.kind == "wide":
-        table = np.asarray(answer, dtype=np.float64)
+        table = np.asarray(without_times(answer), dtype=np.float64)
         if table.size != horizon * count * columns:
             raise _refused(name, [table], horizon, columns, count)
         # A frame has the levels of each series side by side; an array has axes (horizon, series, level).

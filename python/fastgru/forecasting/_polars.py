@@ -45,6 +45,12 @@ def time_column(frame: Any, name: str) -> str | None:
     return str(found[0]) if found else None
 
 
+def without_times(data: Any) -> Any:
+    """Return a polars frame without its column of times; other data as they are."""
+    label = time_column(data, "y") if is_from("polars", "DataFrame", data) else None
+    return data if label is None else data.drop(label)
+
+
 def read_times(column: Any, name: str) -> tuple[Any, str]:
     """Return the times of a polars Series as a pandas index, and their type in `TIME_TYPES`."""
     try:

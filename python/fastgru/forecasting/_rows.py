@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastgru._tables import is_column, is_frame, is_from
 from fastgru.forecasting._panel import LONG_COLUMNS, Panel
+from fastgru.forecasting._polars import without_times
 
 _Ints = NDArray[np.int64]
 
@@ -58,9 +59,15 @@ class Rows:
             wanted = np.sort(np.concatenate([self.rows[place][start:stop] for place, start, stop in pieces]))
             return self.data.iloc[wanted] if is_from_pandas(self.data) else self.data[wanted]
         table = _cut(self.data, slice(starts[0], stops[0]))
-        if self.whole or self.kind != "wide" or len(places) == _width(self.data):
+        if self.whole or self.kind != "wide" or len(places) == _width(without_times(table)):
             return table
-        return table.iloc[:, list(places)] if is_from_pandas(table) else table[:, list(places)]
+        if is_from_pandas(table):
+            return table.iloc[:, list(places)]
+        if not is_frame(table):
+            return table[:, list(places)]
+        series = without_times(table).columns
+        others = {name for place, name in enumerate(series) if place not in places}
+        return table[[name for name in table.columns if name not in others]]
 
 
 def rows_of(data: Any, panel: Panel, *, whole: bool = False) -> Rows:
