@@ -175,7 +175,12 @@ REFUSED: list[tuple[str, str | bytes, str | None, str]] = [
         None,
         r"line 4, .*in order of time",
     ),
-    ("date twice", with_line(17, "2001-01-15,3"), None, r'line 17, column "date": 2001-01-15 is not later'),
+    (
+        "date twice",
+        with_line(17, "2001-01-15,3"),
+        None,
+        r'line 17, column "date": 2001-01-15 stands in line 16, too',
+    ),
     (
         "bad date",
         with_line(17, "2001-02-30,3"),

@@ -212,7 +212,7 @@ def test_unsorted_rows(tmp_path: Path) -> None:
     np.testing.assert_array_equal(source.dates, dates)  # type: ignore[arg-type]
     np.testing.assert_array_equal(source.values, np.array(VALUES)[np.argsort(order)])
     stamps[3] = stamps[4]
-    with pytest.raises(InputError, match=r"line 6, column .date.: .* is not later than .* in the row before"):
+    with pytest.raises(InputError, match=r"line 6, column .date.: .* stands in line 5, too; wanted"):
         load(tmp_path, stamps, sort=True)
 
 
@@ -276,7 +276,7 @@ def test_the_hour_that_comes_twice(tmp_path: Path, minutes: int) -> None:
         if hours < 0:
             np.testing.assert_array_equal(source.dates, even)
             assert (
-                "an hour comes twice 1 time: the dates are read as a clock with summer time"
+                "an hour comes twice, in 1 night: the dates are read as a clock with summer time"
                 in source.notes[0]
             )
         else:
@@ -287,7 +287,7 @@ def test_the_hour_that_comes_twice(tmp_path: Path, minutes: int) -> None:
 def test_an_hour_twice_on_any_other_day_is_refused(tmp_path: Path) -> None:
     hours = np.datetime64("2001-05-07T00:00") + np.arange(COUNT) * np.timedelta64(1, "h")
     hours[20:] -= np.timedelta64(1, "h")
-    with pytest.raises(InputError, match=r"line 22, .* is not later than"):
+    with pytest.raises(InputError, match=r"line 22, .* stands in line 21, too"):
         load(tmp_path, [str(hour) for hour in hours])
 
 
@@ -323,7 +323,7 @@ def test_years_of_summer_time(tmp_path: Path) -> None:
     source = load_text(tmp_path, text)
     assert source.dates is not None
     np.testing.assert_array_equal(source.dates, np.datetime64("2001-01-01T01") + np.arange(len(hours)))
-    assert "an hour comes twice 3 times" in source.notes[0]
+    assert "an hour comes twice, in 3 nights" in source.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fastgru.cli import _train, main
-from fastgru.cli._forecast import make_samples
+from fastgru.cli._samples import make_samples
 from fastgru.datasets import load_co2, load_elnino, load_sunspots
 from fastgru.forecasting._season import find_season, usual_season
 

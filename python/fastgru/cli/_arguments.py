@@ -26,3 +26,24 @@ def share(text: str) -> float:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"a number above 0 and up to 1 is wanted, not {text!r}")
     return value
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Return the names of columns, which commas part; the type of such an argument."""
+    found = tuple(name.strip() for name in text.split(","))
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"names of columns with commas between are wanted, not {text!r}")
+    return found
+
+
+def levels(text: str) -> tuple[float, ...]:
+    """Return quantiles, which commas part, in ascending order; the type of such an argument."""
+    try:
+        found = sorted(float(level) for level in text.split(","))
+    except ValueError:
+        found = []
+    if not found or not all(0 < level < 1 for level in found) or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(
+            f"numbers between 0 and 1 with commas between are wanted, such as 0.1,0.5,0.9, not {text!r}"
+        )
+    return tuple(found)

@@ -71,9 +71,9 @@ def load_columns(path: Path, reading: Reading, wanted: Sequence[str] | None, tim
         The file cannot be used; a column is not there, is named twice, or holds something else than numbers.
     """
     table = read_table(path, reading)
-    found = _dates_of(table, reading, time)
+    found = dates_of(table, reading, time)
     dated = () if found is None else found.columns
-    chosen = _measured(table, dated) if wanted is None else _named(table, wanted)
+    chosen = _measured(table, dated) if wanted is None else named(table, wanted, "--columns")
     if set(chosen) & set(dated):
         if time is not None:
             raise InputError(f"{path}: {table.name(dated[0])} cannot be both --time and one of --columns")
@@ -82,7 +82,11 @@ def load_columns(path: Path, reading: Reading, wanted: Sequence[str] | None, tim
     if found is None and reading.dates and (note := not_understood(table)):
         notes.append(note)
     table, dates = in_order_of_time(table, found, reading, notes)
-    read = [_numbers(table, index, reading, notes) for index in chosen]
+    read = []
+    for index in chosen:
+        read.append(numbers_of(table, index, reading, notes))
+        if empty := int(np.isnan(read[-1][0]).sum()):
+            notes.append(f"{path}, {table.name(index)}: {count(empty, 'cells')} without a value")
     return Columns(
         path=path,
         names=[table.header[index] or f"column {index + 1}" for index in chosen],
@@ -94,7 +98,8 @@ def load_columns(path: Path, reading: Reading, wanted: Sequence[str] | None, tim
     )
 
 
-def _dates_of(table: Table, reading: Reading, time: str | None) -> Found | None:
+def dates_of(table: Table, reading: Reading, time: str | None) -> Found | None:
+    """Return the dates of the rows: those of the column `time`, or found out; None if there are none."""
     if time is None:
         return find_dates(table, reading) if reading.dates else None
     index = table.column_index(time, "--time")
@@ -109,12 +114,14 @@ def _dates_of(table: Table, reading: Reading, time: str | None) -> Found | None:
     return replace(found, columns=(index,))
 
 
-def _named(table: Table, wanted: Sequence[str]) -> list[int]:
-    chosen = [table.column_index(name.strip(), "--columns") for name in wanted]
+def named(table: Table, wanted: Sequence[str], option: str) -> list[int]:
+    """Return the positions of the columns that an option names; raise InputError if it names one twice."""
+    chosen = [table.column_index(name.strip(), option) for name in wanted]
     for place, (name, index) in enumerate(zip(wanted, chosen, strict=True)):
         if index in chosen[:place]:
-            named = table.name(index)
-            raise InputError(f"{table.path}: --columns names {named} twice, the second time as {name!r}")
+            raise InputError(
+                f"{table.path}: {option} names {table.name(index)} twice, the second time as {name!r}"
+            )
     return chosen
 
 
@@ -133,7 +140,9 @@ def _measured(table: Table, dated: tuple[int, ...]) -> list[int]:
     return measured
 
 
-def _numbers(table: Table, index: int, reading: Reading, notes: list[str]) -> tuple[NDArray[np.float64], str]:
+def numbers_of(
+    table: Table, index: int, reading: Reading, notes: list[str]
+) -> tuple[NDArray[np.float64], str]:
     """Return a column's values, NaN where a cell is empty, and its unit; add to the notes."""
     rows = [row for row, cell in enumerate(table.cells(index)) if not is_missing(cell)]
     if not rows:
@@ -142,9 +151,6 @@ def _numbers(table: Table, index: int, reading: Reading, notes: list[str]) -> tu
     numbers = part.numbers(index, reading.decimal)
     notes += [f"{table.path}, {table.name(index)}: {note}" for note in numbers.notes]
     notes += placeholders(part, index, numbers.values)
-    if len(rows) < len(table.rows):
-        empty = count(len(table.rows) - len(rows), "cells")
-        notes.append(f"{table.path}, {table.name(index)}: {empty} without a value")
     values = np.full(len(table.rows), np.nan)
     values[rows] = numbers.values
     return values, numbers.unit

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgru.cli import _date_columns
 from fastgru.cli._date_formats import DateReading, Dates, named_like_dates, odd_one, readings
@@ -42,6 +44,8 @@ class Found:
         The date or time of each row, in the order of the rows.
     cells : list of str
         What stands in the file, for messages.
+    how : str
+        Their format.
     notes : tuple of str
         How doubtful dates were read.
     """
@@ -49,6 +53,7 @@ class Found:
     columns: tuple[int, ...]
     dates: Dates
     cells: list[str]
+    how: str
     notes: tuple[str, ...] = ()
 
 
@@ -82,13 +87,32 @@ def find_dates(table: Table, reading: Reading) -> Found | None:
         found = readings(name, cells, reading.date_format) if len(held) == len(cells) else []
         choice = _choose(table, found, reading, is_number(cells[0]))
         if choice is not None:
-            return Found(columns, choice[0].dates, cells, choice[1])
+            return Found(columns, choice[0].dates, cells, choice[0].how, choice[1])
         if not found and (odd := odd_one(name, cells, reading.date_format)) is not None:
             row, good = odd
             table.fail(row, columns[0], f"{cells[row]!r} is not a date like {good!r}")
     if reading.date_format is not None:
         raise InputError(f"{table.path}: --date-format {reading.date_format!r} fits no column")
     return None
+
+
+def in_all_rows(table: Table, part: Found, reading: Reading) -> Found:
+    """Return the dates of all rows of a table, in the format that was found in some of them.
+
+    Raises
+    ------
+    InputError
+        A row has no such date.
+    """
+    column = part.columns[0]
+    cells = next(cells for columns, _, cells in _date_columns.candidates(table) if columns == part.columns)
+    if (empty := next(filter(lambda row: is_missing(cells[row]), range(len(cells))), None)) is not None:
+        table.fail(empty, column, "there is no date")
+    for one in readings(table.header[column], cells, reading.date_format):
+        if one.how == part.how:
+            return replace(part, dates=one.dates, cells=cells)
+    row, good = odd_one(table.header[column], cells, reading.date_format) or (0, part.cells[0])
+    return table.fail(row, column, f"{cells[row]!r} is not a date like {good!r}")
 
 
 def not_understood(table: Table) -> str | None:
@@ -143,7 +167,8 @@ def _evenness(dates: Dates) -> float:
     if len(dates) < 2:
         return 1.0
     steps = np.abs(np.diff(dates).astype(np.float64))
-    return float(np.mean(np.abs(steps / np.median(steps) - 1.0) < 0.12))
+    usual = np.median(steps)
+    return float(np.mean(np.abs(steps - usual) < 0.12 * usual))
 
 
 def _ascend(dates: Dates) -> bool:
@@ -162,15 +187,22 @@ class Ordered:
         Their dates, ascending.
     notes : tuple of str
         What was done.
+    gaps : str or None
+        Where dates are missing.
     """
 
     rows: np.ndarray[tuple[int], np.dtype[np.int64]]
     dates: Dates
     notes: tuple[str, ...]
+    gaps: str | None
 
 
-def in_order(table: Table, found: Found, sort: bool) -> Ordered:
-    """Return the rows in order of time; raises InputError where a date is not later than the one before."""
+def in_order(table: Table, found: Found, sort: bool, *, clock: str = "first", hint: str = "") -> Ordered:
+    """Return the rows in order of time; raises InputError where a date is not later than the one before.
+
+    Where clocks change between summer and winter, all dates are those of the clock of the "first" row or of
+    the "last", as `clock` says. `hint` is said of dates that stand twice.
+    """
     dates, notes = found.dates, list(found.notes)
     rows = np.arange(len(dates))
     if sort:
@@ -180,24 +212,36 @@ def in_order(table: Table, found: Found, sort: bool) -> Ordered:
         rows = rows[::-1]
     dates = dates[rows]
     if (changes := _clock_changes(dates)) is not None:
-        often = count(int((changes > _NOTHING).sum()), "times")
+        nights = count(int((changes > _NOTHING).sum()), "nights")
         notes.append(
-            f"{table.path}: an hour comes twice {often}: the dates are read as a clock with summer time, and "
-            "shown in the time of the first row"
+            f"{table.path}: an hour comes twice, in {nights}: the dates are read as a clock with summer time "
+            f"and shown in the time of the {clock} row"
         )
-        dates = dates + np.concatenate(([_NOTHING], np.cumsum(changes)))
+        moved = np.concatenate(([_NOTHING], np.cumsum(changes)))
+        dates = dates + (moved - moved[-1] if clock == "last" else moved)
     wrong = np.flatnonzero(np.diff(dates) <= _NOTHING)
     if len(wrong):
-        row, before = int(rows[wrong[0] + 1]), int(rows[wrong[0]])
-        table.fail(
-            row,
-            found.columns[0],
-            f"{found.cells[row]} is not later than {found.cells[before]} in the row before; wanted is one "
-            "series in order of time (--sort sorts the rows by date, --no-dates takes them as they stand)",
+        _refuse(table, found, int(rows[wrong[0] + 1]), int(rows[wrong[0]]), hint)
+    return Ordered(rows, dates, tuple(notes), _describe_gaps(table, rows, dates))
+
+
+def _refuse(table: Table, found: Found, row: int, before: int, hint: str) -> NoReturn:
+    """Refuse a row whose date is not later than that of the row before."""
+    cell, other = found.cells[row], found.cells[before]
+    if found.dates[row] == found.dates[before]:
+        problem = f"{cell} stands in line {table.lines[before]}, too; wanted is one row for each date ({hint}"
+    else:
+        problem = (
+            f"{cell} is not later than {other} in the row before; wanted is one series in order of time "
+            "(--sort sorts the rows by date, "
         )
-    if gaps := _describe_gaps(table, rows, dates):
-        notes.append(f"{table.path}: {gaps}")
-    return Ordered(rows, dates, tuple(notes))
+    table.fail(row, found.columns[0], f"{problem}--no-dates takes the rows as they stand)")
+
+
+def in_changing_night(dates: Dates) -> NDArray[np.bool_]:
+    """Return which times are in a night to Sunday, when clocks change, at 4 o'clock at the latest."""
+    hour_of_week = (dates.astype("datetime64[h]").astype(np.int64) + 3 * 24) % 168  # 1970 began on a Thursday
+    return np.asarray((hour_of_week >= 143) & (hour_of_week <= 148))
 
 
 def _clock_changes(dates: Dates) -> np.ndarray[tuple[int], np.dtype[np.timedelta64]] | None:
@@ -211,9 +255,7 @@ def _clock_changes(dates: Dates) -> np.ndarray[tuple[int], np.dtype[np.timedelta
     usual = np.median(steps.astype(np.int64)).astype(np.int64).astype(steps.dtype)
     if not _NOTHING < usual <= _HOUR:
         return None
-    # 1970 began on a Thursday. Clocks change in the night to Sunday, at 4 o'clock at the latest.
-    hour_of_week = (dates[1:].astype("datetime64[h]").astype(np.int64) + 3 * 24) % 168
-    night = (hour_of_week >= 143) & (hour_of_week <= 148)
+    night = in_changing_night(dates[1:])
     back, forward = night & (steps == usual - _HOUR), night & (steps == usual + _HOUR)
     days = (dates[-1] - dates[0]) / np.timedelta64(1, "D")
     often, forth = int(back.sum()), int(forward.sum())
@@ -235,7 +277,7 @@ def _describe_gaps(
     before, after = coarsest(dates)[gaps[0] : gaps[0] + 2]
     return (
         f"{count(len(gaps), 'gaps')} in the dates, the first after line {table.lines[rows[gaps[0]]]} "
-        f"({show(before)} to {show(after)}); the rows are taken as evenly spaced"
+        f"({show(before)} to {show(after)})"
     )
 
 

@@ -14,9 +14,9 @@ from fastgru import _core
 from fastgru.cli import _file_options, _report
 from fastgru.cli._arguments import whole
 from fastgru.cli._errors import InputError
-from fastgru.cli._forecast import make_samples
 from fastgru.cli._output import check_writable, whole_file
 from fastgru.cli._plot import draw, require_matplotlib
+from fastgru.cli._samples import make_samples
 from fastgru.cli._source import BUNDLED, load_source
 from fastgru.cli._task import make_task
 from fastgru.cli._train import Bar, choose, fit

@@ -1,92 +1,223 @@
-"""The demo's arithmetic: windows, split in time, naive forecasts and errors."""
+"""`python -m fastgru forecast`: what comes next in a file's series."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import argparse
+import contextlib
+import importlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-_Floats = NDArray[np.float64]
-_Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Samples in order of time: one row for each time at which a forecast is made.
-
-    Attributes
-    ----------
-    inputs : ndarray of shape (n, length), float64
-        The model's input: the last values, or the last changes from step to step.
-    targets : ndarray of shape (n,), float64
-        The model's target: the value `horizon` steps later, or its difference from the last known value.
-    offset : ndarray of shape (n,), float64
-        The amount to add to a prediction to get a value of the series.
-    when : ndarray of shape (n,), int64
-        The position of the forecast value in the series, ascending.
-    """
-
-    inputs: _Floats
-    targets: _Floats
-    offset: _Floats
-    when: _Ints
-
-    def part(self, start: int, stop: int) -> Samples:
-        """Return the samples whose forecast value lies in ``[start, stop)``."""
-        first, last = np.searchsorted(self.when, (start, stop))
-        return self._rows(slice(int(first), int(last)))
-
-    def drawn(self, most: int, seed: int) -> Samples:
-        """Return `most` of the samples, drawn at random and still in order of time; all if there are no more.
-
-        A fixed stride would meet the same phases of the season again and again, and miss the others.
-        """
-        if len(self) <= most:
-            return self
-        rows = np.random.default_rng(seed).choice(len(self), most, replace=False)
-        return self._rows(np.sort(rows))
-
-    def _rows(self, rows: slice | _Ints) -> Samples:
-        return Samples(self.inputs[rows], self.targets[rows], self.offset[rows], self.when[rows])
-
-    def __len__(self) -> int:
-        return len(self.when)
+import fastgru
+from fastgru import _core
+from fastgru.cli import _file_options, _forecast_report
+from fastgru.cli._arguments import levels, names, whole
+from fastgru.cli._errors import InputError
+from fastgru.cli._forecast_task import ForecastTask, check_folds, make_task
+from fastgru.cli._output import check_writable, whole_file
+from fastgru.cli._plot import require_matplotlib
+from fastgru.cli._series import Wanted, load_series
 
 
-def make_samples(values: _Floats, length: int, horizon: int, changes: bool) -> Samples:
-    """Cut a series into samples.
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "forecast",
+        help="forecast the next steps of a column of a CSV file, with intervals",
+        description="Fit a GRU on a column of a CSV file, and print its next steps with quantiles. Season, "
+        "differencing and window are chosen on the end of the series, where naive forecasts are measured, "
+        "too.",
+    )
+    add = parser.add_argument
+    add("data", metavar="FILE.csv", type=Path, help="a CSV file with column names; it may be compressed")
+    _add_column_options(parser)
+    _add_model_options(parser)
+    add(
+        "--backtest",
+        metavar="FOLDS",
+        type=whole(1, 1000),
+        help="measure such forecasts on so many stretches of the past, each by a model that has learnt from "
+        "what lies before it alone, beside naive forecasts",
+    )
+    add("--output", metavar="CSV", type=Path, help="write the forecasts here")
+    add("--plot", metavar="PNG", type=Path, help="draw the end of the history and the forecasts here")
+    add("--save", metavar="MODEL.safetensors", type=Path, help="save the fitted forecaster here")
+    _file_options.add_to(parser, "reading the file")
+    parser.set_defaults(run=run)
 
-    Parameters
-    ----------
-    values : ndarray of shape (n,), float64
-        The series; n must be larger than ``length + horizon``.
-    length : int
-        Steps a sample looks back.
-    horizon : int
-        Steps from the last known value to the target.
-    changes : bool
-        Whether inputs and targets are changes instead of the values themselves.
 
-    Returns
-    -------
-    Samples
-        One for each position from ``length + horizon`` on, so that values and changes have the same samples.
-    """
-    source = np.diff(values) if changes else values[1:]
-    windows = np.lib.stride_tricks.sliding_window_view(source, length)[: len(source) - length - horizon + 1]
-    when = np.arange(length + horizon, len(values))
-    last = values[when - horizon]
-    offset = last if changes else np.zeros(len(when))
-    return Samples(windows, values[when] - offset, offset, when)
+def _add_column_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("columns, by name or number").add_argument
+    add("--time", metavar="COLUMN", help="the column of dates (default: found out)")
+    add(
+        "--series",
+        metavar="COLUMN",
+        help="the column that names the series, in a file with several: one model learns from all",
+    )
+    add(
+        "--known-ahead",
+        metavar="A,B",
+        type=names,
+        default=(),
+        help="columns that are known in advance (holidays, prices): the file goes on with them after the "
+        "last value of the target",
+    )
+    add(
+        "--past-columns",
+        metavar="C,D",
+        type=names,
+        default=(),
+        help="columns that are measured, and end with the target",
+    )
 
 
-def drifts(train: _Floats) -> bool:
-    """Return whether a series leaves its earlier range, judged on its training part alone.
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--horizon",
+        metavar="STEPS",
+        type=whole(1, 10**5),
+        help="steps to forecast (default: 12, but at most a quarter of the rows)",
+    )
+    add(
+        "--season",
+        metavar="STEPS",
+        type=_season,
+        default="auto",
+        help="length of the season, or none (default: found in the series)",
+    )
+    add(
+        "--quantiles",
+        metavar="Q,Q",
+        type=levels,
+        default=(0.1, 0.5, 0.9),
+        help="the quantiles to print (default: 0.1,0.5,0.9)",
+    )
+    add(
+        "--strategy",
+        choices=("direct", "recursive"),
+        default="direct",
+        help="all steps at once, or step by step, along paths that are drawn (default: %(default)s)",
+    )
+    add(
+        "--missing",
+        choices=("error", "mask"),
+        default="error",
+        help="what empty cells and gaps in the dates are: an error, or missing values, which the network is "
+        "told of (default: %(default)s)",
+    )
+    add(
+        "--seed",
+        metavar="N",
+        type=whole(0, 2**32 - 1),
+        default=0,
+        help="seed of the initial weights (default: %(default)s)",
+    )
+    add("--threads", metavar="N", type=whole(1, _core.max_threads), help="threads (default: all cores)")
+    add("--max-iter", type=whole(1, 10**6), default=100, help=argparse.SUPPRESS)  # for quick tests
 
-    A network trained on values in one range fails in another; then it should learn changes. The series drifts
-    if more than a tenth of the last fifth lies outside the range of the values before it.
-    """
-    cut = len(train) * 4 // 5
-    before, after = train[:cut], train[cut:]
-    return bool(np.mean((after < before.min()) | (after > before.max())) > 0.1)
+
+def run(options: argparse.Namespace) -> None:
+    """Run the command; raises InputError if the input or an output cannot be used."""
+    _require_pandas()
+    if options.plot is not None:
+        require_matplotlib(options.plot)
+    for path in (options.output, options.plot, options.save):
+        if path is not None:
+            check_writable(path)
+    columns = Wanted(options.time, options.series, options.known_ahead, options.past_columns)
+    file = load_series(options.data, _file_options.reading(options), columns)
+    task = make_task(file, options.horizon, options.strategy, options.missing)
+    if options.backtest is not None:
+        check_folds(task, options.backtest)
+    for note in file.notes:
+        print(f"Note: {note}.", file=sys.stderr)
+    if options.threads is not None:
+        fastgru.set_num_threads(options.threads)
+    importlib.import_module("fastgru.forecasting.forecaster")  # takes a second: before any output
+    print(_forecast_report.describe(task), flush=True)
+    begin = time.perf_counter()
+    forecaster = _fit(task, options)
+    result = _forecast_report.evaluate(task, forecaster, options.quantiles)
+    print(_forecast_report.choices(task, forecaster, options.season, time.perf_counter() - begin))
+    print(_forecast_report.table(task, result), flush=True)
+    if options.backtest is not None:
+        print(f"{_backtest(task, forecaster, options.backtest)}\n", flush=True)
+    _write(task, forecaster, result, options)
+
+
+def _require_pandas() -> None:
+    try:
+        importlib.import_module("pandas")
+    except ImportError:
+        raise InputError(
+            'the command forecast needs pandas, which is not installed: pip install "fastgru[demo]"'
+        ) from None
+
+
+def _season(text: str) -> int | str | None:
+    """Return a season; the type of such an argument."""
+    if text in ("auto", "none"):
+        return None if text == "none" else text
+    try:
+        return whole(2, 10**6)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or none") from None
+
+
+def _fit(task: ForecastTask, options: argparse.Namespace) -> Any:
+    from fastgru.forecasting.forecaster import GRUForecaster
+
+    forecaster = GRUForecaster(
+        task.horizon,
+        season=options.season,
+        past_columns=list(task.file.past) or None,
+        strategy=options.strategy,
+        missing=options.missing,
+        max_iter=options.max_iter,
+        random_state=options.seed,
+        verbose=sys.stderr.isatty(),
+    )
+    with _told(task):
+        forecaster.fit(task.y, task.X)
+    return forecaster.set_params(verbose=False)
+
+
+@contextlib.contextmanager
+def _told(task: ForecastTask) -> Iterator[None]:
+    """Send what is printed to stderr: it is progress, not the result; tell errors in one line."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except ValueError as error:
+        raise InputError(f"{task.file.path}: {' '.join(str(error).split())}") from None
+
+
+def _backtest(task: ForecastTask, forecaster: Any, folds: int) -> Any:
+    from fastgru.forecasting.backtest import backtest
+
+    told, season = sys.stderr.isatty(), forecaster.season
+    with _told(task):
+        return backtest(
+            forecaster, task.y, task.X, folds=folds, season=season, baselines="naive", verbose=told
+        )
+
+
+def _write(
+    task: ForecastTask, forecaster: Any, result: _forecast_report.Result, options: argparse.Namespace
+) -> None:
+    if options.output is not None:
+        with whole_file(options.output) as temporary:
+            _forecast_report.write_csv(task, result, temporary)
+        print(f"Forecasts: {options.output}")
+    if options.plot is not None:
+        with whole_file(options.plot) as temporary:
+            _forecast_report.draw(task, forecaster, temporary)
+        print(f"Picture: {options.plot}")
+    if options.save is not None:
+        with whole_file(options.save) as temporary:
+            forecaster.save(temporary, metadata={"target": task.file.target})
+        print(f"Model: {options.save}")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 import fastgru
 from fastgru import _core
 from fastgru.cli._dates import coarsest, show, step_seconds
-from fastgru.cli._forecast import Samples
 from fastgru.cli._plot import Picture
+from fastgru.cli._samples import Samples
 from fastgru.cli._source import Source
 from fastgru.cli._task import Task
 from fastgru.cli._text import count, number

@@ -89,7 +89,7 @@ def _from_file(path: Path, reading: Reading) -> Source:
     table = read_table(path, reading)
     found = find_dates(table, reading) if reading.dates else None
     dated = () if found is None else found.columns
-    index = _choose_target(table, dated) if reading.target is None else table.column_index(reading.target)
+    index = choose_target(table, dated) if reading.target is None else table.column_index(reading.target)
     if index in dated:
         found = None
     notes = list(table.notes)
@@ -124,6 +124,8 @@ def in_order_of_time(
         return table, None
     ordered = in_order(table, found, reading.sort)
     notes += ordered.notes
+    if ordered.gaps is not None:
+        notes.append(f"{table.path}: {ordered.gaps}; the rows are taken as evenly spaced")
     return table.part(ordered.rows.tolist()), ordered.dates
 
 
@@ -156,7 +158,7 @@ def placeholders(table: Table, index: int, values: NDArray[np.float64]) -> list[
     return []
 
 
-def _choose_target(table: Table, dated: tuple[int, ...]) -> int:
+def choose_target(table: Table, dated: tuple[int, ...]) -> int:
     """Return the only column, or the only numeric one; otherwise raise an error that lists the columns."""
     columns = [
         index

@@ -103,7 +103,14 @@ class Table:
         try:
             return read_numbers(self.cells(index), decimal, elsewhere, self.delimiter)
         except CellError as error:
-            self.fail(error.row, index, str(error))
+            self.fail(error.row, index, f"{error}{self._hint_of_delimiter(error.row)}")
+
+    def _hint_of_delimiter(self, row: int) -> str:
+        """Return a hint if the only column looks like several, with a character that no reader thinks of."""
+        signs = [sign for sign in self.header[0] if not sign.isalnum() and sign not in " _-.()\"'"]
+        if len(self.header) > 1 or not signs or signs[0] not in self.rows[row][0]:
+            return ""
+        return f"; is {signs[0]} what parts the cells? Then --delimiter {signs[0]!r}"
 
 
 def read_table(path: Path, reading: Reading) -> Table:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru.cli._errors import InputError
-from fastgru.cli._forecast import Samples, drifts, make_samples
+from fastgru.cli._samples import Samples, drifts, make_samples
 from fastgru.forecasting._metrics import rmse
 
 _MAX_EPOCHS = 40  # or more, where an epoch has few mini-batches

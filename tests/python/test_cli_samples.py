@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from fastgru.cli._forecast import drifts, make_samples
 from fastgru.cli._reading import Reading
+from fastgru.cli._samples import drifts, make_samples
 from fastgru.cli._source import Source, load_source
 from fastgru.cli._task import make_task
 from fastgru.cli._text import number
