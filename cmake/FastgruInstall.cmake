@@ -35,6 +35,12 @@ install(TARGETS ${FASTGRU_INSTALLED} EXPORT fastgru-targets
   LIBRARY DESTINATION "${FASTGRU_LIBRARY_DIR}"
   RUNTIME DESTINATION "${FASTGRU_LIBRARY_DIR}"
   INCLUDES DESTINATION "${FASTGRU_INCLUDE_DIR}")
+# The wheel has its bound: there the archive is one object.
+if(SKBUILD AND CMAKE_EXECUTABLE_FORMAT STREQUAL "ELF" AND CMAKE_LINKER AND CMAKE_STRIP)
+  install(CODE "set(ARCHIVE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${FASTGRU_LIBRARY_DIR}/$<TARGET_FILE_NAME:fastgru_static>\")
+    set(LINKER \"${CMAKE_LINKER}\")\nset(STRIP \"${CMAKE_STRIP}\")\nset(AR \"${CMAKE_AR}\")
+    include(\"${CMAKE_CURRENT_SOURCE_DIR}/cmake/FastgruArchive.cmake\")")
+endif()
 install(DIRECTORY cpp/include/fastgru DESTINATION "${FASTGRU_INCLUDE_DIR}")
 install(EXPORT fastgru-targets NAMESPACE fastgru:: DESTINATION "${FASTGRU_CMAKE_DIR}")
 
