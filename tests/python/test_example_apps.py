@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,9 +89,9 @@ def test_anomaly_detector_raises_the_alarm_after_the_fault_and_not_before(
     )
 
 
-def numbers(script: str, *patterns: str) -> list[float]:
+def numbers(script: str, *patterns: str, arguments: Sequence[str] = ()) -> list[float]:
     """Run a script of examples/; return the number that each pattern finds in what it prints."""
-    text = run(sys.executable, EXAMPLES / script).stdout.decode()
+    text = run(sys.executable, EXAMPLES / script, *arguments).stdout.decode()
     print(text)
     found = [re.search(pattern, text) for pattern in patterns]
     assert all(found), text
@@ -100,6 +101,12 @@ def numbers(script: str, *patterns: str) -> list[float]:
 def test_forecast_beats_persistence() -> None:
     ours, persistence = numbers("forecast.py", r"GRU: RMSE ([\d.]+)", r"persistence .*: RMSE ([\d.]+)")
     assert ours < 0.8 * persistence
+
+
+def test_backtest_says_that_the_forecaster_is_worth_it() -> None:
+    rows = [rf"{method} +[\d.]+ +[\d.]+ +([\d.]+)" for method in ("GRUForecaster", "seasonal naive")]
+    ours, naive = numbers("backtest.py", *rows, arguments=["airline", "--folds", "3"])
+    assert ours < 0.8 * naive
 
 
 def test_sentiment_beats_the_most_frequent_answer() -> None:
