@@ -160,7 +160,7 @@ def test_a_covariate_is_read(capsys: pytest.CaptureFixture[str]) -> None:
 READ = [  # file, options, the first time of the forecast, what is said
     (files.gaps, ["--missing", "mask"], "2024-03-25", ""),
     (files.gaps, ["--no-dates"], "82", ""),
-    (files.empty_cells, ["--missing", "mask"], "2024-03-25", "2 cells without a value are missing values"),
+    (files.empty_cells, ["--missing", "mask"], "2024-03-25", "empty cells read as missing: 2"),
     (files.decimal_commas, [], "2024-01", ""),
     (files.unsorted, ["--sort"], "2024-03-25", ""),
     (files.twelve_rows, [], "2025-01", ""),
@@ -263,6 +263,7 @@ REFUSED = [
         "--past-columns does not go with --strategy recursive",
     ),
     (files.clean, ["--backtest", "9"], r"84 rows are too few for --backtest 9 .*: 5 folds would fit"),
+    (files.clean, ["--season", "43"], "--season 43 needs two seasons, and there are 84 rows"),
     (files.clean, ["--past-columns", "sales"], "cannot be both --target and --past-columns"),
     (files.clean, ["--time", "day", "--target", "day"], "cannot be both --time and --target"),
     (files.clean, ["--target", "profit"], r'no column "profit"; the columns are "day", "sales"'),
@@ -339,3 +340,18 @@ def test_what_is_tried_is_told_on_a_terminal(
     assert main(["forecast", "shop.csv", *QUICK]) == 0
     printed = capsys.readouterr()
     assert "differencing='seasonal', window=24" in printed.err and "[GRUForecaster]" not in printed.out
+
+
+def test_series_of_unlike_length(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = []
+    for shop, n in enumerate((60, 40)):
+        values = ["", *map(str, files.season(n, 7, shop))] + [""] * (shop + 1)
+        rows += [[day, f"s{shop}", v] for day, v in zip(files.days(len(values)), values, strict=True)]
+    files.write(Path("data.csv"), ["day", "s", "v"], rows)
+    assert main(["forecast", "data.csv", "--target", "v", "--series", "s", "--horizon", "2", *QUICK]) == 0
+    printed = capsys.readouterr()
+    assert "2 series by s, 100 rows" in printed.out
+    assert "data.csv: rows left out before the first value: 2 (in 2 series, the first 's0')" in printed.err
+    assert "data.csv: rows left out after the last value: 3 (in 2 series, the first 's0')" in printed.err
+    first, second = tables_of(printed.out)
+    assert (first[0][0], second[0][0]) == ("2024-03-02", "2024-02-11")

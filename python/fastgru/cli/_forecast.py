@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> None:
             check_writable(path)
     columns = Wanted(options.time, options.series, options.known_ahead, options.past_columns)
     file = load_series(options.data, _file_options.reading(options), columns)
-    task = make_task(file, options.horizon, options.strategy, options.missing)
+    task = make_task(file, options.horizon, options.season, options.strategy, options.missing)
     if options.backtest is not None:
         check_folds(task, options.backtest)
     for note in file.notes:

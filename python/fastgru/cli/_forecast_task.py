@@ -44,7 +44,9 @@ class ForecastTask:
     later: Any
 
 
-def make_task(file: SeriesFile, horizon: int | None, strategy: str, missing: str) -> ForecastTask:
+def make_task(
+    file: SeriesFile, horizon: int | None, season: int | str | None, strategy: str, missing: str
+) -> ForecastTask:
     """Check the series of a file, and put them into pandas' containers.
 
     Parameters
@@ -52,14 +54,14 @@ def make_task(file: SeriesFile, horizon: int | None, strategy: str, missing: str
     horizon : int or None
         Steps ahead; None: 12, but at most a quarter of the shortest series, and at most the rows that are
         known in advance.
-    strategy, missing : str
+    season, strategy, missing
         Of the forecaster.
 
     Raises
     ------
     InputError
-        The series are too short, never change, have gaps or empty cells where none may be, or the columns
-        that are known in advance end too early. The message says where.
+        The series are too short (for the season, too), never change, have gaps or empty cells where none may
+        be, or the columns that are known in advance end too early. The message says where.
     """
     if file.past and strategy == "recursive":
         raise InputError(
@@ -68,6 +70,9 @@ def make_task(file: SeriesFile, horizon: int | None, strategy: str, missing: str
     import pandas as pd
 
     chosen = _usual_horizon(file) if horizon is None else horizon
+    longest = max(len(each.values) for each in file.series)
+    if isinstance(season, int) and season > longest // 2:
+        raise InputError(f"{file.path}: --season {season} needs two seasons, and there are {longest} rows")
     for each in file.series:
         _check_length(file, each, chosen, strategy)
         _check_cells(file, each, missing, chosen)

@@ -152,10 +152,10 @@ def load_series(path: Path, reading: Reading, wanted: Wanted) -> SeriesFile:
     values, unit = numbers_of(table, target, reading, notes)
     covariates = [numbers_of(table, k, reading, notes)[0] for k in (*past, *known)]
     inputs = np.column_stack(covariates) if covariates else np.empty((len(values), 0))
-    series = [
-        _series(table, name, rows, found, reading, (values, inputs, len(past)), notes)
-        for name, rows in groups.items()
-    ]
+    series, odd = [], dict[str, list[tuple[str, int]]]()
+    for name, rows in groups.items():
+        series.append(_series(table, name, rows, found, reading, (values, inputs, len(past)), notes, odd))
+    notes += [f"{path}: {_told(what, seen)}" for what, seen in odd.items()]
     longest = max(series, key=lambda each: len(each.values))
     return SeriesFile(
         path=path,
@@ -168,6 +168,12 @@ def load_series(path: Path, reading: Reading, wanted: Wanted) -> SeriesFile:
         time_unit=unit_of_time(longest.dates),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _told(what: str, seen: Sequence[tuple[str, int]]) -> str:
+    """Return a note about what was seen in some series, how often in each."""
+    name, total = seen[0][0], sum(amount for _, amount in seen)
+    return f"{what}: {total}" + (f" (in {count(len(seen), 'series')}, the first {name!r})" if name else "")
 
 
 def _groups(table: Table, by: int | None) -> dict[str, list[int]]:
@@ -199,8 +205,12 @@ def _series(
     reading: Reading,
     numbers: tuple[_Floats, _Floats, int],
     notes: list[str],
+    odd: dict[str, list[tuple[str, int]]],
 ) -> Series:
-    """Return one series: `rows` of the table, in order of time, between its first value and its last."""
+    """Return one series: `rows` of the table, in order of time, between its first value and its last.
+
+    What is left out or missing is added to `odd`: under what it is, the series and how many.
+    """
     order, dates = np.array(rows, dtype=np.int64), None
     if found is not None:
         own = replace(found, dates=found.dates[order], cells=[found.cells[row] for row in rows])
@@ -214,13 +224,14 @@ def _series(
     if not len(held):
         raise InputError(f"{where}: there is no value to learn from")
     first, stop = int(held[0]), int(held[-1]) + 1
-    if first:
-        notes.append(f"{where}: {count(first, 'rows')} before the first value are left out")
-    if empty := stop - first - len(held):
-        notes.append(f"{where}: {count(empty, 'cells')} without a value are missing values")
     last = len(order) if inputs.shape[1] > n_past else stop
-    if last == stop < len(order):
-        notes.append(f"{where}: {count(len(order) - stop, 'rows')} after the last value are left out")
+    for what, amount in (
+        ("rows left out before the first value", first),
+        ("rows left out after the last value", len(order) - stop if last == stop else 0),
+        ("empty cells read as missing", stop - first - len(held)),
+    ):
+        if amount:
+            odd.setdefault(what, []).append((name, amount))
     kept = order[first:last]
     lines: Any = [table.lines[row] for row in kept]
     return Series(
