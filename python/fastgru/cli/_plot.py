@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from fastgru.cli._errors import InputError
 from fastgru.cli._text import number
-from fastgru.plot._axes import grid, log_scale
+from fastgru.plot._axes import COLOURS, grid, log_scale
+from fastgru.plot._time import legend_above, short_dates
 
-# Okabe and Ito's palette: distinguishable with every kind of colour vision, and by lightness in print.
-_TRUTH, _GRU, _SEASONAL, _PERSISTENCE, _HELD = "#222222", "#D55E00", "#56B4E9", "#9A9A9A", "#0072B2"
+_TRUTH, _GRU, _SEASONAL, _PERSISTENCE, _HELD = "#222222", COLOURS[0], COLOURS[5], "#9A9A9A", COLOURS[1]
 _MOST_POINTS = 700
 
 
@@ -113,11 +113,7 @@ def _draw_forecast(axes: Any, picture: Picture) -> None:
             x, picture.forecasts[name][shown], color=colour, linewidth=width, label=name, zorder=order
         )
     if picture.x.dtype.kind == "M":
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        locator = AutoDateLocator()
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        short_dates(axes)
     axes.set_ylabel(_cut(picture.label, 40))
     axes.set_xlabel(picture.x_label)
     axes.margins(x=0.01)
@@ -125,7 +121,7 @@ def _draw_forecast(axes: Any, picture: Picture) -> None:
     hidden = "" if len(picture.x) <= _MOST_POINTS else f" (the last {_MOST_POINTS} are shown)"
     # Above the row of the legend, whatever the length of the two.
     axes.set_title(picture.subtitle + hidden, loc="left", fontsize=10, color="#444444", pad=24)
-    _legend_above(axes, handles)
+    legend_above(axes, handles)
 
 
 def _cut(text: str, most: int) -> str:
@@ -161,7 +157,7 @@ def _draw_losses(axes: Any, picture: Picture) -> None:
     axes.set_ylabel("Squared error / variance")
     grid(axes)
     axes.set_title("Loss", loc="left", fontsize=11, fontweight="bold")
-    _legend_above(axes, handles)
+    legend_above(axes, handles)
 
 
 def _dot(epochs: NDArray[Any]) -> str:
@@ -185,19 +181,3 @@ def _draw_errors(axes: Any, picture: Picture) -> None:
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(f"RMSE ({picture.unit})" if picture.unit else "RMSE")
     axes.set_title("Error on the test part", loc="left", fontsize=11, fontweight="bold")
-
-
-def _legend_above(axes: Any, handles: list[Any]) -> None:
-    """Put the legend above the right end of the axes, in one row, outside the plotted lines."""
-    axes.legend(
-        handles=handles,
-        loc="lower right",
-        bbox_to_anchor=(1.0, 0.995),
-        ncols=len(handles),
-        frameon=False,
-        fontsize=9,
-        handlelength=1.6,
-        columnspacing=1.4,
-        borderpad=0.2,
-        borderaxespad=0.2,
-    )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastgru._tables import index_of, is_from, materialised
 from fastgru.plot._axes import COLOURS, log_scale, pyplot
+from fastgru.plot._time import short_dates
 
 if TYPE_CHECKING:
     from fastgru.anomalies import GRUAnomalyDetector
@@ -204,11 +205,7 @@ def _finish(axes: NDArray[Any], x_label: str, *, dated: bool) -> None:
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
         if dated:
-            from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-            locator = AutoDateLocator()
-            ax.xaxis.set_major_locator(locator)
-            ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+            short_dates(ax)
     axes[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, borderaxespad=0.1)
     axes[-1].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, borderaxespad=0.1)
     axes[-1].set_xlabel(x_label)

@@ -34,12 +34,17 @@ def finish_time_axis(ax: Any, times: Any) -> None:
         ax.set_xlabel("Step")
         ax.xaxis.get_major_locator().set_params(integer=True)
     else:
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        locator = AutoDateLocator()
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        short_dates(ax)
     ax.margins(x=0.01)
+
+
+def short_dates(ax: Any) -> None:
+    """Write dates at the time axis without repeating what they share."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator()
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def chosen_places(names: Sequence[Any], series: Any) -> list[int]:
