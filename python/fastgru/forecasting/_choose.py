@@ -18,6 +18,7 @@ from fastgru.forecasting._train import Make, Trial, default_length, held_out, tr
 _Floats = NDArray[np.float64]
 
 _ASKED = 16  # series of a panel whose season is looked for
+_LEAST_UNIT = 1e-290  # by which ordinary numbers can be divided
 _EPOCHS = 30  # where the series are too short to hold anything out
 
 
@@ -85,7 +86,8 @@ def choose(
     said : callable
         Told of each trial.
     """
-    bases = [naive_error(each.y, season or 1) or 1.0 for each in data.series]
+    errors = [naive_error(each.y, season or 1) for each in data.series]
+    bases = [error if error > _LEAST_UNIT else 1.0 for error in errors]
     shortest = min(len(each) for each in data.series)
     trials: list[Trial] = []
 

@@ -23,8 +23,9 @@ def wrapped(shape: Panel, indexes: Sequence[Any], values: Sequence[_Floats]) -> 
     if shape.kind in {"array", "series"}:
         return _series(values[0], indexes[0], shape.ids[0])
     if shape.kind == "wide":
-        table = np.column_stack(values)
-        return table if indexes[0] is None else _frame(table, indexes[0], list(shape.ids))
+        times, columns = _aligned(indexes, [value[:, None] for value in values])
+        table = np.concatenate(columns, axis=1)
+        return table if times is None else _frame(table, times, list(shape.ids))
     label = shape.columns[0] if shape.columns else LONG_COLUMNS[2]
     return _long(shape, indexes, [value[:, None] for value in values], [label])
 
@@ -45,7 +46,8 @@ def wrapped_columns(
     if indexes[0] is None:
         return values[0] if len(values) == 1 else np.stack(values, axis=1)
     if shape.kind in {"series", "array", "wide"}:
-        return _frame(np.concatenate(values, axis=1), indexes[0], _labels(shape.ids, columns))
+        times, values = _aligned(indexes, values)
+        return _frame(np.concatenate(values, axis=1), times, _labels(shape.ids, columns))
     return _long(shape, indexes, values, _labels(shape.columns or (LONG_COLUMNS[2],), columns))
 
 
@@ -68,6 +70,20 @@ def _frame(values: _Floats, index: Any, columns: Any) -> Any:
     import pandas as pd
 
     return pd.DataFrame(values, index=index, columns=columns)
+
+
+def _aligned(indexes: Sequence[Any], values: Sequence[_Floats]) -> tuple[Any, Sequence[_Floats]]:
+    """Return the times of forecasts side by side; NaN at those that are not of a series, as ends may differ."""
+    times = indexes[0]
+    if times is None or all(index is times or index.equals(times) for index in indexes[1:]):
+        return times, values
+    for index in indexes[1:]:
+        times = times.union(index)
+    found = []
+    for index, value in zip(indexes, values, strict=True):
+        found.append(np.full((len(times), value.shape[1]), np.nan))
+        found[-1][times.get_indexer(index)] = value
+    return times, found
 
 
 def _long(shape: Panel, indexes: Sequence[Any], values: Sequence[_Floats], columns: Any) -> Any:
@@ -99,7 +115,8 @@ def _polars(
         frame = {str(shape.levels[0]): [shape.ids[k] for k in ids], str(shape.levels[1]): times}
         return frame_of(frame | _flat(np.concatenate(list(values)), columns, shape.columns[0]))
     if shape.kind == "wide":
-        frame = {} if indexes[0] is None else _times(indexes[0], shape)
+        whole, values = _aligned(indexes, values)
+        frame = {} if whole is None else _times(whole, shape)
         for name, value in zip(shape.ids, values, strict=True):
             frame |= {flat_label((name, *column)): value[:, k] for k, column in enumerate(columns)}
         return frame_of(frame)

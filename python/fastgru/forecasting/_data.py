@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru._tables import is_frame, is_from, materialised, table_values
-from fastgru.forecasting._index import Clock, first_gap, on_a_grid
+from fastgru._tables import array_of, is_frame, is_from, materialised, table_values
+from fastgru.forecasting._index import Clock, first_gap, is_counted, numbered, on_a_grid
 from fastgru.forecasting._known import Known, Steps, Unit, calendar_of, steps_of
 from fastgru.forecasting._panel import LONG_COLUMNS, Panel, read_covariates, read_target
 from fastgru.forecasting._steps import Form
@@ -31,11 +31,14 @@ class Data:
         Where each ends.
     cycles : tuple of str
         The cycles of the calendar that the network reads.
+    columns : tuple
+        Labels of the covariates; empty where they have none.
     """
 
     series: tuple[Known, ...]
     clocks: tuple[Clock, ...]
     cycles: tuple[str, ...]
+    columns: tuple[Hashable, ...] = ()
 
     def steps(self, form: Form, units: Sequence[Unit], last: int | None = None) -> list[Steps]:
         """Return inputs and targets of each series; with `last`, of so many steps at its end."""
@@ -88,6 +91,8 @@ def read_data(
     target = read_target(y)
     if not len(target):
         raise ValueError("y has no series")
+    if X is None and past:
+        raise ValueError(f"past_columns has {past[0]!r}, and fit was given no X")
     covariates = None if X is None else read_covariates(X, target)
     numbers = static_numbers(static, target)
     series = []
@@ -98,11 +103,15 @@ def read_data(
         if target.kind == "wide":  # columns of one table begin when they do
             values, index = values[first:], None if index is None else index[first:]
         check_missing(values[:, 0], index, name, missing)
-        after, ahead = _covariates_of(covariates, place, index, len(values), past, first, target.kind)
+        first = first if target.kind == "wide" else 0
+        after, ahead = covariates_of(covariates, place, index, len(values), past, first)
+        if index is not None and not is_counted(index):
+            index = numbered(index)
         series.append(Known(values[:, 0], after, ahead, numbers[place], index, target.ids[place]))
     clocks = tuple(Clock(each.index, len(each), target.described(k, "y")) for k, each in enumerate(series))
     longest = max(series, key=len)
-    return target, Data(tuple(series), clocks, tuple(cycles(longest.index)))
+    columns = () if covariates is None else covariates.columns
+    return target, Data(tuple(series), clocks, tuple(cycles(longest.index)), columns)
 
 
 def check_missing(values: _Floats, index: Any, name: str, missing: str) -> None:
@@ -112,6 +121,40 @@ def check_missing(values: _Floats, index: Any, name: str, missing: str) -> None:
     row = int(np.flatnonzero(~np.isfinite(values))[0])
     when = f"row {row}" if index is None else f"row {row} ({index[row]})"
     raise ValueError(f"{name} has no value in {when}: fill it in, or pass missing='mask'")
+
+
+def arranged(panel: Panel, columns: Sequence[Hashable], spare: Sequence[Hashable] = ()) -> Panel:
+    """Return covariates with their columns in the order of `columns`, those of `fit`.
+
+    An array has its columns in that order.
+
+    Parameters
+    ----------
+    spare : sequence
+        Columns that may be left out.
+
+    Raises
+    ------
+    ValueError
+        A column lacks, or was not there in `fit`.
+    """
+    if not columns or panel.columns == tuple(columns):
+        return panel
+    if not panel.columns:
+        whole = all(values.shape[1] == len(columns) for values in panel.values)
+        return replace(panel, columns=tuple(columns)) if whole else panel
+    unknown = [label for label in panel.columns if label not in columns]
+    lacking = [label for label in columns if label not in panel.columns and label not in spare]
+    if lacking:
+        raise ValueError(f"X lacks the column {lacking[0]!r} of fit: it has {list(panel.columns)[:20]!r}")
+    if unknown:
+        raise ValueError(f"X has the column {unknown[0]!r}, which fit did not know")
+    order = [panel.columns.index(label) for label in columns if label in panel.columns]
+    return replace(
+        panel,
+        columns=tuple(panel.columns[k] for k in order),
+        values=tuple(values[:, order] for values in panel.values),
+    )
 
 
 def split_columns(panel: Panel, place: int, past: Sequence[Hashable]) -> tuple[_Floats, _Floats]:
@@ -130,13 +173,19 @@ def static_numbers(static: Any, target: Panel) -> list[_Floats]:
     if static is None:
         return [np.empty(0)] * len(target)
     names, static = static_names(static)
-    values = table_values(static, "static") if is_frame(static) else np.asarray(static, dtype=np.float64)
-    values = values.astype(np.float64)
+    values = table_values(static, "static") if is_frame(static) else array_of(static, "static")
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+        kind = f"dtype {values.dtype}" if isinstance(values, np.ndarray) else type(static).__name__
+        raise TypeError(f"static must hold real numbers, got {kind}")
+    values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2:
         raise ValueError(
             f"static must have a row per series and a column per number, got shape {values.shape}"
         )
     if names is not None and target.kind != "list":
+        twice = next((each for each in names if names.count(each) > 1), None)
+        if twice is not None:
+            raise ValueError(f"static has two rows for the series {twice!r}")
         lacking = [each for each in target.ids if each not in names]
         if lacking and len(target) > 1:
             raise ValueError(f"static has no row for the series {lacking[0]!r} of y")
@@ -174,22 +223,24 @@ def _without_gaps(index: Any, values: _Floats, name: str, missing: str) -> tuple
     return on_a_grid(index, values, name)
 
 
-def _covariates_of(
-    panel: Panel | None, place: int, index: Any, n: int, past: Sequence[Hashable], first: int, kind: str
+def covariates_of(
+    panel: Panel | None, place: int, index: Any, n: int, past: Sequence[Hashable], first: int = 0
 ) -> tuple[_Floats, _Floats]:
-    """Return past (n rows) and future covariates (n rows or more) of one series, in its rows."""
+    """Return past (n rows) and future covariates (n rows or more) of one series, in its rows.
+
+    Rows are found by the times of `index`, or counted from row `first` on where one of the two has none.
+    """
     if panel is None:
         return np.empty((n, 0)), np.empty((n, 0))
     after, ahead = split_columns(panel, place, past)
     given, name = panel.indexes[place], panel.described(place, "X")
-    if given is not None and index is not None:
+    if given is not None and index is not None and given.is_unique and index.is_unique:
         places = given.get_indexer(index)
         if (places < 0).any():
             raise ValueError(f"{name} has no row for {index[int(np.flatnonzero(places < 0)[0])]} of y")
-        rest = np.arange(places[-1] + 1, len(given))
+        rest = np.arange(places[-1] + 1, len(given)) if n else np.empty(0, np.int64)
         return after[places], ahead[np.concatenate((places, rest))]
-    if kind == "wide":
-        after, ahead = after[first:], ahead[first:]
+    after, ahead = after[first:], ahead[first:]
     if len(ahead) < n:
         raise ValueError(f"{name} has {len(ahead)} rows, and y has {n}")
     return after[:n], ahead

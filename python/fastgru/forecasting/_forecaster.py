@@ -23,11 +23,11 @@ from fastgru.forecasting._containers import wrapped, wrapped_columns
 from fastgru.forecasting._data import Data, read_data
 from fastgru.forecasting._follow import Follower
 from fastgru.forecasting._future import Future, with_future
-from fastgru.forecasting._known import Unit, unit_of
+from fastgru.forecasting._known import Unit, end_of, unit_of
 from fastgru.forecasting._network import QuantileNetwork
 from fastgru.forecasting._panel import Panel
 from fastgru.forecasting._paths import sampled_paths
-from fastgru.forecasting._quantiles import LEVELS, MEDIAN, at_levels, checked_levels, widened
+from fastgru.forecasting._quantiles import LEVELS, MEDIAN, at_levels, checked_levels, ends_of, widened
 from fastgru.forecasting._steps import DIFFERENCING, SCALING, Form
 from fastgru.forecasting._storage import StorageMixin, beats_naive
 from fastgru.forecasting._train import Trial, default_length, final, train_more
@@ -143,7 +143,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         self._follower = begun.moved(
             [each.inputs[: len(each.inputs) - data.waiting(self._form)] for each in steps]
         )
-        self._ends = [(each.offset[-1], float(each.unit[-1])) for each in steps]
+        self._ends = [end_of(known, each) for known, each in zip(data.series, steps, strict=True)]
 
     def _check_lengths(self, data: Data, season: int | None) -> None:
         lag = {"seasonal": season or 0, "first": 1}.get(self.differencing, 0)
@@ -196,7 +196,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         check_is_fitted(self)
         wanted = self.horizon if horizon is None else horizon
         if isinstance(wanted, bool) or not isinstance(wanted, Integral) or wanted < 1:
-            raise ValueError(f"horizon must be an integer of at least 1, got {horizon!r}")
+            raise ValueError(f"horizon must be an integer of at least 1, got {wanted!r}")
         if self.strategy == "direct" and wanted > self._form.horizon:
             raise ValueError(
                 f"horizon={wanted}, but the forecaster has learnt {self._form.horizon} steps ahead: fit with "
@@ -226,6 +226,9 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         future = self._future(X, horizon)
         found = []
         for place, (known, unit) in enumerate(zip(self._data.series, self._units, strict=True)):
+            if known.constant is not None:
+                found.append(np.full((n_paths, horizon), known.constant))
+                continue
             found.append(
                 sampled_paths(
                     future.follower.forks(self._network, place, n_paths),
@@ -246,14 +249,16 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         return wrapped(self._shape, indexes, [each[:, MEDIAN] for each in learnt])
 
     def _predict_quantiles(self, levels: float | Sequence[float], horizon: int | None, X: Any) -> Any:
+        check_is_fitted(self)
         wanted = checked_levels(levels, "levels")
         learnt, indexes = self._learnt(self._steps_ahead(horizon), X)
         columns = [(level,) for level in wanted]
         return wrapped_columns(self._shape, indexes, [at_levels(each, wanted) for each in learnt], columns)
 
     def _predict_interval(self, coverage: float | Sequence[float], horizon: int | None, X: Any) -> Any:
+        check_is_fitted(self)
         shares = checked_levels(coverage, "coverage")
-        levels = [level for share in shares for level in (0.5 - share / 2, 0.5 + share / 2)]
+        levels = ends_of(shares)
         learnt, indexes = self._learnt(self._steps_ahead(horizon), X)
         columns = [(share, side) for share in shares for side in ("lower", "upper")]
         return wrapped_columns(self._shape, indexes, [at_levels(each, levels) for each in learnt], columns)
@@ -298,7 +303,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
             )
             stop = len(steps.inputs) - waiting
             inputs.append(steps.inputs[max(0, stop - new) : max(0, stop)])
-            ends.append((steps.offset[-1], float(steps.unit[-1])))
+            ends.append(end_of(known, steps))
         self._follower, self._ends, self._data = self._follower.moved(inputs), ends, data
 
 

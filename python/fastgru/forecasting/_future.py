@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru.forecasting._calendar import calendar_inputs
-from fastgru.forecasting._data import Data
+from fastgru.forecasting._data import Data, arranged
 from fastgru.forecasting._follow import Follower
+from fastgru.forecasting._index import can_find
 from fastgru.forecasting._known import Unit
 from fastgru.forecasting._panel import Panel, read_covariates
 from fastgru.forecasting._steps import Form
@@ -110,12 +111,12 @@ def _ahead(data: Data, X: Any, shape: Panel, rows: int, past: Sequence[Hashable]
         raise ValueError(
             f"X lacks: the covariates of the next {rows} steps, of the columns that are not in past_columns"
         )
-    panel = read_covariates(X, shape)
+    panel = arranged(read_covariates(X, shape), data.columns, past)
     found = []
     for place, clock in enumerate(data.clocks):
         values, name = _future_columns(panel, place, past, data.series[place].future.shape[1]), "X"
         index, wanted = panel.indexes[place], clock.after(rows)
-        if index is not None and wanted is not None:
+        if can_find(wanted, index):
             places = index.get_indexer(wanted)
             if (places < 0).any():
                 lacking = wanted[int(np.flatnonzero(places < 0)[0])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -12,11 +13,62 @@ from fastgru._gaps import HOLIDAYS, has_dates, usual_steps, working_days_alone
 from fastgru._tables import is_from
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_TEXTS = {"str", "string"}
+_DATE = re.compile(r"\d{4}[-/]\d{1,2}(\D|$)")  # how a date begins that is a text
 _WIDE = 1.5  # as in make_windows: a step is a gap if it is longer than this many usual ones
 
 
+def times_of(index: Any, name: str) -> Any:
+    """Return an index of one level; Python's dates become those of pandas.
+
+    Raises
+    ------
+    ValueError
+        It has several levels, mixes kinds or time zones, or its dates are texts.
+    """
+    if index is None or (index.dtype.kind != "O" and str(index.dtype) not in _TEXTS):
+        return index
+    if index.nlevels > 1:
+        raise ValueError(f"{name} has an index of {index.nlevels} levels: it may have one, or (series, time)")
+    import pandas as pd
+
+    kind = index.inferred_type
+    if kind in {"date", "datetime"}:
+        try:
+            return pd.DatetimeIndex(index, name=index.name)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"the dates of {name} mix time zones: {error}") from None
+    if kind.startswith("mixed"):
+        kinds = ", ".join(sorted({type(each).__name__ for each in index})[:4])
+        raise ValueError(f"the index of {name} mixes {kinds}: times are of one kind")
+    if kind == "string" and len(index) and _DATE.match(str(index[0])):
+        raise ValueError(
+            f"the dates of {name} are texts ({str(index[0])!r}): pandas.to_datetime turns them into dates"
+        )
+    return index
+
+
+def is_counted(index: Any) -> bool:
+    """Tell whether an index holds times: dates or whole numbers. Others are names of rows."""
+    return has_dates(index) or index.dtype.kind in "iu"
+
+
+def can_find(times: Any, index: Any) -> bool:
+    """Tell whether rows are to be found by their times: not in an index of names, where steps are numbers."""
+    if index is None or times is None:
+        return False
+    return has_dates(times) or is_counted(index)
+
+
+def numbered(index: Any) -> Any:
+    """Return the numbers of its rows for an index of their names."""
+    import pandas as pd
+
+    return pd.RangeIndex(len(index), name=index.name)
+
+
 def check_order(index: Any, name: str, column: str | None = None) -> None:
-    """Refuse dates that are missing, repeat or run backwards.
+    """Refuse times that are missing, repeat or run backwards; names of rows have no order.
 
     Parameters
     ----------
@@ -31,6 +83,8 @@ def check_order(index: Any, name: str, column: str | None = None) -> None:
         return
     if index.isna().any():
         raise ValueError(f"{name} has no date in row {int(np.flatnonzero(index.isna())[0])} of its index")
+    if not has_dates(index) and index.dtype.kind not in "iuf":
+        return
     if index.is_monotonic_increasing and index.is_unique:
         return
     row = next(k for k in range(1, len(index)) if not index[k] > index[k - 1])
@@ -124,6 +178,20 @@ def step_of(index: Any, name: str) -> Any:
     return pd.tseries.frequencies.to_offset(step)
 
 
+def _dates_from(first: Any, count: int, offset: Any, name: Any) -> Any:
+    """Return dates from `first` on. A local time that daylight saving leaves out comes as much later."""
+    import pandas as pd
+
+    try:
+        return pd.date_range(first, periods=count, freq=offset, name=name)
+    except ValueError:
+        if first.tz is None:
+            raise
+    local = pd.date_range(first.tz_localize(None), periods=count, freq=offset, name=name)
+    summer = np.ones(count, dtype=bool)  # of two times on the same clock, the first
+    return local.tz_localize(first.tz, ambiguous=summer, nonexistent="shift_forward")
+
+
 def seconds_of_step(index: Any) -> float | None:
     """Return the length of the usual step in seconds, or None without dates."""
     if index is None or len(index) < 2 or not has_dates(index):
@@ -172,7 +240,7 @@ class Clock:
             if is_from("pandas", "TimedeltaIndex", index):
                 return pd.timedelta_range(index[-1], periods=steps + 1, freq=self.offset, name=index.name)[1:]
             # Days and longer steps keep the local time of a time zone; the last date may lie off their grid.
-            found = pd.date_range(index[-1], periods=steps + 1, freq=self.offset, name=index.name)
+            found = _dates_from(index[-1], steps + 1, self.offset, index.name)
             first = int(found[0] == index[-1])
             return found[first : first + steps]
         if index.dtype.kind in "iu" and len(index):
@@ -180,6 +248,11 @@ class Clock:
             start = int(index[-1]) + step
             return pd.RangeIndex(start, start + step * steps, step, name=index.name)
         return pd.RangeIndex(self.n_known, self.n_known + steps, name=index.name)
+
+    def times(self, index: Any) -> Any:
+        """Return the times of new steps; None where they have but names, as those of `fit` had."""
+        named = index is not None and self.index is not None and not is_counted(index)
+        return None if named and not has_dates(self.index) else index
 
     def moved(self, index: Any, steps: int) -> Clock:
         """Return the clock after `steps` more steps, whose times `index` has been checked."""

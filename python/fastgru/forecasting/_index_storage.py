@@ -24,12 +24,44 @@ def index_for_file(index: Any) -> dict[str, Any] | None:
     if has_dates(index):
         kind = next(short for full, short in _KINDS.items() if is_from("pandas", full, index))
         saved = {"kind": kind, "name": name, "values": _compressed(index.asi8)}
-        saved["freq"] = None if index.freq is None else index.freqstr
+        saved["freq"] = _freq_text(index)
         saved["unit"] = None if kind == "periods" else str(getattr(index, "unit", "ns"))
-        saved["zone"] = str(index.tz) if kind == "dates" and index.tz is not None else None
+        saved["zone"] = _zone_text(index) if kind == "dates" and index.tz is not None else None
         return saved
     whole = index.to_numpy() if index.dtype.kind in "iu" else np.arange(len(index))
     return {"kind": "integers", "name": name, "values": _compressed(whole)}
+
+
+def _freq_text(index: Any) -> str | None:
+    """Return the frequency of dates as the text that makes it again."""
+    import pandas as pd
+
+    if index.freq is None:
+        return None
+    if (
+        is_from("pandas", "PeriodIndex", index)
+        or pd.tseries.frequencies.to_offset(index.freqstr) == index.freq
+    ):
+        return str(index.freqstr)
+    raise ValueError(
+        f"the frequency {index.freq!r} of y cannot be written to a model file, which holds no holidays: take "
+        "dates of working days with freq=None"
+    )
+
+
+def _zone_text(index: Any) -> str:
+    """Return the time zone of dates as the text that makes it again."""
+    import pandas as pd
+
+    try:
+        if pd.Timestamp(0, tz=str(index.tz)).utcoffset() is not None:
+            return str(index.tz)
+    except (ValueError, KeyError):
+        pass
+    raise ValueError(
+        f"the time zone {index.tz!r} of y cannot be written to a model file: give its name, as in "
+        "y.tz_convert('Europe/Rome')"
+    )
 
 
 def index_from_file(saved: Any, n_rows: int) -> Any:

@@ -45,6 +45,14 @@ class Known:
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def constant(self) -> float | None:
+        """The value that all known ones have; None where they differ."""
+        if self.y[0] != self.y[-1] and np.isfinite(self.y[[0, -1]]).all():
+            return None
+        known = self.y[np.isfinite(self.y)]
+        return float(known[0]) if len(known) and (known == known[0]).all() else None
+
     def until(self, stop: int) -> Known:
         """Return the first `stop` steps, without anything that was known in advance."""
         index = None if self.index is None else self.index[:stop]
@@ -93,6 +101,16 @@ class Steps:
         """Return answers (n, horizon, n_levels) at some steps in the unit of the series."""
         found: _Floats = self.offset[rows, :, None] + self.unit[rows, None, None] * answers
         return found
+
+
+def end_of(known: Known, steps: Steps) -> tuple[_Floats, float]:
+    """Return what forecasts after the last step are counted from, (horizon,), and their unit.
+
+    A series that has never changed has no unit: its forecasts are its value.
+    """
+    if (value := known.constant) is not None:
+        return np.full(steps.offset.shape[1], value), 0.0
+    return steps.offset[-1], float(steps.unit[-1])
 
 
 def unit_of(known: Known, form: Form) -> Unit:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru._tables import (
-    as_real,
+    array_of,
     column_values,
     is_column,
     is_frame,
@@ -19,11 +19,12 @@ from fastgru._tables import (
     split_rows,
     table_values,
 )
-from fastgru.forecasting._index import check_order
+from fastgru.forecasting._index import check_order, times_of
 from fastgru.forecasting._polars import is_polars, read_times, time_column
 
 _Floats = NDArray[np.float64]
 
+_LARGEST = 1e100  # of a value of y: squares and sums of them are finite, too
 LONG_COLUMNS = ("unique_id", "ds", "y")  # of a long frame, as Nixtla's libraries name them
 
 
@@ -90,9 +91,11 @@ def read_target(y: Any) -> Panel:
                 f"{panel.described(place, 'y')} must have one column, got {values.shape[1]}: forecast each "
                 "variable as a series of its own, or pass the others as X"
             )
-        if np.isinf(values).any():
-            row = int(np.flatnonzero(np.isinf(values[:, 0]))[0])
-            raise ValueError(f"{panel.described(place, 'y')} is infinite in row {row}")
+        too_large = np.flatnonzero(np.abs(values[:, 0]) > _LARGEST)
+        if len(too_large):
+            row, value = int(too_large[0]), values[too_large[0], 0]
+            what = "infinite" if np.isinf(value) else f"too large ({value:g}, more than {_LARGEST:g})"
+            raise ValueError(f"{panel.described(place, 'y')} is {what} in row {row}")
     return panel
 
 
@@ -140,7 +143,12 @@ def _read(data: Any, name: str, *, columns_are_series: bool) -> Panel:
         return _read_column(data, name)
     if isinstance(data, (list, tuple)) and any(_is_sequence(part) for part in data):
         return _read_list(data, name)
-    values = as_real(np.asarray(data), name)
+    values = array_of(data, name)
+    if not isinstance(values, np.ndarray):
+        raise TypeError(
+            f"{name} must be a series, a table of series or a list of them, got {type(data).__name__}"
+        )
+    values = np.asarray(values)  # no matrix
     if values.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got dtype {values.dtype}")
     if values.ndim == 1:
@@ -162,6 +170,7 @@ def _read_column(data: Any, name: str) -> Panel:
     index = data.index if is_from("pandas", "Series", data) else None
     if index is not None and index.nlevels == 2:
         return _read_levels(_column(values), index, (data.name,), name)
+    index = times_of(index, name)
     check_order(index, name)
     return Panel((_column(values),), (data.name,), (index,), "series", library=_library(data))
 
@@ -179,13 +188,10 @@ def _read_frame(data: Any, name: str, *, columns_are_series: bool) -> Panel:
         index = data.index
     values = table_values(data, name).astype(np.float64)
     labels = tuple(data.columns)
-    if len(set(labels)) != len(labels):
-        twice = next(label for label in labels if labels.count(label) > 1)
-        raise ValueError(f"{name} has two columns {twice!r}")
+    _check_once(labels, name)
     if index is not None and index.nlevels == 2:
         return _read_levels(values, index, labels, name)
-    if index is not None and index.nlevels > 2:
-        raise ValueError(f"{name} has an index of {index.nlevels} levels: it may have one, or (series, time)")
+    index = times_of(index, name)
     check_order(index, name, None if library == "pandas" or index is None else index.name)
     if not columns_are_series:
         return Panel((values,), (None,), (index,), "wide", labels, (), library, times)
@@ -218,6 +224,7 @@ def _read_records(data: Any, name: str, *, columns_are_series: bool) -> Panel:
         labels = [label for label in labels if label != value_column]
         if not labels:
             raise ValueError(f"{name} has no columns besides {', '.join(map(repr, LONG_COLUMNS))}")
+    _check_once(tuple(data.columns), name)
     values = np.column_stack([column_values(data[label], f"{name}: column {label!r}") for label in labels])
     library, kind = _library(data), ""
     if library == "polars":
@@ -235,6 +242,7 @@ def _split(values: _Floats, ids: Any, times: Any, name: str, shape: Panel) -> Pa
         raise ValueError(f"{name}: a series or a time is missing in its rows")
     if not len(values):
         raise ValueError(f"{name} has no rows")
+    times = times_of(times, name)
     numbered = np.column_stack((values, np.arange(len(values), dtype=np.float64)))
     series, names, twice = split_rows(numbered, ids, times)
     if twice is not None:
@@ -269,6 +277,12 @@ def _read_list(data: Sequence[Any], name: str) -> Panel:
         "polars" if parts and all(part.library == "polars" for part in parts) else "pandas",
         parts[0].times if parts else "",
     )
+
+
+def _check_once(labels: tuple[Hashable, ...], name: str) -> None:
+    if len(set(labels)) != len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise ValueError(f"{name} has two columns {twice!r}")
 
 
 def _library(data: Any) -> str:

@@ -19,10 +19,19 @@ _FEWEST = 20  # errors below which nothing is widened
 
 def checked_levels(levels: float | Sequence[float], name: str) -> list[float]:
     """Return levels as a list; each lies between 0 and 1."""
-    given = np.atleast_1d(np.asarray(levels, dtype=np.float64))
+    try:
+        given = np.atleast_1d(np.asarray(levels, dtype=np.float64))
+    except (TypeError, ValueError):
+        given = np.empty(0)
     if given.ndim != 1 or not len(given) or not np.all((given > 0.0) & (given < 1.0)):
         raise ValueError(f"{name} must be numbers between 0 and 1, without both, got {levels!r}")
     return [float(level) for level in given]
+
+
+def ends_of(shares: Sequence[float]) -> list[float]:
+    """Return the levels of the lower and the upper end of each central interval."""
+    highest = float(np.nextafter(1.0, 0.0))  # to which the end of an interval may round
+    return [level for share in shares for level in (0.5 - share / 2, min(0.5 + share / 2, highest))]
 
 
 def at_levels(learnt: _Floats, levels: Sequence[float] | _Floats) -> _Floats:

@@ -18,6 +18,7 @@ _Floats = NDArray[np.float64]
 DIFFERENCING = ("none", "first", "seasonal")
 SCALING = ("series", "window", "none")
 
+_TINY = 1e-100  # below it the squares of numbers vanish
 _CHUNK = 4096  # rows whose windows are held in memory at once
 
 
@@ -115,8 +116,11 @@ def scale_of(y: _Floats, form: Form) -> float:
     known = values[np.isfinite(values)]
     if not len(known):
         return 1.0
-    scale = float(np.mean(known) if form.scaling == "window" else np.std(known))
-    return scale if scale > 1e-12 * float(np.abs(known).max(initial=0.0)) and scale > 0.0 else 1.0
+    largest = float(np.abs(known).max())
+    tiny = largest if 0.0 < largest < _TINY else 1.0
+    spread = np.mean if form.scaling == "window" else np.std
+    scale = tiny * float(spread(known / tiny))
+    return scale if scale > 1e-12 * largest else 1.0
 
 
 def centre_of(y: _Floats, form: Form) -> float:

@@ -79,6 +79,7 @@ class StorageMixin:
                 "levels": [_label(each) for each in shape.levels],
                 "library": shape.library,
                 "times": shape.times,
+                "covariates": [_label(each) for each in data.columns],
             },
             "form": asdict(me._form),
             "units": [[unit.centre, unit.scale] for unit in me._units],
@@ -175,7 +176,10 @@ def _read_series(fitted: dict[str, Any], tensors: dict[str, _Floats]) -> Data:
     for each in (y, X, static):
         each.check_end()
     clocks = tuple(Clock(each.index, len(each), "y") for each in series)
-    return Data(tuple(series), clocks, tuple(str(each) for each in fitted["cycles"]))
+    columns = tuple(_label(each) for each in container.get("covariates", ()))
+    if columns and len(columns) != n_past + n_future:
+        raise ValueError(f"container.covariates has {len(columns)} names, and columns {n_past + n_future}")
+    return Data(tuple(series), clocks, tuple(str(each) for each in fitted["cycles"]), columns)
 
 
 class _Taken:

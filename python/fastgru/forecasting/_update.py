@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
-from fastgru.forecasting._data import Data, check_missing, split_columns
+from fastgru.forecasting._data import Data, arranged, check_missing, covariates_of
+from fastgru.forecasting._index import can_find
 from fastgru.forecasting._panel import Panel, read_covariates, read_target
 
 
@@ -22,26 +24,29 @@ def later_data(
     TypeError, ValueError
         They do not follow, or are not of these series.
     """
-    panel = read_target([y] if np.ndim(y) == 0 and not isinstance(y, str) else y)
+    one = isinstance(y, Number) or (isinstance(y, np.ndarray) and y.ndim == 0)
+    panel = read_target([y] if one else y)
     places = _places(panel, shape)
-    covariates = None if X is None else read_covariates(X, panel)
+    covariates = None if X is None else arranged(read_covariates(X, panel), data.columns)
     series, clocks, brought = list(data.series), list(data.clocks), [0] * len(data.series)
     for source, place in enumerate(places):
-        values, index, name = panel.column(source), panel.indexes[source], panel.described(source, "y")
+        values, name = panel.column(source), panel.described(source, "y")
+        index = clocks[place].times(panel.indexes[source])
         clocks[place].check(index, name)
         check_missing(values, index, name, missing)
         known = series[place]
         columns = known.past.shape[1], known.future.shape[1]
         if any(columns) and covariates is None:
             raise ValueError("X lacks: fit had covariates, and update needs those of the new steps")
-        new_past, new_future = np.empty((len(values), 0)), np.empty((len(values), 0))
-        if covariates is not None:
-            new_past, new_future = split_columns(covariates, source, past)
-            if (new_past.shape[1], new_future.shape[1]) != columns or len(new_past) < len(values):
-                raise ValueError(
-                    f"X has shape {covariates.values[source].shape}: {len(values)} rows of {sum(columns)} "
-                    "columns are needed, as in fit"
-                )
+        if covariates is not None and covariates.values[source].shape[1] != sum(columns):
+            raise ValueError(
+                f"X has {covariates.values[source].shape[1]} columns, and in fit there were {sum(columns)}"
+            )
+        times = panel.indexes[source]
+        if times is None and covariates is not None:
+            following = clocks[place].after(len(values))
+            times = following if can_find(following, covariates.indexes[source]) else None
+        new_past, new_future = covariates_of(covariates, source, times, len(values), past)
         moved = clocks[place].moved(index, len(values))
         whole = None
         if known.index is not None:
@@ -49,7 +54,7 @@ def later_data(
         series[place] = replace(
             known,
             y=np.concatenate((known.y, values)),
-            past=np.concatenate((known.past, new_past[: len(values)])),
+            past=np.concatenate((known.past, new_past)),
             future=np.concatenate((known.future[: len(known)], new_future)),
             index=whole,
         )
