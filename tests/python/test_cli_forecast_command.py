@@ -86,7 +86,8 @@ def test_the_errors_are_those_of_the_forecaster_in_the_unit_of_the_file(
     ("own", "best", "text"),
     [
         (0.5, 1.0, "Better than the best naive forecast, the last season, by 50 %"),
-        (0.97, 1.0, "Hardly better than the best naive forecast, the last season: by 3.0 %"),
+        (0.97, 1.0, "Hardly better than the best naive forecast, the last season: by 3 %"),
+        (0.999, 1.0, "Hardly better than the best naive forecast, the last season: by less than 1 %"),
         (1.0, 1.0, "Not better than a naive forecast: rather repeat the last season than use this one"),
     ],
 )
@@ -355,3 +356,17 @@ def test_series_of_unlike_length(capsys: pytest.CaptureFixture[str]) -> None:
     assert "data.csv: rows left out after the last value: 3 (in 2 series, the first 's0')" in printed.err
     first, second = tables_of(printed.out)
     assert (first[0][0], second[0][0]) == ("2024-03-02", "2024-02-11")
+
+
+def test_columns_without_names(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [[day, str(v)] for day, v in zip(files.days(60), files.season(60, 7), strict=True)]
+    files.write(Path("data.csv"), rows[0], rows[1:])
+    assert main(["forecast", "data.csv", "--no-header", "--horizon", "1", *QUICK]) == 0
+    assert "data.csv: 60 rows" in (printed := capsys.readouterr().out)
+    assert "Forecast of column 2, 1 day ahead" in printed
+
+
+def test_small_numbers_are_no_negative_zeros() -> None:
+    assert _forecast._forecast_report._shown(-0.001, 2) == "0.00"
+    assert _forecast._forecast_report._shown(-0.006, 2) == "-0.01"
+    assert _forecast._forecast_report._shown(1.5e12, None) == "1.5e+12"

@@ -13,13 +13,10 @@ _DELIMITERS = {"tab": "\t", "\\t": "\t", "space": " "}
 
 def add_to(parser: argparse.ArgumentParser, title: str = "reading --data", *, target: bool = True) -> None:
     """Add the options, in a group of their own; `target`: with that of the column to forecast."""
-    add = parser.add_argument_group(title).add_argument
+    group = parser.add_argument_group(title)
     if target:
-        add(
-            "--target",
-            metavar="COLUMN",
-            help="the column to forecast, by name or number; needed if several hold numbers",
-        )
+        add_target(group)
+    add = group.add_argument
     add("--no-dates", action="store_true", help="keep the order of the rows and look for no dates")
     add(
         "--date-format",
@@ -54,6 +51,15 @@ def add_to(parser: argparse.ArgumentParser, title: str = "reading --data", *, ta
         type=whole(0, 10**6),
         default=0,
         help="lines to leave out at the beginning of the file (default: %(default)s)",
+    )
+
+
+def add_target(group: argparse._ArgumentGroup) -> None:
+    """Add the option of the column to forecast."""
+    group.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="the column to forecast, by name or number; needed if several hold numbers",
     )
 
 

@@ -45,12 +45,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--output", metavar="CSV", type=Path, help="write the forecasts here")
     add("--plot", metavar="PNG", type=Path, help="draw the end of the history and the forecasts here")
     add("--save", metavar="MODEL.safetensors", type=Path, help="save the fitted forecaster here")
-    _file_options.add_to(parser, "reading the file")
+    _file_options.add_to(parser, "reading the file", target=False)
     parser.set_defaults(run=run)
 
 
 def _add_column_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("columns, by name or number").add_argument
+    group = parser.add_argument_group("columns, by name or number")
+    _file_options.add_target(group)
+    add = group.add_argument
     add("--time", metavar="COLUMN", help="the column of dates (default: found out)")
     add(
         "--series",

@@ -114,7 +114,7 @@ def choices(task: ForecastTask, forecaster: Any, asked: Any, seconds: float) -> 
     """Return what was chosen, and whether the forecasts beat naive ones where both were measured."""
     unit, season = task.file.time_unit, forecaster.season_
     if season is None:
-        first = "No season was found" if asked == "auto" else "No season"
+        first = "No season was found (--season STEPS names one)" if asked == "auto" else "No season"
     else:
         first = f"Season: {count(season, unit)}" + (", found in the data" if asked == "auto" else "")
     cycles = ", the ".join(_CYCLES[each] for each in forecaster.calendar_)
@@ -155,7 +155,8 @@ def _compared(own: float, best: float, name: str) -> str:
         return f"Not better than a naive forecast: rather repeat the {name} than use this one"
     share = 100 * (1 - own / best)
     if share < _HARDLY:
-        return f"Hardly better than the best naive forecast, the {name}: by {share:.1f} %"
+        little = "less than 1" if share < 1 else f"{share:.0f}"
+        return f"Hardly better than the best naive forecast, the {name}: by {little} %"
     return f"Better than the best naive forecast, the {name}, by {share:.0f} %"
 
 
@@ -199,7 +200,7 @@ def _digits(forecast: Forecast) -> int | None:
 
 
 def _shown(value: float, digits: int | None) -> str:
-    return f"{value:.6g}" if digits is None else f"{value:.{digits}f}"
+    return f"{value:.6g}" if digits is None else f"{round(value, digits) + 0.0:.{digits}f}"  # no -0.0
 
 
 def write_csv(task: ForecastTask, result: Result, path: Path) -> None:

@@ -159,15 +159,21 @@ def load_series(path: Path, reading: Reading, wanted: Wanted) -> SeriesFile:
     longest = max(series, key=lambda each: len(each.values))
     return SeriesFile(
         path=path,
-        target=table.header[target] or f"column {target + 1}",
+        target=_heading(table, target),
         unit=unit,
-        by="" if by is None else table.header[by] or f"column {by + 1}",
-        known=tuple(table.header[k] or f"column {k + 1}" for k in known),
-        past=tuple(table.header[k] or f"column {k + 1}" for k in past),
+        by="" if by is None else _heading(table, by),
+        known=tuple(_heading(table, k) for k in known),
+        past=tuple(_heading(table, k) for k in past),
         series=tuple(series),
         time_unit=unit_of_time(longest.dates),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _heading(table: Table, column: int) -> str:
+    """Return the name of a column, or what stands for it: without names they are numbered."""
+    name = table.header[column]
+    return name if name and name != str(column + 1) else f"column {column + 1}"
 
 
 def _told(what: str, seen: Sequence[tuple[str, int]]) -> str:
