@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
@@ -122,15 +123,32 @@ def test_frames_of_quantiles_are_drawn_without_a_forecaster(container: str) -> N
     y = {"one": SALES, "frame": PANEL, "records": long, "long": long.set_index(["unique_id", "ds"])}[
         container
     ]
-    frame = Average().fit(y).predict_quantiles([0.9, 0.1], 3)
+    frame = Average().fit(y).predict_quantiles([0.5, 0.9, 0.1], 3)
     axes = np.atleast_1d(plot.forecast(frame))
     assert len(axes) == (1 if container == "one" else 2)
     for ax, values in zip(axes, [SALES] if container == "one" else [PANEL["a"], PANEL["b"]], strict=True):
         (band,) = ax.collections
         low, high = edges(band)
         np.testing.assert_allclose((low + high) / 2, values.mean())
+        np.testing.assert_allclose(line(ax, "Forecast").get_ydata(), values.mean())
         assert (low < high).all()
-    assert labels(axes[0]) == ["80 %"]
+    assert labels(axes[0]) == ["Forecast", "80 %"]
+
+
+@pytest.mark.parametrize("container", ["wide", "records", "without times"])
+def test_forecasts_of_polars(container: str) -> None:
+    wide = pl.from_pandas(PANEL.rename_axis("ds").reset_index())
+    y = {
+        "wide": wide,
+        "records": wide.unpivot(index="ds", variable_name="unique_id", value_name="y"),
+        "without times": wide.drop("ds"),
+    }[container]
+    model = fastgru.GRUForecaster(**{**SMALL, "max_iter": 1}).fit(y)
+    for axes in (plot.forecast(model), plot.forecast(model.predict_quantiles([0.1, 0.5, 0.9]))):
+        assert [ax.get_ylabel() for ax in axes] == ["a", "b"]
+        forecast = model.predict()
+        wanted = forecast["y"][-4:] if container == "records" else forecast["b"]
+        np.testing.assert_allclose(line(axes[1], "Forecast").get_ydata()[-4:], wanted.to_numpy())
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru._tables import is_from
+from fastgru.forecasting._polars import read_times, time_column, without_times
 from fastgru.plot._axes import COLOURS
 
 _Floats = NDArray[np.float64]
@@ -74,6 +75,8 @@ def read_fans(answer: Any, levels: Sequence[float] | None, name: str) -> list[Fa
             Fan(k if f.name in {0, None} else f.name, f.times, f.levels, f.quantiles)
             for k, f in enumerate(fans)
         ]
+    if is_from("polars", "DataFrame", answer):
+        answer = _from_polars(answer, name)
     if is_from("pandas", "DataFrame", answer):
         return _from_frame(answer, name)
     if levels is None:
@@ -85,6 +88,21 @@ def read_fans(answer: Any, levels: Sequence[float] | None, name: str) -> list[Fa
     if table.ndim == 2:
         return [_fan(None, None, levels, table)]
     return [_fan(k, None, levels, table[:, k]) for k in range(table.shape[1])]
+
+
+def _from_polars(frame: Any, name: str) -> Any:
+    """Return polars' frame of forecasts, whose labels are "series-level", as pandas' frame of the same."""
+    import pandas as pd
+
+    if {"unique_id", "ds"} <= set(frame.columns):
+        levels = {label: label.rsplit("-", 1)[-1] for label in frame.columns[2:]}
+        columns = {label: frame[label].to_numpy() for label in frame.columns}
+        return pd.DataFrame(columns).rename(columns=levels)
+    label = time_column(frame, name)
+    index = None if label is None else read_times(frame[label], name)[0]
+    numbers = without_times(frame)
+    pairs = [tuple(each.rsplit("-", 1)) if "-" in each else ("", each) for each in numbers.columns]
+    return pd.DataFrame(numbers.to_numpy(), index=index, columns=pd.MultiIndex.from_tuples(pairs))
 
 
 def _from_frame(frame: Any, name: str) -> list[Fan]:
