@@ -73,4 +73,4 @@ def test_unknown_sets_are_named(bench: Any, monkeypatch: pytest.MonkeyPatch, cap
     monkeypatch.setattr(sys, "argv", ["bench", "--sets", "moon"])
     with pytest.raises(SystemExit):
         bench("forecasts").main()
-    assert "--sets: no 'moon'; there are airline, sunspots" in capsys.readouterr().err
+    assert "--sets: no 'moon'; there are airline, co2" in capsys.readouterr().err
