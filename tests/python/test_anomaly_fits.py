@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 import fastgru
 from fastgru import GRUAnomalyDetector, ModelFormatError, _model_file
@@ -299,3 +299,14 @@ def test_scores_do_not_depend_on_the_unit_of_x() -> None:
         np.testing.assert_array_equal(small().fit(unit * X).score_samples(unit * X), wanted.score_samples(X))
     scaled = small().fit(1e-3 * X + 500)
     np.testing.assert_allclose(scaled.score_samples(1e-3 * X + 500), wanted.score_samples(X), rtol=0.05)
+
+
+def test_wrong_names_of_columns_are_named_alone() -> None:
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    with pytest.warns(ConvergenceWarning):
+        model = GRUAnomalyDetector(max_iter=1, random_state=0).fit(table)
+    for columns in (["a", "z"], ["b", "a"]):
+        with pytest.raises(ValueError, match="feature names should match") as caught:
+            model.predict(table.set_axis(columns, axis=1))
+        assert "samples=" not in str(caught.value)

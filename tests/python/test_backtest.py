@@ -297,6 +297,7 @@ def test_slow_rivals_are_left_out_unless_asked_for(monkeypatch: pytest.MonkeyPat
         ({"season": 1.5}, TypeError, "season must be 'auto', None or an integer, got 1.5"),
         ({"season": 0}, ValueError, "season must be at least 1, got 0"),
         ({"baselines": ["best"]}, ValueError, "baselines must be .*, got 'best'"),
+        ({"baselines": 3}, TypeError, "baselines must be 'auto', 'naive' or names of methods, got 3"),
         ({"folds": 1, "conformal": True}, ValueError, "folds must be at least 2"),
         ({"folds": 3, "step": 1, "conformal": True}, ValueError, "folds must be at least 5"),
     ],

@@ -195,6 +195,18 @@ def test_series_are_cut_at_the_same_dates() -> None:
     assert any("1 of 3 folds" in note for note in result.notes)
 
 
+def test_series_whose_covariates_end_in_a_fold_are_left_out() -> None:
+    days = pd.date_range("2020-01-01", periods=60)
+    table = pd.DataFrame({"ds": days, "y": wave(60), "p": np.arange(60.0)})
+    frame = pd.concat([table.assign(unique_id="a"), table[:58].assign(unique_id="b")])
+    y, X = frame[["unique_id", "ds", "y"]], frame[["unique_id", "ds", "p"]]
+    found = fastgru.backtest(Average(), y, X, horizon=4, folds=2, baselines="naive")
+    assert "1 of 2 folds are without some of the 2 series (down to 1)" in found.notes[-1]
+    assert found.forecasts.groupby("fold")["series"].unique().map(list).to_list() == [["a", "b"], ["a"]]
+    with pytest.raises(ValueError, match=r"fold 2 of 2: no series .* and rows of X for all of it"):
+        fastgru.backtest(Average(), y[:60], X[:58], horizon=4, folds=2, baselines="naive")
+
+
 def test_gaps_count_as_steps() -> None:
     whole = pd.Series(TABLE[:, 0], index=DATES)
     holes = whole.drop(DATES[[20, 51, 53]])

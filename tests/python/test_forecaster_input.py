@@ -282,3 +282,18 @@ def test_polars_columns_that_end_at_different_times_stand_at_their_own() -> None
     assert found["day"].to_list() == DATES[60:64].to_pydatetime().tolist()
     assert np.isnan(found["a"][0])
     assert np.isnan(found["b"][3])
+
+
+def test_columns_of_one_table_share_their_times(tmp_path: Path) -> None:
+    """The times are computed once for all of them, and one that ends elsewhere has its own."""
+    model = forecaster().fit(WIDE.assign(c=wave(60, 3)))
+    model.save(tmp_path / "f.safetensors")
+    for each in (model, fastgru.load(tmp_path / "f.safetensors")):
+        each.update(pd.DataFrame(9.0, index=DATES[60:62], columns=["a", "b", "c"]))
+        clocks = each._data.clocks
+        assert clocks[0] is clocks[1] is clocks[2]
+        each.update(pd.DataFrame(9.0, index=DATES[62:63], columns=["a", "c"]))
+        assert [clock.after(1)[0] for clock in each._data.clocks] == [DATES[63], DATES[62], DATES[63]]
+        assert [clock.n_known for clock in each._data.clocks] == [63, 62, 63]
+        each.predict().index.name = "mine"
+        assert each.predict().index.name is None

@@ -99,6 +99,8 @@ def _check_variables(estimator: Any, frame: Any, parts: Any, *, reset: bool) -> 
         first = parts[0] if len(parts[0]) else np.zeros((1, parts[0].shape[1]))
         validate_data(estimator, first if frame is None else frame, reset=reset, skip_check_array=True)
     except ValueError as error:
+        if "names" in str(error):  # of columns: it says all
+            raise
         raise ValueError(
             f"{error} samples='steps' reads the rows of X as the time steps of one series; if each row is "
             "a sequence of its own, take samples='sequences'. Reshape your data if X is one time step: "

@@ -73,7 +73,7 @@ def _frame(values: _Floats, index: Any, columns: Any) -> Any:
 
 
 def _aligned(indexes: Sequence[Any], values: Sequence[_Floats]) -> tuple[Any, Sequence[_Floats]]:
-    """Return the times of forecasts side by side; NaN at those that are not of a series, as ends may differ."""
+    """Return the times of forecasts side by side, whose ends may differ; NaN where a series has another."""
     times = indexes[0]
     if times is None or all(index is times or index.equals(times) for index in indexes[1:]):
         return times, values

@@ -50,7 +50,7 @@ class Data:
     def steps_of(self, place: int, form: Form, unit: Unit, last: int | None = None) -> Steps:
         """Return inputs and targets of one series."""
         known = self.series[place] if last is None else self.series[place].last(last)
-        following = self.clocks[place].after(1) if self.cycles else None
+        following = self.clocks[place].next() if self.cycles else None
         return steps_of(known, form, unit, calendar_of(known.index, self.cycles, len(known), following))
 
     def waiting(self, form: Form) -> int:
@@ -100,7 +100,7 @@ def read_data(
         name = target.described(place, "y")
         index, values = _without_gaps(target.indexes[place], target.values[place], name, missing)
         first = int(np.argmax(np.isfinite(values[:, 0]))) if np.isfinite(values).any() else len(values)
-        if target.kind == "wide":  # columns of one table begin when they do
+        if target.kind == "wide" and first:  # columns of one table begin when they do
             values, index = values[first:], None if index is None else index[first:]
         check_missing(values[:, 0], index, name, missing)
         first = first if target.kind == "wide" else 0
@@ -108,10 +108,21 @@ def read_data(
         if index is not None and not is_counted(index):
             index = numbered(index)
         series.append(Known(values[:, 0], after, ahead, numbers[place], index, target.ids[place]))
-    clocks = tuple(Clock(each.index, len(each), target.described(k, "y")) for k, each in enumerate(series))
+    clocks = clocks_of(series, [target.described(k, "y") for k in range(len(series))], target.kind)
     longest = max(series, key=len)
     columns = () if covariates is None else covariates.columns
     return target, Data(tuple(series), clocks, tuple(cycles(longest.index)), columns)
+
+
+def clocks_of(series: Sequence[Known], names: Sequence[str], kind: str) -> tuple[Clock, ...]:
+    """Return where each series ends; columns of one table with the same index share a clock."""
+    shared: dict[int, Clock] = {}
+    found = []
+    for each, name in zip(series, names, strict=True):
+        clock = shared.get(id(each.index)) if kind == "wide" and each.index is not None else None
+        found.append(Clock(each.index, len(each), name) if clock is None else clock)
+        shared[id(each.index)] = found[-1]
+    return tuple(found)
 
 
 def check_missing(values: _Floats, index: Any, name: str, missing: str) -> None:

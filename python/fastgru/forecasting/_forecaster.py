@@ -206,7 +206,8 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     def _learnt(self, horizon: int, X: Any) -> tuple[list[_Floats], list[Any]]:
         """Return the learnt quantiles of each series, (horizon, n_levels), and the index of these steps."""
-        indexes = [clock.after(horizon) for clock in self._data.clocks]
+        following = {id(clock): clock.after(horizon) for clock in dict.fromkeys(self._data.clocks)}
+        indexes = [following[id(clock)] for clock in self._data.clocks]
         if self.strategy == "recursive":
             paths = self._paths(int(self.n_paths), horizon, X)
             return [np.quantile(each, LEVELS, axis=0).T for each in paths], indexes

@@ -220,7 +220,7 @@ class Clock:
 
     def __init__(self, index: Any, n_known: int, name: str) -> None:
         self.index, self.n_known, self.name = None if index is None else index[-2:], n_known, name
-        self.offset = None
+        self.offset, self._next = None, None
         if index is not None and len(index) > 1 and has_dates(index):
             periods = is_from("pandas", "PeriodIndex", index)
             self.offset = index.freq if periods else step_of(index, name)
@@ -249,6 +249,12 @@ class Clock:
             return pd.RangeIndex(start, start + step * steps, step, name=index.name)
         return pd.RangeIndex(self.n_known, self.n_known + steps, name=index.name)
 
+    def next(self) -> Any:
+        """Return the index of the next step, as `after`."""
+        if self._next is None:
+            self._next = self.after(1)
+        return self._next
+
     def times(self, index: Any) -> Any:
         """Return the times of new steps; None where they have but names, as those of `fit` had."""
         named = index is not None and self.index is not None and not is_counted(index)
@@ -272,7 +278,7 @@ class Clock:
         """
         if index is None or self.index is None or not len(index):
             return
-        wanted = self.after(len(index))
+        wanted = self.next() if len(index) == 1 else self.after(len(index))
         if type(index) is not type(wanted) and has_dates(self.index) != has_dates(index):
             raise ValueError(
                 f"{name} has an index of {type(index).__name__}, and y of fit one of "

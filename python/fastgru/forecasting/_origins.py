@@ -107,6 +107,7 @@ class History:
             for place, row in enumerate(first)
             if np.isfinite(self.values[place][:row]).sum() >= least
             and np.isfinite(self.values[place][row : row + horizon]).any()
+            and self._has_covariates(place, cut, horizon)
         )
         X, ahead = self._covariates_at(cut, horizon, places)
         origin = Origin(
@@ -142,14 +143,25 @@ class History:
             return stop
         return int(self.indexes[place].searchsorted(index[stop - 1], side="right"))
 
+    def _has_covariates(self, place: int, cut: int, horizon: int) -> bool:
+        """Tell whether the covariates of a series, where they are needed, reach to the end of a horizon."""
+        if self.covariates is None or not self._known_in_advance():
+            return True
+        panel, _ = self.covariates
+        return len(panel.values[place]) >= self._rows_before(panel, place, cut) + horizon
+
+    def _known_in_advance(self) -> bool:
+        assert self.covariates is not None
+        panel, _ = self.covariates
+        return not set(panel.columns or range(panel.values[0].shape[1])) <= set(self.past_columns)
+
     def _covariates_at(self, cut: int, horizon: int, places: Sequence[int]) -> tuple[Any, Any]:
         if self.covariates is None or not places:
             return None, None
         panel, rows = self.covariates
         stops = [self._rows_before(panel, place, cut) for place in places]
         known = rows.part([0] * len(places), stops, places)
-        columns = panel.columns or range(panel.values[0].shape[1])
-        if set(columns) <= set(self.past_columns):
+        if not self._known_in_advance():
             return known, None
         ahead = rows.part(stops, [stop + horizon for stop in stops], places)
         return known, without_columns(ahead, rows.kind, self.past_columns)

@@ -66,6 +66,8 @@ def chosen_rivals(
     auto = isinstance(baselines, str) and baselines == "auto"
     if isinstance(baselines, str) and not auto:
         baselines = NAIVE if baselines == "naive" else (baselines,)
+    if not isinstance(baselines, Iterable):
+        raise TypeError(f"baselines must be 'auto', 'naive' or names of methods, got {baselines!r}")
     wanted = RIVALS if auto else tuple(dict.fromkeys(baselines))
     unknown = [name for name in wanted if name not in RIVALS]
     if unknown:

@@ -13,8 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _model_file
 from fastgru.estimators._persistence import params_for_file, params_from_file
-from fastgru.forecasting._data import Data
-from fastgru.forecasting._index import Clock
+from fastgru.forecasting._data import Data, clocks_of
 from fastgru.forecasting._index_storage import index_for_file, index_from_file
 from fastgru.forecasting._known import Known, Unit
 from fastgru.forecasting._panel import Panel
@@ -164,18 +163,21 @@ def _read_series(fitted: dict[str, Any], tensors: dict[str, _Floats]) -> Data:
     ):
         raise ValueError("series.lengths does not fit the series")
     y, X, static = (_Taken(tensors[f"series.{name}"], name) for name in ("y", "X", "static"))
-    container, series = fitted["container"], []
+    container = fitted["container"]
+    series: list[Known] = []
     ids = container["ids"]
     if not isinstance(ids, list) or len(ids) != len(lengths):
         raise ValueError("container.ids must have one name per series")
+    index: Any = None
     for place, (n, ahead, numbers) in enumerate(lengths.astype(np.int64).tolist()):
-        index = index_from_file(indexes[place if len(indexes) > 1 else 0], n)
+        if place == 0 or len(indexes) > 1 or n != len(series[-1]):
+            index = index_from_file(indexes[place if len(indexes) > 1 else 0], n)
         past = X.next(n * n_past).reshape(n, n_past)
         future = X.next(ahead * n_future).reshape(ahead, n_future)
         series.append(Known(y.next(n), past, future, static.next(numbers), index, ids[place]))
     for each in (y, X, static):
         each.check_end()
-    clocks = tuple(Clock(each.index, len(each), "y") for each in series)
+    clocks = clocks_of(series, ["y"] * len(series), container["kind"])
     columns = tuple(_label(each) for each in container.get("covariates", ()))
     if columns and len(columns) != n_past + n_future:
         raise ValueError(f"container.covariates has {len(columns)} names, and columns {n_past + n_future}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastgru.forecasting._data import Data, arranged, check_missing, covariates_of
-from fastgru.forecasting._index import can_find
+from fastgru.forecasting._index import Clock, can_find
 from fastgru.forecasting._panel import Panel, read_covariates, read_target
 
 
@@ -29,12 +29,15 @@ def later_data(
     places = _places(panel, shape)
     covariates = None if X is None else arranged(read_covariates(X, panel), data.columns)
     series, clocks, brought = list(data.series), list(data.clocks), [0] * len(data.series)
+    moves: dict[tuple[int, int, int], tuple[Clock, Any]] = {}  # of clocks and times that series share
     for source, place in enumerate(places):
         values, name = panel.column(source), panel.described(source, "y")
         index = clocks[place].times(panel.indexes[source])
-        clocks[place].check(index, name)
+        clock, known = clocks[place], series[place]
+        same = (id(clock), id(known.index), id(index)) if index is not None else (-1, -1, place)
+        if same not in moves:
+            moves[same] = _moved(clock, known.index, index, len(values), name)
         check_missing(values, index, name, missing)
-        known = series[place]
         columns = known.past.shape[1], known.future.shape[1]
         if any(columns) and covariates is None:
             raise ValueError("X lacks: fit had covariates, and update needs those of the new steps")
@@ -47,19 +50,23 @@ def later_data(
             following = clocks[place].after(len(values))
             times = following if can_find(following, covariates.indexes[source]) else None
         new_past, new_future = covariates_of(covariates, source, times, len(values), past)
-        moved = clocks[place].moved(index, len(values))
-        whole = None
-        if known.index is not None:
-            whole = known.index.append(clocks[place].after(len(values)) if index is None else index)
         series[place] = replace(
             known,
             y=np.concatenate((known.y, values)),
             past=np.concatenate((known.past, new_past)),
             future=np.concatenate((known.future[: len(known)], new_future)),
-            index=whole,
+            index=moves[same][1],
         )
-        clocks[place], brought[place] = moved, len(values)
+        clocks[place], brought[place] = moves[same][0], len(values)
     return replace(data, series=tuple(series), clocks=tuple(clocks)), brought
+
+
+def _moved(clock: Clock, known: Any, index: Any, steps: int, name: str) -> tuple[Clock, Any]:
+    """Return the clock after the new steps, and the index of all; both are checked."""
+    clock.check(index, name)
+    if known is None:
+        return clock.moved(index, steps), None
+    return clock.moved(index, steps), known.append(clock.after(steps) if index is None else index)
 
 
 def _places(panel: Panel, shape: Panel) -> list[int]:

@@ -101,7 +101,8 @@ def backtest(
     Notes
     -----
     Series of a panel that end or begin at different times are cut at the same dates; without dates, they end
-    at the same time. In a fold, series without enough values before it or without one in it are left out.
+    at the same time. In a fold, series without enough values before it or without one in it are left out, as
+    are those whose covariates end within it.
 
     Examples
     --------
@@ -129,6 +130,7 @@ def backtest(
         if not origin.places:
             raise ValueError(
                 f"fold {origin.number} of {folds}: no series of y has {_LEAST} values before it and one in it"
+                + ("" if X is None else ", and rows of X for all of it")
             )
     found = _found_season(history, cuts[0]) if given is None and season == "auto" else given
     rivals, notes = chosen_rivals(baselines, found, max(map(len, history.values)), len(history.values))
@@ -248,5 +250,5 @@ def _left_out(history: History, origins: Sequence[Origin]) -> list[str]:
     least = min(len(origin.places) for origin in origins)
     return [
         f"{len(fewer)} of {len(origins)} folds are without some of the {every} series (down to {least}), "
-        f"which have fewer than {_LEAST} values before or none in them"
+        f"which have fewer than {_LEAST} values before, none in them, or X for a part of them alone"
     ]
