@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -226,4 +228,22 @@ def test_backtests_of_polars_frames() -> None:
     one = fastgru.backtest(forecaster(), [in_polars(WIDE[["a"]]), in_polars(WIDE[["a"]])], **options)
     pd.testing.assert_frame_equal(
         one.scores, fastgru.backtest(forecaster(), [WIDE[["a"]], WIDE[["a"]]], **options).scores
+    )
+
+
+def test_pandas_is_needed_for_times_alone() -> None:
+    code = """if True:
+        import sys; sys.modules["pandas"] = None
+        import numpy as np, polars as pl
+        from fastgru import GRUForecaster
+        model = GRUForecaster(horizon=2, season=None, max_iter=1, hidden_size=2, random_state=0)
+        y = np.sin(np.arange(40) / 3)
+        assert model.fit(y).predict_interval(0.8).shape == (2, 2)
+        table = pl.DataFrame({"a": y, "b": y + 1})
+        assert model.fit(table).update(table[:1]).predict().columns == ["a", "b"]
+        model.fit(table.select(unique_id=pl.lit("a"), ds=pl.int_range(pl.len()), y="a"))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip().splitlines()[-1] == (
+        "ImportError: y has times in the column 'ds', and reading times needs pandas: pip install pandas"
     )

@@ -227,11 +227,11 @@ class Clock:
 
     def after(self, steps: int) -> Any:
         """Return the index of the next `steps` steps; None where there is no index."""
-        import pandas as pd
-
         index = self.index
         if index is None:
             return None
+        import pandas as pd
+
         if len(index) and has_dates(index):
             if self.offset is None:
                 raise ValueError(f"the index of {self.name} has one date: its step cannot be told")

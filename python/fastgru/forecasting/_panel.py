@@ -20,7 +20,7 @@ from fastgru._tables import (
     table_values,
 )
 from fastgru.forecasting._index import check_order, times_of
-from fastgru.forecasting._polars import is_polars, read_times, time_column
+from fastgru.forecasting._polars import is_polars, needed_pandas, read_times, time_column
 
 _Floats = NDArray[np.float64]
 
@@ -210,8 +210,7 @@ def _read_levels(values: _Floats, index: Any, labels: tuple[Hashable, ...], name
 
 def _read_records(data: Any, name: str, *, columns_are_series: bool) -> Panel:
     """Read a long frame with the columns unique_id, ds and y (or covariates)."""
-    import pandas as pd
-
+    pd = needed_pandas(name, LONG_COLUMNS[1])
     id_column, when_column, value_column = LONG_COLUMNS
     labels = [label for label in data.columns if label not in (id_column, when_column)]
     if columns_are_series:

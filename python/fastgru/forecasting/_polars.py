@@ -51,15 +51,20 @@ def without_times(data: Any) -> Any:
     return data if label is None else data.drop(label)
 
 
-def read_times(column: Any, name: str) -> tuple[Any, str]:
-    """Return the times of a polars Series as a pandas index, and their type in `TIME_TYPES`."""
+def needed_pandas(name: str, column: str) -> Any:
+    """Return the package pandas, whose indexes hold the times of the column of that label."""
     try:
-        import pandas as pd
+        import pandas
     except ImportError:
         raise ImportError(
-            f"{name} has times in the column {column.name!r}, and reading times needs pandas: "
-            "pip install pandas"
+            f"{name} has times in the column {column!r}, and reading times needs pandas: pip install pandas"
         ) from None
+    return pandas
+
+
+def read_times(column: Any, name: str) -> tuple[Any, str]:
+    """Return the times of a polars Series as a pandas index, and their type in `TIME_TYPES`."""
+    pd = needed_pandas(name, column.name)
     kind = _time_type(column.dtype)
     index = pd.Index(column.to_numpy(), name=column.name)  # NumPy has no time zones: they are in UTC
     zone = getattr(column.dtype, "time_zone", None)
