@@ -297,3 +297,39 @@ def test_columns_of_one_table_share_their_times(tmp_path: Path) -> None:
         assert [clock.n_known for clock in each._data.clocks] == [63, 62, 63]
         each.predict().index.name = "mine"
         assert each.predict().index.name is None
+
+
+def test_series_of_long_covariates_are_found_by_their_names() -> None:
+    table = pd.concat({"b": -X, "c": X, "a": X})
+    wanted = forecaster().fit(WIDE, [X, -X]).predict()
+    for y in (WIDE, LONG):
+        model = forecaster().fit(y, table)
+        found = model.predict(X=table)
+        np.testing.assert_array_equal(np.ravel(found["a"] if y is WIDE else found["y"][:3]), wanted["a"])
+        new = LONG[:1].assign(unique_id="b", ds=DATES[60])
+        whole = copy.deepcopy(model).update(new, table)._data.series[1]
+        np.testing.assert_array_equal(whole.future[60], -X.iloc[60])
+    with pytest.raises(ValueError, match="X has no rows for the series 'b' of y"):
+        forecaster().fit(WIDE, table.loc[["a", "c"]])
+
+
+def test_what_the_user_does_to_the_data_later_changes_nothing() -> None:
+    y, table, static = wave(60), X.to_numpy(copy=True), np.ones((1, 1))
+    model = forecaster(scaling="window").fit(y, table, static=static)
+    wanted = copy.deepcopy(model).update([9.0], table[60:61]).predict(X=table[61:64])
+    new, later = np.array([9.0]), table.copy()
+    for each in (y, table, static):
+        each[:] = 7.0
+    model.update(new, later[60:61])
+    new[:] = 7.0
+    np.testing.assert_array_equal(model.predict(X=later[61:64]), wanted)
+
+
+def test_parameters_that_are_changed_after_fit_are_named() -> None:
+    model = forecaster().fit(Y).set_params(strategy="recursive")
+    with pytest.raises(ValueError, match="strategy was 'direct' at fit, and is 'recursive' now: fit again"):
+        model.predict()
+    for bad in (0, 2.5, True):
+        paths = forecaster(strategy="recursive").fit(Y).set_params(n_paths=bad)
+        with pytest.raises(ValueError, match=f"n_paths must be an integer of at least 1, got {bad}"):
+            paths.predict()

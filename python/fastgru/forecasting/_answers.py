@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from fastgru._tables import is_frame
 from fastgru.forecasting._origins import Origin
+from fastgru.forecasting._panel import LONG
 from fastgru.forecasting._polars import without_times
-from fastgru.forecasting._rows import LONG, is_from_pandas, labels_of_rows, rows_by_series
+from fastgru.forecasting._rows import is_from_pandas, labels_of_rows, rows_by_series
 
 _Floats = NDArray[np.float64]
 

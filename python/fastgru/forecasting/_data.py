@@ -107,7 +107,7 @@ def read_data(
         after, ahead = covariates_of(covariates, place, index, len(values), past, first)
         if index is not None and not is_counted(index):
             index = numbered(index)
-        series.append(Known(values[:, 0], after, ahead, numbers[place], index, target.ids[place]))
+        series.append(Known(values[:, 0].copy(), after, ahead, numbers[place], index, target.ids[place]))
     clocks = clocks_of(series, [target.described(k, "y") for k in range(len(series))], target.kind)
     longest = max(series, key=len)
     columns = () if covariates is None else covariates.columns
@@ -188,7 +188,7 @@ def static_numbers(static: Any, target: Panel) -> list[_Floats]:
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
         kind = f"dtype {values.dtype}" if isinstance(values, np.ndarray) else type(static).__name__
         raise TypeError(f"static must hold real numbers, got {kind}")
-    values = np.asarray(values, dtype=np.float64)
+    values = np.array(values, dtype=np.float64)
     if values.ndim != 2:
         raise ValueError(
             f"static must have a row per series and a column per number, got shape {values.shape}"

@@ -197,6 +197,8 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         wanted = self.horizon if horizon is None else horizon
         if isinstance(wanted, bool) or not isinstance(wanted, Integral) or wanted < 1:
             raise ValueError(f"horizon must be an integer of at least 1, got {wanted!r}")
+        if self.strategy == "recursive" and self._form.horizon > 1:
+            raise ValueError("strategy was 'direct' at fit, and is 'recursive' now: fit again")
         if self.strategy == "direct" and wanted > self._form.horizon:
             raise ValueError(
                 f"horizon={wanted}, but the forecaster has learnt {self._form.horizon} steps ahead: fit with "
@@ -209,7 +211,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         following = {id(clock): clock.after(horizon) for clock in dict.fromkeys(self._data.clocks)}
         indexes = [following[id(clock)] for clock in self._data.clocks]
         if self.strategy == "recursive":
-            paths = self._paths(int(self.n_paths), horizon, X)
+            paths = self._paths(self.n_paths, horizon, X)
             return [np.quantile(each, LEVELS, axis=0).T for each in paths], indexes
         answers = self._future(X, self._form.horizon).answers
         found = [
@@ -223,7 +225,9 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
             self._data, self._form, self._units, self._follower, X, self._shape, rows, self._past()
         )
 
-    def _paths(self, n_paths: int, horizon: int, X: Any) -> list[_Floats]:
+    def _paths(self, n_paths: Any, horizon: int, X: Any) -> list[_Floats]:
+        if isinstance(n_paths, bool) or not isinstance(n_paths, Integral) or n_paths < 1:
+            raise ValueError(f"n_paths must be an integer of at least 1, got {n_paths!r}")
         future = self._future(X, horizon)
         found = []
         for place, (known, unit) in enumerate(zip(self._data.series, self._units, strict=True)):
@@ -232,7 +236,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
                 continue
             found.append(
                 sampled_paths(
-                    future.follower.forks(self._network, place, n_paths),
+                    future.follower.forks(self._network, place, int(n_paths)),
                     future.answers[place, 0],
                     known.y[-max(self._form.memory, 1) :] if np.isfinite(known.y).all() else known.y,
                     self._form,
@@ -268,10 +272,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         steps = self._steps_ahead(horizon)
         if self.strategy != "recursive":
             raise ValueError("sample_paths needs strategy='recursive', got 'direct'")
-        count = self.n_paths if n_paths is None else n_paths
-        if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
-            raise ValueError(f"n_paths must be an integer of at least 1, got {n_paths!r}")
-        paths = self._paths(int(count), steps, X)
+        paths = self._paths(self.n_paths if n_paths is None else n_paths, steps, X)
         return paths[0] if self._shape.kind in {"array", "series"} else np.stack(paths)
 
     def _update(self, y: Any, X: Any, *, refit: bool) -> None:

@@ -25,6 +25,7 @@ from fastgru.forecasting._polars import is_polars, needed_pandas, read_times, ti
 _Floats = NDArray[np.float64]
 
 _LARGEST = 1e100  # of a value of y: squares and sums of them are finite, too
+LONG = {"long", "records"}
 LONG_COLUMNS = ("unique_id", "ds", "y")  # of a long frame, as Nixtla's libraries name them
 
 
@@ -102,6 +103,8 @@ def read_target(y: Any) -> Panel:
 def read_covariates(X: Any, target: Panel) -> Panel:
     """Read covariates of the series `target`: as many series, or one table that is the same for all.
 
+    Series of a long table are found by their names, and it may have others.
+
     Raises
     ------
     TypeError, ValueError
@@ -112,9 +115,8 @@ def read_covariates(X: Any, target: Panel) -> Panel:
     if len(panel) == 1 and len(target) > 1 and panel.kind in {"array", "series", "wide"}:
         count = len(target)
         panel = replace(panel, values=panel.values * count, indexes=panel.indexes * count, ids=target.ids)
-    if len(panel) != len(target):
-        raise ValueError(f"X has {len(panel)} series, and y has {len(target)}")
-    if target.kind in {"long", "records"} and panel.ids != target.ids:
+    named = target.kind in LONG or (panel.kind in LONG and len(target) > 1)
+    if named and panel.ids != target.ids:
         missing = [each for each in target.ids if each not in set(panel.ids)]
         if missing:
             raise ValueError(f"X has no rows for the series {missing[0]!r} of y")
@@ -125,6 +127,8 @@ def read_covariates(X: Any, target: Panel) -> Panel:
             values=tuple(panel.values[k] for k in places),
             indexes=tuple(panel.indexes[k] for k in places),
         )
+    if len(panel) != len(target):
+        raise ValueError(f"X has {len(panel)} series, and y has {len(target)}")
     for place, values in enumerate(panel.values):
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]

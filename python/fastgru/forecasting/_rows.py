@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru._tables import is_column, is_frame, is_from
-from fastgru.forecasting._panel import LONG_COLUMNS, Panel
+from fastgru.forecasting._panel import LONG, LONG_COLUMNS, Panel
 from fastgru.forecasting._polars import without_times
 
 _Ints = NDArray[np.int64]
 
 TABLES = ("array", "series", "wide")  # kinds of containers whose series share their rows
-LONG = ("long", "records")
 
 
 @dataclass(frozen=True)

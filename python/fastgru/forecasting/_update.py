@@ -11,7 +11,7 @@ import numpy as np
 
 from fastgru.forecasting._data import Data, arranged, check_missing, covariates_of
 from fastgru.forecasting._index import Clock, can_find
-from fastgru.forecasting._panel import Panel, read_covariates, read_target
+from fastgru.forecasting._panel import LONG, Panel, read_covariates, read_target
 
 
 def later_data(
@@ -72,11 +72,12 @@ def _moved(clock: Clock, known: Any, index: Any, steps: int, name: str) -> tuple
 def _places(panel: Panel, shape: Panel) -> list[int]:
     """Return which of the series of fit each of the new ones is."""
     count = len(shape.ids)
-    by_name = shape.kind in {"long", "records"} or (
+    long = shape.kind in LONG or (panel.kind in LONG and count > 1)
+    by_name = long or (
         shape.kind == panel.kind == "wide"
         and (panel.indexes[0] is not None or panel.library == shape.library == "polars")
     )
-    if by_name and panel.kind in {"wide", "long", "records"}:
+    if by_name and panel.kind in {"wide", *LONG}:
         unknown = [each for each in panel.ids if each not in shape.ids]
         if unknown:
             raise ValueError(f"y has the series {unknown[0]!r}, which fit did not know")

@@ -22,7 +22,7 @@ class GRUForecaster(ForecasterBase):
     series, the calendar and covariates, and answers with quantiles of the next `horizon` values at once.
     They cannot cross. What "auto" leaves open (season, differencing, window) is chosen on the end of the
     series, which is held out once and then learnt from, too; so are the number of epochs and the width of
-    the intervals.
+    the intervals. A series that has never changed is forecast to stay as it is.
 
     Parameters
     ----------
@@ -205,6 +205,7 @@ class GRUForecaster(ForecasterBase):
         X : array-like or frame, default=None
             The covariates known in advance, of the next steps: with ``strategy="direct"`` of the
             constructor's `horizon`, with "recursive" of `horizon`. Columns in `past_columns` may be left out.
+            A frame's columns are found by their labels and its rows by their dates; others may be there.
 
         Returns
         -------
@@ -310,7 +311,8 @@ class GRUForecaster(ForecasterBase):
             The next steps of the series of ``fit``, without a gap; a scalar or an array (n_steps,) will do
             for one series. Several series may bring unlike numbers of steps, by a list or a long frame.
         X : array-like or frame, default=None
-            The covariates of these steps, all columns of ``fit``.
+            The covariates of these steps, all columns of ``fit``, found as in :meth:`predict`; rows after
+            them are kept.
         refit : bool, default=False
             Train some more on the lengthened series, from the weights there are: a fifth of the epochs of
             ``fit``, at least one.
