@@ -93,8 +93,9 @@ def has_dates(index: Any) -> bool:
 def working_days_alone(index: Any) -> bool:
     if not is_from("pandas", "DatetimeIndex", index) or len(index) < 6:
         return False
-    days = index.tz_localize(None).to_numpy().astype("datetime64[D]")
-    same_time = bool((index == index.normalize()).all())
+    times = index.tz_localize(None).to_numpy()
+    days = times.astype("datetime64[D]")
+    same_time = bool((times == days).all())
     return same_time and bool(np.is_busday(days).all()) and int(np.median(np.diff(days).astype(int))) == 1
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 
+from fastgru.forecasting._clock import Clock
 from fastgru.forecasting._containers import wrapped, wrapped_columns
-from fastgru.forecasting._index import Clock
 from fastgru.forecasting._panel import read_target
 
 

@@ -105,8 +105,8 @@ def test_nothing_of_the_future_is_read(form: dict[str, str]) -> None:
 
 
 def test_windows_cover_every_target() -> None:
+    from fastgru.forecasting._clock import Clock
     from fastgru.forecasting._data import Data
-    from fastgru.forecasting._index import Clock
     from fastgru.forecasting._known import Known, Unit
 
     none = np.empty((200, 0))

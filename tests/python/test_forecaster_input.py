@@ -333,3 +333,36 @@ def test_parameters_that_are_changed_after_fit_are_named() -> None:
         paths = forecaster(strategy="recursive").fit(Y).set_params(n_paths=bad)
         with pytest.raises(ValueError, match=f"n_paths must be an integer of at least 1, got {bad}"):
             paths.predict()
+
+
+@pytest.mark.parametrize(
+    ("index", "others"),
+    [
+        (
+            DATES,
+            [
+                DATES.tz_localize("UTC"),
+                DATES.to_period("D"),
+                pd.RangeIndex(66),
+                DATES.strftime("day %j"),
+            ],
+        ),
+        (pd.period_range("2020-01", periods=66, freq="M"), [DATES, DATES.to_period("Q")]),
+        (pd.RangeIndex(66), [DATES, pd.timedelta_range("0s", periods=66, freq="s")]),
+    ],
+)
+def test_updates_with_another_kind_of_index_are_named(index: Any, others: list[Any]) -> None:
+    model = forecaster().fit(pd.Series(wave(60), index=index[:60]))
+    for other in others:
+        with pytest.raises(ValueError, match=r"y has .* as its index, and y of fit has"):
+            model.update(pd.Series([1.0], index=other[60:61]))
+
+
+@pytest.mark.parametrize("n", [20, 25, 26, 27, 40])
+def test_days_go_on_through_a_midnight_that_daylight_saving_leaves_out(n: int) -> None:
+    days = pd.date_range("2021-03-02", periods=46).tz_localize("Asia/Beirut", nonexistent="shift_forward")
+    model = forecaster().fit(pd.Series(wave(n), index=days[:n]))
+    assert list(model.predict().index) == list(days[n : n + 3])
+    for k in range(n, n + 3):
+        model.update(pd.Series([9.0], index=days[k : k + 1]))
+    assert list(model.predict().index) == list(days[n + 3 : n + 6])

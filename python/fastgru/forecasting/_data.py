@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru._tables import array_of, is_frame, is_from, materialised, table_values
-from fastgru.forecasting._index import Clock, first_gap, is_counted, numbered, on_a_grid
+from fastgru.forecasting._clock import Clock
+from fastgru.forecasting._index import first_gap, is_counted, numbered, on_a_grid
 from fastgru.forecasting._known import Known, Steps, Unit, calendar_of, steps_of
 from fastgru.forecasting._panel import LONG_COLUMNS, Panel, read_covariates, read_target
 from fastgru.forecasting._steps import Form

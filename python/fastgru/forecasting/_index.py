@@ -1,4 +1,4 @@
-"""The index of a series: order, gaps, step, and how it goes on into the future."""
+"""The index of a series: order, gaps, step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru._gaps import HOLIDAYS, has_dates, usual_steps, working_days_alone
+from fastgru._gaps import has_dates, usual_steps, working_days_alone
 from fastgru._tables import is_from
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -101,6 +101,8 @@ def first_gap(index: Any) -> int | None:
     if index is None or len(index) < 3:
         return None
     if has_dates(index):
+        if index.freq is not None and not is_from("pandas", "PeriodIndex", index):
+            return None  # every step of its own frequency is there, as nights between hours of business
         steps = usual_steps(index)
     elif index.dtype.kind in "iu":
         differences = np.diff(index.to_numpy())
@@ -174,22 +176,26 @@ def step_of(index: Any, name: str) -> Any:
         inferred = pd.infer_freq(stretch) if len(stretch) >= 3 else None
     if inferred is not None:
         return pd.tseries.frequencies.to_offset(inferred)
+    if is_from("pandas", "DatetimeIndex", index) and (months := _months_between(stretch)) is not None:
+        return pd.DateOffset(months=months, day=int(stretch.day.max()))
     step = pd.Timedelta(int(np.median(np.diff(index.asi8))), unit=_unit(index))
+    days = step / pd.Timedelta(days=1)
+    if days >= 1 and days.is_integer() and is_from("pandas", "DatetimeIndex", index):
+        return pd.offsets.Day(int(days))  # in local time, where a day may have 23 hours
     return pd.tseries.frequencies.to_offset(step)
 
 
-def _dates_from(first: Any, count: int, offset: Any, name: Any) -> Any:
-    """Return dates from `first` on. A local time that daylight saving leaves out comes as much later."""
-    import pandas as pd
-
-    try:
-        return pd.date_range(first, periods=count, freq=offset, name=name)
-    except ValueError:
-        if first.tz is None:
-            raise
-    local = pd.date_range(first.tz_localize(None), periods=count, freq=offset, name=name)
-    summer = np.ones(count, dtype=bool)  # of two times on the same clock, the first
-    return local.tz_localize(first.tz, ambiguous=summer, nonexistent="shift_forward")
+def _months_between(dates: Any) -> int | None:
+    """Return the months from each date to the next, on the same day: the 15th, or the 30th (28 February)."""
+    if len(dates) < 3:
+        return None
+    months = np.diff(12 * dates.year + dates.month)
+    days = np.minimum(dates.day.max(), dates.days_in_month)
+    local = dates.tz_localize(None)
+    clock = local - local.normalize()
+    if months[0] < 1 or (months != months[0]).any() or (dates.day != days).any() or clock.nunique() > 1:
+        return None
+    return int(months[0])
 
 
 def seconds_of_step(index: Any) -> float | None:
@@ -203,103 +209,3 @@ def seconds_of_step(index: Any) -> float | None:
 def _unit(index: Any) -> str:
     """Return the unit of an index of dates or differences; before pandas 2 it was always ns."""
     return str(getattr(index, "unit", "ns"))
-
-
-class Clock:
-    """Where a series ends, and the times that come after.
-
-    Parameters
-    ----------
-    index : pandas index or None
-        The times of the series; None: none are known.
-    n_known : int
-        The steps of the series.
-    name : str
-        What messages call it.
-    """
-
-    def __init__(self, index: Any, n_known: int, name: str) -> None:
-        self.index, self.n_known, self.name = None if index is None else index[-2:], n_known, name
-        self.offset, self._next = None, None
-        if index is not None and len(index) > 1 and has_dates(index):
-            periods = is_from("pandas", "PeriodIndex", index)
-            self.offset = index.freq if periods else step_of(index, name)
-
-    def after(self, steps: int) -> Any:
-        """Return the index of the next `steps` steps; None where there is no index."""
-        index = self.index
-        if index is None:
-            return None
-        import pandas as pd
-
-        if len(index) and has_dates(index):
-            if self.offset is None:
-                raise ValueError(f"the index of {self.name} has one date: its step cannot be told")
-            if is_from("pandas", "PeriodIndex", index):
-                return pd.period_range(index[-1] + 1, periods=steps, freq=self.offset, name=index.name)
-            if is_from("pandas", "TimedeltaIndex", index):
-                return pd.timedelta_range(index[-1], periods=steps + 1, freq=self.offset, name=index.name)[1:]
-            # Days and longer steps keep the local time of a time zone; the last date may lie off their grid.
-            found = _dates_from(index[-1], steps + 1, self.offset, index.name)
-            first = int(found[0] == index[-1])
-            return found[first : first + steps]
-        if index.dtype.kind in "iu" and len(index):
-            step = int(index[-1] - index[-2]) if len(index) > 1 else 1
-            start = int(index[-1]) + step
-            return pd.RangeIndex(start, start + step * steps, step, name=index.name)
-        return pd.RangeIndex(self.n_known, self.n_known + steps, name=index.name)
-
-    def next(self) -> Any:
-        """Return the index of the next step, as `after`."""
-        if self._next is None:
-            self._next = self.after(1)
-        return self._next
-
-    def times(self, index: Any) -> Any:
-        """Return the times of new steps; None where they have but names, as those of `fit` had."""
-        named = index is not None and self.index is not None and not is_counted(index)
-        return None if named and not has_dates(self.index) else index
-
-    def moved(self, index: Any, steps: int) -> Clock:
-        """Return the clock after `steps` more steps, whose times `index` has been checked."""
-        later = Clock(None, self.n_known + steps, self.name)
-        later.offset = self.offset
-        if self.index is not None:
-            later.index = self.index.append(self.after(steps) if index is None else index)[-2:]
-        return later
-
-    def check(self, index: Any, name: str) -> None:
-        """Refuse new steps that do not follow at once.
-
-        Raises
-        ------
-        ValueError
-            There is a gap before or between them, or they are known already.
-        """
-        if index is None or self.index is None or not len(index):
-            return
-        wanted = self.next() if len(index) == 1 else self.after(len(index))
-        if type(index) is not type(wanted) and has_dates(self.index) != has_dates(index):
-            raise ValueError(
-                f"{name} has an index of {type(index).__name__}, and y of fit one of "
-                f"{type(self.index).__name__}"
-            )
-        if index[0] <= self.index[-1]:
-            raise ValueError(
-                f"{name} begins at {index[0]}, which is known already: y ends at {self.index[-1]}"
-            )
-        if len(index) == len(wanted) and (index == wanted).all():
-            return
-        if type(self.offset).__name__ == "BusinessDay" and _holidays_alone(self.index[-1:].append(index)):
-            return
-        row = int(np.flatnonzero(index != wanted)[0])
-        raise ValueError(
-            f"{name} has {index[row]} in row {row}, and the next step is {wanted[row]}: update takes the "
-            "steps that follow, without gaps (with missing='mask', NaN for those that are missing)"
-        )
-
-
-def _holidays_alone(index: Any) -> bool:
-    """Tell whether an index of working days leaves out no more of them in a row than holidays do."""
-    days = index.tz_localize(None).to_numpy().astype("datetime64[D]")
-    return bool(np.is_busday(days).all() and (np.busday_count(days[:-1], days[1:]) <= 1 + HOLIDAYS).all())

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from fastgru.forecasting._clock import Clock
 from fastgru.forecasting._data import Data, arranged, check_missing, covariates_of
-from fastgru.forecasting._index import Clock, can_find
+from fastgru.forecasting._index import can_find
 from fastgru.forecasting._panel import LONG, Panel, read_covariates, read_target
 
 

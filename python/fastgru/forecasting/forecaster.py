@@ -205,7 +205,7 @@ class GRUForecaster(ForecasterBase):
         X : array-like or frame, default=None
             The covariates known in advance, of the next steps: with ``strategy="direct"`` of the
             constructor's `horizon`, with "recursive" of `horizon`. Columns in `past_columns` may be left out.
-            A frame's columns are found by their labels and its rows by their dates; others may be there.
+            A frame's columns are found by their labels and its rows by their dates; it may have more rows.
 
         Returns
         -------
