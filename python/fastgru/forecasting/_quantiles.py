@@ -14,6 +14,7 @@ LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)  # that the network learns
 MEDIAN = LEVELS.index(0.5)
 _OUTER = (LEVELS.index(0.1), LEVELS.index(0.9))
 _COVERAGE = 0.8  # of the interval that calibration sets right
+_MOST = 0.92  # share of past values that the 80 % interval shall hold where they are few
 _FEWEST = 20  # errors below which nothing is widened
 
 
@@ -48,7 +49,7 @@ def at_levels(learnt: _Floats, levels: Sequence[float] | _Floats) -> _Floats:
     return found
 
 
-def widening(learnt: _Floats, truth: _Floats, steps: int) -> float:
+def widening(learnt: _Floats, truth: _Floats, origins: float) -> float:
     """Return the factor for the widths that lets the 80 % interval hold 80 % of past values.
 
     Split conformal prediction with scaled scores (Lei et al., 2018): a value's score is how many half widths
@@ -61,9 +62,9 @@ def widening(learnt: _Floats, truth: _Floats, steps: int) -> float:
         Quantiles that were forecast for values not learnt from.
     truth : ndarray of shape (n,)
         The values; NaN where there is none.
-    steps : int
-        How many different values those are: each was forecast from several steps before, and such errors are
-        alike. The correction counts them once.
+    origins : float
+        How many forecasts lie side by side in them, without a step in common: errors of forecasts that overlap
+        are alike, and so are those of the series of a panel. The correction counts these.
     """
     known = np.isfinite(truth) & np.isfinite(learnt).all(axis=1)
     if known.sum() < _FEWEST:
@@ -75,7 +76,7 @@ def widening(learnt: _Floats, truth: _Floats, steps: int) -> float:
     scores = np.where(
         truth < middle, (middle - truth) / np.maximum(below, tiny), (truth - middle) / np.maximum(above, tiny)
     )
-    share = min(1.0, _COVERAGE * (1.0 + 1.0 / steps))
+    share = min(_MOST, _COVERAGE * (1.0 + 1.0 / origins))
     return float(np.clip(np.quantile(scores, share), 0.1, 10.0))
 
 

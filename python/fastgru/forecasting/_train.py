@@ -109,7 +109,7 @@ def try_form(
         length,
         pinball(quantiles, truth),
         1 + int(np.argmax(est.validation_scores_)),
-        widening(quantiles, truth, sum(held[asked])),
+        widening(quantiles, truth, max(held[asked]) / form.horizon),
         float(np.nanmean(np.abs(quantiles[:, MEDIAN] - truth))),
     )
 
