@@ -28,8 +28,8 @@ namespace fastgru {
 namespace {
 
 std::atomic<int> g_num_threads{0};
-std::atomic<bool> g_pool_started{false};
-std::atomic<bool> g_forked_child{false};
+[[maybe_unused]] std::atomic<bool> g_pool_started{false};
+[[maybe_unused]] std::atomic<bool> g_forked_child{false};
 
 int affinity_cores() {
 #if defined(__linux__)

@@ -124,7 +124,10 @@ def naive_errors(
                 back = ahead if not lag else lag * -(-ahead // lag)
                 when = np.arange(max(cut, back), len(each))
                 errors.append(np.abs(each.y[when] - each.y[when - back]) / base)
-        found[name] = float(np.nanmean(np.concatenate(errors)))
+        known = np.concatenate(errors)
+        known = known[np.isfinite(known)]
+        if len(known):  # none where a season is longer than what lies before the held-out end
+            found[name] = float(known.mean())
     return found
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru.estimators import GRURegressor
-from fastgru.forecasting._quantiles import LEVELS, pinball
+from fastgru.forecasting._metrics import pinball
+from fastgru.forecasting._quantiles import LEVELS
 
 
 class QuantileNetwork(GRURegressor):
@@ -23,5 +24,5 @@ class QuantileNetwork(GRURegressor):
     ) -> float:
         if not np.isfinite(raw).all():
             return float("nan")
-        answers = raw.astype(np.float64).reshape(len(y), -1, len(LEVELS))
-        return -pinball(answers, y.astype(np.float64))
+        answers = raw.astype(np.float64).reshape(-1, len(LEVELS))
+        return -pinball(answers, y.astype(np.float64).ravel(), LEVELS)

@@ -63,8 +63,8 @@ def widening(learnt: _Floats, truth: _Floats, origins: float) -> float:
     truth : ndarray of shape (n,)
         The values; NaN where there is none.
     origins : float
-        How many forecasts lie side by side in them, without a step in common: errors of forecasts that overlap
-        are alike, and so are those of the series of a panel. The correction counts these.
+        How many forecasts lie side by side in them, without a step in common: errors of forecasts that
+        overlap are alike, and so are those of the series of a panel. The correction counts these.
     """
     known = np.isfinite(truth) & np.isfinite(learnt).all(axis=1)
     if known.sum() < _FEWEST:
@@ -86,11 +86,3 @@ def widened(learnt: _Floats, factor: float) -> _Floats:
     wide: _Floats = middle + (learnt - middle) * factor
     wide[..., MEDIAN] = learnt[..., MEDIAN]
     return wide
-
-
-def pinball(learnt: _Floats, truth: _Floats) -> float:
-    """Return the mean pinball loss over the learnt levels, ignoring missing values."""
-    error = truth[..., None] - learnt
-    levels = np.array(LEVELS)
-    loss = np.maximum(levels * error, (levels - 1.0) * error)
-    return float(np.nanmean(loss)) if np.isfinite(loss).any() else float("nan")

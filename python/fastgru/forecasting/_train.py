@@ -15,7 +15,8 @@ from fastgru.estimators import GRURegressor
 from fastgru.estimators._warning import warn_user
 from fastgru.forecasting._data import Data
 from fastgru.forecasting._known import Steps, Unit, unit_of
-from fastgru.forecasting._quantiles import LEVELS, MEDIAN, pinball, widening
+from fastgru.forecasting._metrics import pinball
+from fastgru.forecasting._quantiles import LEVELS, MEDIAN, widening
 from fastgru.forecasting._steps import Form
 
 _Floats = NDArray[np.float64]
@@ -24,7 +25,7 @@ _MOST_WINDOWS = 1024  # of an epoch: more are thinned out
 _WARM_UP = 3  # windows that are read before the held-out end
 _FEWEST = 8  # steps to learn from
 _MOST_HELD = 2000  # steps of a series that are held out
-_MOST_ASKED = 20_000  # held-out steps of all series on which epochs are scored: of more, every k-th series
+_MOST_ASKED = 5000  # held-out steps of all series on which epochs are scored: of more, every k-th series
 
 Make = Callable[[], GRURegressor]
 
@@ -107,7 +108,7 @@ def try_form(
     return Trial(
         form,
         length,
-        pinball(quantiles, truth),
+        pinball(quantiles, truth, LEVELS),
         1 + int(np.argmax(est.validation_scores_)),
         widening(quantiles, truth, max(held[asked]) / form.horizon),
         float(np.nanmean(np.abs(quantiles[:, MEDIAN] - truth))),
