@@ -12,6 +12,7 @@ from small_forecaster import SMALL, wave
 from stand_in_forecaster import Average
 
 import fastgru
+from fastgru import GRUForecaster
 from fastgru.datasets import load_co2
 
 DATES = pd.date_range("2020-01-01", periods=60, freq="D")
@@ -205,6 +206,27 @@ def test_series_whose_covariates_end_in_a_fold_are_left_out() -> None:
     assert found.forecasts.groupby("fold")["series"].unique().map(list).to_list() == [["a", "b"], ["a"]]
     with pytest.raises(ValueError, match=r"fold 2 of 2: no series .* and rows of X for all of it"):
         fastgru.backtest(Average(), y[:60], X[:58], horizon=4, folds=2, baselines="naive")
+
+
+def test_covariates_go_on_where_a_gap_in_the_series_lies_across_the_origin() -> None:
+    days = pd.date_range("2020-01-01", periods=60)
+    table = pd.DataFrame({"p": np.arange(60.0)}, index=days)
+    y = pd.Series(wave(60), index=days).drop(days[51:54])
+    model = GRUForecaster(**{**SMALL, "horizon": 4, "max_iter": 1, "missing": "mask"})
+    for series, X in ((y, table), ([y], [table])):
+        found = fastgru.backtest(model, series, X, folds=2, baselines="naive")
+        first = found.forecasts[found.forecasts["fold"] == 1]
+        assert first["time"].to_list() == days[51:55].to_list()
+        assert first["truth"].isna().to_list() == [True, True, True, False]
+
+
+def test_names_of_rows_are_cut_in_their_order(seen: list[dict[str, Any]]) -> None:
+    names = [f"{'zyx'[k % 3]}{k}" for k in range(60)]
+    y = pd.Series(TABLE[:, 0], index=names)
+    found = fastgru.backtest(Average(), y, pd.DataFrame({"p": wave(60)}, index=names), **OPTIONS)
+    assert [list(each["y"].index) for each in seen] == [names[:48], names[:52], names[:56]]
+    assert [list(each["ahead"].index) for each in seen] == [names[48:52], names[52:56], names[56:]]
+    np.testing.assert_array_equal(found.forecasts["truth"], TABLE[48:, 0])
 
 
 def test_gaps_count_as_steps() -> None:

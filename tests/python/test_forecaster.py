@@ -93,11 +93,9 @@ def test_inputs_and_targets_by_hand() -> None:
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
 def test_nothing_of_the_future_is_read(form: dict[str, str]) -> None:
-    """Training windows before a cut do not change when everything after it does."""
+    """What the network reads before a cut does not change when everything after it does."""
     y, cut = wave(), 80
     garbage = np.concatenate((y[:cut], np.full(40, 1e6)))
-    fitted = [GRUForecaster(**SMALL, **form).fit(each[:cut]) for each in (y, garbage)]
-    np.testing.assert_array_equal(fitted[0].predict(), fitted[1].predict())
     shape = Form(4, form["differencing"], 12, form["scaling"], 24)
     for part in (changes, offsets):
         np.testing.assert_array_equal(part(y, shape)[:cut], part(garbage, shape)[:cut])

@@ -187,6 +187,25 @@ def test_what_is_no_level_is_named(levels: Any) -> None:
         checked_levels(levels, "levels")
 
 
+def test_a_season_longer_than_the_series_has_no_naive_forecast() -> None:
+    model = forecaster(season=100).fit(wave(60))
+    assert set(model.naive_mae_) == {"persistence"}
+    assert isinstance(model.beats_naive_, bool)
+
+
+def test_numbers_of_numpy_are_parameters(tmp_path: Path) -> None:
+    options = {
+        "horizon": np.int64(3),
+        "season": np.int32(7),
+        "window": np.int64(9),
+        "hidden_size": np.int16(4),
+    }
+    model = forecaster(**options, validation_fraction=np.float32(0.25)).fit(Y)
+    model.save(tmp_path / "f.safetensors")
+    again = fastgru.load(tmp_path / "f.safetensors")
+    pd.testing.assert_series_equal(again.predict(np.int64(2)), model.predict(2))
+
+
 # --- indexes -----------------------------------------------------------------------------------------------
 
 UTC = [each.tz_localize("UTC") for each in DATES[:60]]

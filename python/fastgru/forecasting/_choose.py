@@ -139,7 +139,7 @@ def _candidates(differencing: str, season: int | None, shortest: int) -> list[st
 
 
 def _length(length: int | str, season: int | None, steps: int) -> int:
-    return default_length(season, steps) if isinstance(length, str) else max(1, min(length, steps))
+    return default_length(season, steps) if isinstance(length, str) else max(1, min(int(length), steps))
 
 
 def _loss(trial: Trial) -> float:

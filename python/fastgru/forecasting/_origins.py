@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru._tables import is_frame, is_from, materialised
-from fastgru.forecasting._index import on_a_grid
+from fastgru.forecasting._index import is_counted, on_a_grid
 from fastgru.forecasting._panel import Panel, read_covariates, read_target
 from fastgru.forecasting._rows import TABLES, Rows, rows_of, without_columns
 
@@ -139,16 +139,24 @@ class History:
     def _grid_rows(self, place: int, stop: int) -> int:
         """Return how many rows the even grid has up to the first `stop` rows as given."""
         index = self.target.indexes[place]
-        if index is None or stop == 0:
+        if index is None or stop == 0 or not is_counted(index):
             return stop
         return int(self.indexes[place].searchsorted(index[stop - 1], side="right"))
+
+    def _rows_along(self, panel: Panel, place: int, cut: int) -> int:
+        """Return how many rows of covariates go along with what is known of a series before a step."""
+        index, own = panel.indexes[place], self.target.indexes[place]
+        stop = self._rows_before(self.target, place, cut)
+        if self.axis is None or index is None or own is None or not stop:
+            return self._rows_before(panel, place, cut)
+        return int(index.searchsorted(own[stop - 1], side="right"))
 
     def _has_covariates(self, place: int, cut: int, horizon: int) -> bool:
         """Tell whether the covariates of a series, where they are needed, reach to the end of a horizon."""
         if self.covariates is None or not self._known_in_advance():
             return True
         panel, _ = self.covariates
-        return len(panel.values[place]) >= self._rows_before(panel, place, cut) + horizon
+        return len(panel.values[place]) >= self._rows_along(panel, place, cut) + horizon
 
     def _known_in_advance(self) -> bool:
         assert self.covariates is not None
@@ -159,11 +167,14 @@ class History:
         if self.covariates is None or not places:
             return None, None
         panel, rows = self.covariates
-        stops = [self._rows_before(panel, place, cut) for place in places]
+        stops = [self._rows_along(panel, place, cut) for place in places]
+        starts = stops
+        if rows.whole:
+            starts, stops = [min(stops)] * len(places), [max(stops)] * len(places)
         known = rows.part([0] * len(places), stops, places)
         if not self._known_in_advance():
             return known, None
-        ahead = rows.part(stops, [stop + horizon for stop in stops], places)
+        ahead = rows.part(starts, [stop + horizon for stop in stops], places)
         return known, without_columns(ahead, rows.kind, self.past_columns)
 
     def _static_of(self, places: Sequence[int]) -> Any:
@@ -205,8 +216,8 @@ def read_history(y: Any, X: Any, static: Any, past_columns: Sequence[Hashable]) 
 
 
 def _axis(indexes: Sequence[Any]) -> Any:
-    """Return all times of all series in order; None where a series has none."""
-    if any(index is None for index in indexes):
+    """Return all times of all series in order; None where a series has none, or but names of its rows."""
+    if any(index is None or not is_counted(index) for index in indexes):
         return None
     axis = indexes[0]
     for index in indexes[1:]:
