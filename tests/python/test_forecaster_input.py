@@ -151,7 +151,9 @@ def test_masked_values_are_missing() -> None:
     plain = y.filled(np.nan)
     masked = forecaster(missing="mask")
     np.testing.assert_array_equal(masked.fit(y).predict(), masked.fit(plain).predict())
-    np.testing.assert_array_equal(masked.fit([y, Y]).predict()[0], masked.fit([plain, Y]).predict()[0])
+    np.testing.assert_array_equal(
+        masked.fit([y, wave()]).predict()[0], masked.fit([plain, wave()]).predict()[0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,6 +232,12 @@ def test_what_is_no_index_of_times_is_named(index: Any, message: str) -> None:
             forecaster().fit(y)
     with pytest.raises(ValueError, match="the dates of y are texts"):
         forecaster().fit(LONG.assign(ds=LONG["ds"].astype(str)))
+
+
+def test_a_list_with_dates_and_without_is_refused() -> None:
+    for other in (wave(60), pd.Series(wave(60))):
+        with pytest.raises(ValueError, match="y, series 1 has no dates, and y, series 0 has: give"):
+            forecaster().fit([Y, other])
 
 
 def test_dates_of_python_are_dates() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgru._gaps import has_dates
 from fastgru._tables import array_of, is_frame, is_from, materialised, table_values
 from fastgru.forecasting._clock import Clock
 from fastgru.forecasting._index import first_gap, is_counted, numbered, on_a_grid
@@ -92,6 +93,7 @@ def read_data(
     target = read_target(y)
     if not len(target):
         raise ValueError("y has no series")
+    _check_dates(target)
     if X is None and past:
         raise ValueError(f"past_columns has {past[0]!r}, and fit was given no X")
     covariates = None if X is None else read_covariates(X, target)
@@ -113,6 +115,14 @@ def read_data(
     longest = max(series, key=len)
     columns = () if covariates is None else covariates.columns
     return target, Data(tuple(series), clocks, tuple(cycles(longest.index)), columns)
+
+
+def _check_dates(target: Panel) -> None:
+    """Refuse a list in which some series have dates and others have none: one calendar is read for all."""
+    dated = [index is not None and has_dates(index) for index in target.indexes]
+    if any(dated) and not all(dated):
+        lacks, has = (target.described(dated.index(each), "y") for each in (False, True))
+        raise ValueError(f"{lacks} has no dates, and {has} has: give dates to all of them, or to none")
 
 
 def clocks_of(series: Sequence[Known], names: Sequence[str], kind: str) -> tuple[Clock, ...]:
