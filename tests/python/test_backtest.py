@@ -155,6 +155,8 @@ def test_verdict_in_all_cases() -> None:
         "(MASE 0.7000 against 1.000, lower in 2 of 3 folds)."
     )
     assert "may not be worth it" in verdict_of({"GRU": [0.1, 1.1, 1.1], **naive})
+    little = verdict_of({"GRU": [0.99, 0.99, 1.0], **naive})
+    assert "may not be worth it" in little and "on average, but by little" in little
     assert "but not in most folds (MASE 0.7667 against 1.000, lower in 1 of 3 folds)" in verdict_of(
         {"GRU": [0.1, 1.1, 1.1], **naive}
     )

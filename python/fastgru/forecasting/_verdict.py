@@ -14,6 +14,8 @@ _Floats = NDArray[np.float64]
 
 _MAE, _MASE = METRICS.index("MAE"), METRICS.index("MASE")
 
+_LEAST_GAIN = 0.02  # of the error, below which chance may have decided
+
 
 def table(scores: Scores, coverage: float) -> list[str]:
     """Return the lines of the table of errors, a method a line."""
@@ -54,12 +56,11 @@ def verdict(scores: Scores) -> str:
         than = f"the {best} by {share}"
         if len(naive) > 1:
             than = f"{every}, than the best of them, the {best}, by {share}"
-        if 2 * ahead > len(scores.folds):
+        doubt = "not in most folds" if 2 * ahead <= len(scores.folds) else "by little"
+        if doubt == "by little" and means[own] <= (1.0 - _LEAST_GAIN) * means[best]:
             text = f"{own} is worth it: better than {than} ({figures})"
         else:
-            text = (
-                f"{own} may not be worth it: better than {than} on average, but not in most folds ({figures})"
-            )
+            text = f"{own} may not be worth it: better than {than} on average, but {doubt} ({figures})"
     return text + _other(means, own, best, [name for name in rivals if name not in naive]) + "."
 
 
