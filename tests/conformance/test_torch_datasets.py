@@ -69,8 +69,8 @@ def test_losses_and_scores(
     assert rounding < 1e-4
     model.fit(data.X, data.y)
     assert (model.frame_length_, model.frame_step_, model.pooling_) == reads
-    theirs, _ = bench_torch.fit_score(data, model)
-    lstm, _ = bench_torch.fit_score(data, model, lstm=True)
+    networks = bench_torch.first_weights(model, data), bench_torch.lstm(model)
+    theirs, lstm = (bench_torch.fit_score(data, each, model, model.n_iter_)[0] for each in networks)
     assert model.score(data.X_test, data.y_test) > 0.7
     assert theirs > 0.7
     assert lstm > 0.6
