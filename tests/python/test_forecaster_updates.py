@@ -227,12 +227,14 @@ def test_a_failed_or_interrupted_fit_leaves_everything(
         model.fit([1.0, 2.0])
     np.testing.assert_array_equal(model.predict(), before)
 
-    def interrupted(*_: object, **__: object) -> None:
-        warnings.warn("Training interrupted by user: the best weights are kept.", UserWarning, stacklevel=2)
+    def interrupted(*_: object) -> float:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastgru.forecasting._network.QuantileNetwork.fit", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(wave())
+    monkeypatch.setattr("fastgru.estimators._fit_loop.FitLoop._epoch", interrupted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # that something were kept
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(wave())
     np.testing.assert_array_equal(model.predict(), before)
 
 

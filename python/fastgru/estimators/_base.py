@@ -46,6 +46,7 @@ class BaseGRU(
     """
 
     _parameter_constraints: dict[str, list[Any]] = PARAMETER_CONSTRAINTS
+    _passes_interrupts_on = False  # Ctrl-C ends a fit, and what was learnt until then is kept
     _first_classes: NDArray[Any] | None = None  # the `classes` of a classifier's partial_fit
 
     def __init__(
@@ -273,6 +274,7 @@ class BaseGRU(
             self.early_stopping,
             Schedule(self.learning_rate, self.learning_rate_init, self.max_iter),
             checked_callbacks(self.callbacks),
+            self._passes_interrupts_on,
         )
 
     def _new_trainer(self, network: Network, n_samples: int, seed: int) -> Trainer:

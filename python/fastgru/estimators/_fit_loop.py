@@ -136,13 +136,14 @@ class FitLoop:
     early_stopping: bool  # the validation score decides, else the loss
     schedule: Schedule
     callbacks: list[Callback]
+    passes_interrupts_on: bool  # the first Ctrl-C, too
 
     def run(self, samples: Samples, history: History) -> KeyboardInterrupt | None:
         """Train until `max_iter`, convergence or Ctrl-C; update `history` after each epoch.
 
         With early stopping the network ends with the weights of the best score. After Ctrl-C it ends with the
         weights of the best epoch in any case, with a warning. Ctrl-C pressed twice is returned, to be passed
-        on.
+        on; so is the first, without a warning, with `passes_interrupts_on`.
         """
         history.idle = 0
         best: NDArray[Any] | None = self.network.parameters.copy() if history.loss_curve else None
@@ -168,7 +169,7 @@ class FitLoop:
             self.progress.close()
         if best is not None and (interrupted or self.early_stopping):
             self.network.set_parameters(best)
-        if interrupted and pressed_twice():
+        if interrupted and (pressed_twice() or self.passes_interrupts_on):
             return interrupted
         if interrupted or not (converged or stop_requested):
             self._warn_of_the_end(history, interrupted=interrupted is not None)

@@ -21,15 +21,9 @@ _Self = TypeVar("_Self", bound="ModelFileMixin")
 _HISTORY = ("history.loss_curve", "history.validation_scores")
 
 
-class ModelFileMixin:
-    """``save``, the constructor for ``fastgru.load``, and pickling of the network as plain arrays."""
+class OwnMetadataMixin:
+    """The user's own metadata of what can be saved."""
 
-    _network: Network
-    _architecture: Architecture
-    _history: History
-    _seed: int
-    _n_dims: int
-    _trainer_state: dict[str, Any]
     _own_metadata: dict[str, str]
 
     @property
@@ -39,6 +33,21 @@ class ModelFileMixin:
         if "_own_metadata" not in vars(self):
             self._own_metadata = {}
         return self._own_metadata
+
+    def _metadata_to_save(self, given: Mapping[str, str] | None) -> Mapping[str, str] | None:
+        """Return what ``save`` was given, or else what there is."""
+        return vars(self).get("_own_metadata") if given is None else given
+
+
+class ModelFileMixin(OwnMetadataMixin):
+    """``save``, the constructor for ``fastgru.load``, and pickling of the network as plain arrays."""
+
+    _network: Network
+    _architecture: Architecture
+    _history: History
+    _seed: int
+    _n_dims: int
+    _trainer_state: dict[str, Any]
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())  # type: ignore[misc]  # BaseEstimator's
@@ -92,7 +101,7 @@ class ModelFileMixin:
         """
         check_is_fitted(self)
         config, tensors = self._file_content()
-        own = vars(self).get("_own_metadata") if metadata is None else metadata
+        own = self._metadata_to_save(metadata)
         _model_file.save(path, self._kind().__name__, config, tensors, own)
 
     def _file_content(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -42,15 +42,12 @@ class Data:
     cycles: tuple[str, ...]
     columns: tuple[Hashable, ...] = ()
 
-    def steps(self, form: Form, units: Sequence[Unit], last: int | None = None) -> list[Steps]:
-        """Return inputs and targets of each series; with `last`, of so many steps at its end."""
-        return [
-            self.steps_of(place, form, unit, last if last is None else min(last, len(self.series[place])))
-            for place, unit in enumerate(units)
-        ]
+    def steps(self, form: Form, units: Sequence[Unit]) -> list[Steps]:
+        """Return inputs and targets of each series."""
+        return [self.steps_of(place, form, unit) for place, unit in enumerate(units)]
 
     def steps_of(self, place: int, form: Form, unit: Unit, last: int | None = None) -> Steps:
-        """Return inputs and targets of one series."""
+        """Return inputs and targets of one series; with `last`, of so many steps at its end."""
         known = self.series[place] if last is None else self.series[place].last(last)
         following = self.clocks[place].next() if self.cycles else None
         return steps_of(known, form, unit, calendar_of(known.index, self.cycles, len(known), following))

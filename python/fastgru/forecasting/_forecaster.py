@@ -107,8 +107,9 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
         horizon = int(self.horizon) if self.strategy == "direct" else 1
         longest = max(len(each) for each in data.series)
         window = default_length(season, longest) if isinstance(self.window, str) else int(self.window)
+        ordered = data.in_order()
         choice = choose(
-            data.in_order(),
+            ordered,
             Form(horizon, "none", season or 1, self.scaling, window),
             season=season,
             differencing=self.differencing,
@@ -117,7 +118,7 @@ class ForecasterBase(StorageMixin, BaseEstimator):  # type: ignore[misc]  # scik
             make=self._new_network,
             said=self._say if self.verbose else lambda _: None,
         )
-        network = final(data.in_order(), choice.best, self._new_network)
+        network = final(ordered, choice.best, self._new_network)
         self._shape = replace(target, values=(), indexes=())
         self._form, self._network = choice.best.form, network
         self._units = [unit_of(each, self._form) for each in data.series]

@@ -19,6 +19,8 @@ class QuantileNetwork(GRURegressor):
     99 % of the time of a fit.
     """
 
+    _passes_interrupts_on = True  # of a choice between several networks, nothing is kept
+
     def _validation_score(
         self, y: NDArray[Any], raw: NDArray[Any], sample_weight: NDArray[Any] | None
     ) -> float:

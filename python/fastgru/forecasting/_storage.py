@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _model_file
-from fastgru.estimators._persistence import params_for_file, params_from_file
+from fastgru.estimators._persistence import OwnMetadataMixin, params_for_file, params_from_file
 from fastgru.forecasting._data import Data, clocks_of
 from fastgru.forecasting._index_storage import index_for_file, index_from_file
 from fastgru.forecasting._known import Known, Unit
@@ -27,18 +27,8 @@ _Self = TypeVar("_Self", bound="StorageMixin")
 _KINDS = ("array", "series", "list", "wide", "long", "records")
 
 
-class StorageMixin:
+class StorageMixin(OwnMetadataMixin):
     """``save``, and the constructor for ``fastgru.load``."""
-
-    _own_metadata: dict[str, str]
-
-    @property
-    def metadata_(self) -> dict[str, str]:
-        """Your own metadata: what `fastgru.load` found, or what you put here; `save` writes them."""
-        check_is_fitted(self)
-        if "_own_metadata" not in vars(self):
-            self._own_metadata = {}
-        return self._own_metadata
 
     def save(self, path: str | PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
         """Write the fitted forecaster to a safetensors file; ``fastgru.load`` reads it back.
@@ -93,8 +83,7 @@ class StorageMixin:
             "indexes": _shared([index_for_file(each.index) for each in data.series]),
         }
         tensors.update(_series_tensors(data))
-        own = vars(self).get("_own_metadata") if metadata is None else metadata
-        _model_file.save(path, _kind().__name__, config, tensors, own)
+        _model_file.save(path, _kind().__name__, config, tensors, self._metadata_to_save(metadata))
 
     @classmethod
     def _from_model_file(cls: type[_Self], content: _model_file.Content) -> _Self:

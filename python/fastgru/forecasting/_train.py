@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from fastgru.estimators import GRURegressor
-from fastgru.estimators._warning import warn_user
 from fastgru.forecasting._data import Data
 from fastgru.forecasting._known import Steps, Unit, unit_of
 from fastgru.forecasting._metrics import pinball
@@ -179,14 +178,9 @@ def windows(series: Sequence[Steps], length: int, form: Form) -> tuple[list[_Flo
 
 def fit_quietly(est: GRURegressor, X: list[_Floats], Y: list[_Floats], unseen: Any = None) -> None:
     """Fit, without the warnings that speak of epochs: their number is chosen here."""
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         est.fit(X, Y, validation_data=unseen)
-    for each in said:
-        if "interrupted by user" in str(each.message):
-            raise KeyboardInterrupt  # a network alone would be kept; of a choice between several, nothing is
-        if not issubclass(each.category, ConvergenceWarning):
-            warn_user(str(each.message), each.category)
 
 
 def answers_of(est: GRURegressor, inputs: list[_Floats], horizon: int) -> list[_Floats]:
