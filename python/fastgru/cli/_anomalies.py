@@ -7,18 +7,18 @@ import importlib
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import fastgru
-from fastgru import _core
 from fastgru.cli import _anomaly_report, _file_options
-from fastgru.cli._arguments import share, whole
+from fastgru.cli._arguments import add_run_options, share, whole
 from fastgru.cli._columns import Columns, load_columns
 from fastgru.cli._errors import InputError
-from fastgru.cli._output import check_writable, whole_file
+from fastgru.cli._output import check_writable, write_if_asked
 from fastgru.cli._plot import require_matplotlib
 
 _FEWEST = 40  # rows to fit on
@@ -85,14 +85,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         default=32,
         help="units of the GRU (default: %(default)s)",
     )
-    add(
-        "--seed",
-        metavar="N",
-        type=whole(0, 2**32 - 1),
-        default=0,
-        help="seed of the initial weights (default: %(default)s)",
-    )
-    add("--threads", metavar="N", type=whole(1, _core.max_threads), help="threads (default: all cores)")
+    add_run_options(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -210,15 +203,7 @@ def _show(bar: Any, event: dict[str, Any]) -> bool:
 def _write(
     columns: Columns, detector: Any, result: _anomaly_report.Result, options: argparse.Namespace
 ) -> None:
-    if options.output is not None:
-        with whole_file(options.output) as temporary:
-            _anomaly_report.write_csv(columns, result, temporary)
-        print(f"Every row: {options.output}")
-    if options.plot is not None:
-        with whole_file(options.plot) as temporary:
-            _anomaly_report.draw(columns, detector, temporary)
-        print(f"Picture: {options.plot}")
-    if options.save is not None:
-        with whole_file(options.save) as temporary:
-            detector.save(temporary, metadata={"columns": "\n".join(columns.names)})
-        print(f"Model: {options.save}")
+    names = {"columns": "\n".join(columns.names)}
+    write_if_asked(options.output, "Every row", partial(_anomaly_report.write_csv, columns, result))
+    write_if_asked(options.plot, "Picture", partial(_anomaly_report.draw, columns, detector))
+    write_if_asked(options.save, "Model", partial(detector.save, metadata=names))

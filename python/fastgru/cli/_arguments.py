@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from fastgru import _core
+
 
 def whole(least: int, most: int) -> Callable[[str], int]:
     """Return the type of a whole number from `least` to `most`."""
@@ -47,3 +49,16 @@ def levels(text: str) -> tuple[float, ...]:
             f"numbers between 0 and 1 with commas between are wanted, such as 0.1,0.5,0.9, not {text!r}"
         )
     return tuple(found)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that trains: seed and threads."""
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=whole(0, 2**32 - 1),
+        default=0,
+        help="seed of the initial weights (default: %(default)s)",
+    )
+    threads = whole(1, _core.max_threads)
+    parser.add_argument("--threads", metavar="N", type=threads, help="threads (default: all cores)")

@@ -8,16 +8,16 @@ import importlib
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import fastgru
-from fastgru import _core
 from fastgru.cli import _file_options, _forecast_report
-from fastgru.cli._arguments import levels, names, whole
+from fastgru.cli._arguments import add_run_options, levels, names, whole
 from fastgru.cli._errors import InputError
 from fastgru.cli._forecast_task import ForecastTask, check_folds, make_task
-from fastgru.cli._output import check_writable, whole_file
+from fastgru.cli._output import check_writable, write_if_asked
 from fastgru.cli._plot import require_matplotlib
 from fastgru.cli._series import Wanted, load_series
 
@@ -111,14 +111,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="what empty cells and gaps in the dates are: an error, or missing values, which the network is "
         "told of (default: %(default)s)",
     )
-    add(
-        "--seed",
-        metavar="N",
-        type=whole(0, 2**32 - 1),
-        default=0,
-        help="seed of the initial weights (default: %(default)s)",
-    )
-    add("--threads", metavar="N", type=whole(1, _core.max_threads), help="threads (default: all cores)")
+    add_run_options(parser)
     add("--max-iter", type=whole(1, 10**6), default=100, help=argparse.SUPPRESS)  # for quick tests
 
 
@@ -211,15 +204,6 @@ def _backtest(task: ForecastTask, forecaster: Any, folds: int) -> Any:
 def _write(
     task: ForecastTask, forecaster: Any, result: _forecast_report.Result, options: argparse.Namespace
 ) -> None:
-    if options.output is not None:
-        with whole_file(options.output) as temporary:
-            _forecast_report.write_csv(task, result, temporary)
-        print(f"Forecasts: {options.output}")
-    if options.plot is not None:
-        with whole_file(options.plot) as temporary:
-            _forecast_report.draw(task, forecaster, temporary)
-        print(f"Picture: {options.plot}")
-    if options.save is not None:
-        with whole_file(options.save) as temporary:
-            forecaster.save(temporary, metadata={"target": task.file.target})
-        print(f"Model: {options.save}")
+    write_if_asked(options.output, "Forecasts", partial(_forecast_report.write_csv, task, result))
+    write_if_asked(options.plot, "Picture", partial(_forecast_report.draw, task, forecaster))
+    write_if_asked(options.save, "Model", partial(forecaster.save, metadata={"target": task.file.target}))

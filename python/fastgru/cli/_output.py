@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +52,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_if_asked(path: Path | None, what: str, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file, and say so; nothing for None."""
+    if path is None:
+        return
+    with whole_file(path) as temporary:
+        write(temporary)
+    print(f"{what}: {path}")
 
 
 def _target(path: Path) -> Path:
