@@ -149,9 +149,10 @@ struct Optimizer<S>::Update {
 };
 
 template <class S>
-Optimizer<S>::Optimizer(const NetworkLayout& layout, const OptimizerOptions& options)
-    : options_(options), size_(layout.total()) {
-  for (const ParamSlot& slot : layout.slots()) {
+Optimizer<S>::Optimizer(const std::vector<ParamSlot>& slots, std::int64_t total,
+                        const OptimizerOptions& options)
+    : options_(options), size_(total) {
+  for (const ParamSlot& slot : slots) {
     for (std::int64_t done = 0; done < slot.size(); done += kChunk) {
       chunks_.push_back({slot.offset + done, std::min(kChunk, slot.size() - done), slot.cols > 0});
     }

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "nn/network_config.h"
+#include "engine/params.h"
 #include "runtime/aligned.h"
 #include "runtime/status.h"
 
@@ -30,7 +30,8 @@ Status validate(const OptimizerOptions& options);
 template <class S>
 class Optimizer {
  public:
-  Optimizer(const NetworkLayout& layout, const OptimizerOptions& options);
+  // `total`: values of the flat vector that the slots lie in.
+  Optimizer(const std::vector<ParamSlot>& slots, std::int64_t total, const OptimizerOptions& options);
 
   // Allocates the moments, which start at 0. Must be the first call.
   Status allocate();

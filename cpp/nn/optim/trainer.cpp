@@ -53,7 +53,7 @@ template <class S>
 Trainer<S>::Trainer(std::shared_ptr<Network<S>> network, const TrainerOptions& options)
     : network_(std::move(network)),
       options_(options),
-      optimizer_(network_->layout(), options.optimizer),
+      optimizer_(network_->layout().slots(), network_->layout().total(), options.optimizer),
       step_(network_->layout(), options.bptt),
       packed_(step_.chain().make_packed()) {}
 

@@ -62,7 +62,7 @@ struct Formula {
 template <class S>
 void check_against_formula(const OptimizerOptions& options, double tolerance) {
   const NetworkLayout layout(wide_config());
-  Optimizer<S> optimizer(layout, options);
+  Optimizer<S> optimizer(layout.slots(), layout.total(), options);
   REQUIRE(optimizer.allocate().ok());
   Random random(3);
   std::vector<S> params = random_vector<S>(random, layout.total());
@@ -115,12 +115,12 @@ TEST_CASE_TEMPLATE("norm and update have the same bits at any thread count", S, 
   const std::vector<S> params = random_vector<S>(random, layout.total());
   const std::vector<S> gradient = random_vector<S>(random, layout.total());
   std::vector<S> wanted(params.size()), got(params.size());
-  Optimizer<S> one(layout, OptimizerOptions());
+  Optimizer<S> one(layout.slots(), layout.total(), OptimizerOptions());
   REQUIRE(one.allocate().ok());
   const double norm = one.norm(gradient.data(), 1);
   REQUIRE(one.step(params.data(), gradient.data(), norm, wanted.data(), 1));
   for (const int threads : {2, 3, 7}) {
-    Optimizer<S> many(layout, OptimizerOptions());
+    Optimizer<S> many(layout.slots(), layout.total(), OptimizerOptions());
     REQUIRE(many.allocate().ok());
     CHECK(many.norm(gradient.data(), threads) == norm);
     REQUIRE(many.step(params.data(), gradient.data(), norm, got.data(), threads));
@@ -134,7 +134,7 @@ TEST_CASE("an update that is not finite is refused and the moments start afresh"
   options.solver = Solver::sgd;
   options.learning_rate = 1e30;
   options.clip_norm = 0;
-  Optimizer<float> optimizer(layout, options);
+  Optimizer<float> optimizer(layout.slots(), layout.total(), options);
   REQUIRE(optimizer.allocate().ok());
   const std::vector<float> params(static_cast<std::size_t>(layout.total()), 1.0f);
   std::vector<float> gradient(params.size(), 0.0f), updated(params.size());
