@@ -60,7 +60,7 @@ PYTHON_FLOORS = [
         "datasets",
     },
     {"estimators", "inspection"},
-    {"anomalies", "forecasting", "plot"},
+    {"anomalies", "forecasting", "plot", "sequences"},
     {"adapters", "convert", "cli", "__main__"},
 ]
 # Third-party packages that a floor may import when it is imported itself. More only inside functions.

@@ -1,0 +1,1 @@
+"""Estimators for sequences of symbols: texts, words, phones, notes, moves."""
