@@ -15,7 +15,7 @@ from fastgru._version import __version__
 
 if TYPE_CHECKING:
     import fastgru.inspection as inspection  # noqa: PLR0402
-    from fastgru import plot
+    from fastgru import metrics, plot
     from fastgru._core import ModelFormatError, get_num_threads
     from fastgru._model_file import load
     from fastgru.anomalies import GRUAnomalyDetector
@@ -42,6 +42,7 @@ __all__ = [
     "inspection",
     "load",
     "make_windows",
+    "metrics",
     "plot",
     "set_num_threads",
     "set_reproducible",
@@ -63,6 +64,7 @@ _HOMES = {
     "inspection": "fastgru.inspection",  # a module
     "load": "fastgru._model_file",
     "make_windows": "fastgru.windows",
+    "metrics": "fastgru.metrics",  # a module
     "plot": "fastgru.plot",  # a module
     "set_num_threads": "fastgru.config",
     "set_reproducible": "fastgru.config",

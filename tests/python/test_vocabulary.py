@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 import sentencepiece
 
-from fastgru.sequences._texts import check_texts
+from fastgru._texts import check_texts
 from fastgru.sequences._vocabulary import END, PADDING, UNKNOWN, Vocabulary
 from fastgru.sequences._words import join_words, split_words
 

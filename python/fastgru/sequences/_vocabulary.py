@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgru.sequences._texts import MOST_INTEGER, check_texts, kind_of
+from fastgru._texts import MOST_INTEGER, check_texts, kind_of
 from fastgru.sequences._tokenizers import Tokenizer, from_model
 from fastgru.sequences._words import join_words, split_words
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeAlias
 
 import numpy as np
-from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 
 from fastgru._tables import is_column, is_frame
 
@@ -36,7 +36,7 @@ def check_texts(X: Any, name: str = "X", *, allow_empty: bool = False) -> list[A
 
     Examples
     --------
-    >>> from fastgru.sequences._texts import check_texts
+    >>> from fastgru._texts import check_texts
     >>> check_texts(("one text", "another"))
     ['one text', 'another']
     """
@@ -104,7 +104,7 @@ def _checked(sample: Any, place: str, name: str) -> Sample:
         if sample.ndim != 1:
             raise TypeError(f"{place} has shape {sample.shape}: a token sequence is (n_tokens,)")
         return _tokens(sample.tolist(), place)
-    if sample is None or is_scalar_nan(sample) or is_pandas_na(sample):
+    if _is_missing(sample):
         raise TypeError(f"{place} is missing ({sample!r}), and a text or a list of tokens is wanted")
     advice = ""
     if isinstance(sample, (bytes, bytearray)):
@@ -115,6 +115,12 @@ def _checked(sample: Any, place: str, name: str) -> Sample:
         f"{place} is {_short(sample)} ({type(sample).__name__}), and a text or a list of tokens is wanted"
         + advice
     )
+
+
+def _is_missing(value: Any) -> bool:
+    pandas = sys.modules.get("pandas")
+    no_number = isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+    return value is None or no_number or (pandas is not None and (value is pandas.NA or value is pandas.NaT))
 
 
 def _text(text: str, place: str) -> str:
