@@ -121,7 +121,7 @@ Status Predictor<S>::for_blocks(const NetworkVersion<S>& version, const SampleAr
   for (; block.first < x.samples; block.first += block.rows) {
     FASTGRU_RETURN_IF_ERROR(plan_block(x, lengths, block, options));
     FASTGRU_RETURN_IF_ERROR(run_block(version, x, block, options));
-    use(block);
+    FASTGRU_RETURN_IF_ERROR(use(block));
   }
   return {};
 }
@@ -160,6 +160,7 @@ Status Predictor<S>::predict(const NetworkVersion<S>& version, const SampleArray
         std::copy_n(answers + row * width, width, out + (place + t) * width);
       }
     }
+    return Status();
   });
 }
 
@@ -188,12 +189,27 @@ void Predictor<S>::add_block_loss(const Scaling& scaling, const TrainingData& da
 }
 
 template <class S>
+Status Predictor<S>::add_sequences(const TrainingData& data, const BlockRows& block,
+                                   const RunOptions& options, double& sum) {
+  labels_.set(data, block.order, block.first, block.rows);
+  LossSequences<S> rows = labels_.template of<S>(logits_.values, block.steps, block.lengths);
+  rows.threads = usable_threads(options.num_threads);
+  const std::int64_t each = config_.loss->sequence_scratch(config_, block.steps, labels_.most());
+  if (!loss_scratch_.reserve(rows.threads * each)) return out_of_memory();
+  rows.scratch = loss_scratch_.data();
+  config_.loss->add_sequences(config_, rows, sum);
+  return {};
+}
+
+template <class S>
 Status Predictor<S>::evaluate(const NetworkVersion<S>& version, const TrainingData& data,
                               const RunOptions& options, double& loss) {
   FASTGRU_RETURN_IF_ERROR(validate(data, config_));
   double sum = 0;
   FASTGRU_RETURN_IF_ERROR(for_blocks(version, data.x, data.lengths, options, [&](const BlockRows& block) {
+    if (config_.loss->aligns()) return add_sequences(data, block, options, sum);
     add_block_loss(*version.scaling, data, block, sum);
+    return Status();
   }));
   std::int64_t present = 0;
   for (std::int64_t i = 0; i < data.x.samples; ++i) present += targets_present(data, config_, i);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "nn/data/labels.h"
 #include "nn/version.h"
 
 namespace fastgru {
@@ -45,7 +46,9 @@ class Predictor {
                    const RunOptions& options);
   void set_places(const std::int64_t* lengths, std::int64_t samples);
   void add_block_loss(const Scaling& scaling, const TrainingData& data, const BlockRows& block, double& sum);
-  // Runs all blocks, and calls use(block) after each.
+  Status add_sequences(const TrainingData& data, const BlockRows& block, const RunOptions& options,
+                       double& sum);
+  // Runs all blocks, and calls use(block), which returns a Status, after each.
   template <class Use>
   Status for_blocks(const NetworkVersion<S>& version, const SampleArray& x, const std::int64_t* lengths,
                     const RunOptions& options, Use use);
@@ -55,7 +58,8 @@ class Predictor {
   Signal<S> logits_;
   Framing frames_;  // of the samples of the call
   std::vector<std::int64_t> order_, lengths_, places_;
-  AlignedBuffer<S> outputs_, targets_;
+  LabelRows labels_;
+  AlignedBuffer<S> outputs_, targets_, loss_scratch_;
 };
 
 extern template class Predictor<float>;

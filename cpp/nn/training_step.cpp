@@ -10,6 +10,7 @@
 #include "nn/data/gather.h"
 #include "nn/data/shuffle.h"
 #include "runtime/denormals.h"
+#include "runtime/threads.h"
 
 namespace fastgru {
 
@@ -86,9 +87,7 @@ void TrainingStep<S>::load_targets(std::int64_t rows, const std::int64_t* skip) 
 }
 
 template <class S>
-Status TrainingStep<S>::run_block(double denominator, double& loss) {
-  Signal<S> logits;
-  FASTGRU_RETURN_IF_ERROR(chain_.forward(call_, samples_of<S>(data_->x, block_), logits));
+Status TrainingStep<S>::add_loss(const Signal<S>& logits, double denominator, double& sum) {
   load_targets(logits.count(), target_skip_);
   LossRows<S> rows;
   rows.logits = logits.values;
@@ -97,8 +96,33 @@ Status TrainingStep<S>::run_block(double denominator, double& loss) {
   rows.rows = logits.count();
   rows.denominator = denominator;
   rows.gradient = d_logits_.data();
-  double sum = 0;
   config().loss->add(config(), rows, sum);
+  return {};
+}
+
+template <class S>
+Status TrainingStep<S>::add_sequences(const Signal<S>& logits, double denominator, double& sum) {
+  labels_.set(*data_, group_.order, 0, call_.rows);
+  LossSequences<S> rows = labels_.template of<S>(logits.values, call_.steps, call_.lengths);
+  rows.threads = usable_threads(call_.options.num_threads);
+  if (!loss_scratch_.reserve(rows.threads *
+                             config().loss->sequence_scratch(config(), call_.steps, labels_.most()))) {
+    return out_of_memory();
+  }
+  rows.scratch = loss_scratch_.data();
+  rows.denominator = denominator;
+  rows.gradient = d_logits_.data();
+  config().loss->add_sequences(config(), rows, sum);
+  return {};
+}
+
+template <class S>
+Status TrainingStep<S>::run_block(double denominator, double& loss) {
+  Signal<S> logits;
+  FASTGRU_RETURN_IF_ERROR(chain_.forward(call_, samples_of<S>(data_->x, block_), logits));
+  double sum = 0;
+  FASTGRU_RETURN_IF_ERROR(config().loss->aligns() ? add_sequences(logits, denominator, sum)
+                                                  : add_loss(logits, denominator, sum));
   loss += sum / denominator;
   if (!std::isfinite(loss)) return {};
   SignalGradient<S> d_logits;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/data/labels.h"
 #include "nn/data/row_groups.h"
 #include "nn/data/samples.h"
 #include "nn/data/targets.h"
@@ -66,6 +67,9 @@ class TrainingStep {
   Status run_last_steps(double denominator, std::uint64_t seed, double& loss);
   Status run_stretches(double denominator, std::uint64_t seed, double& loss);
   Status run_block(double denominator, double& loss);
+  // The sum of the block's losses, and in d_logits_ its gradient divided by `denominator`.
+  Status add_loss(const Signal<S>& logits, double denominator, double& sum);
+  Status add_sequences(const Signal<S>& logits, double denominator, double& sum);
 
   const NetworkLayout& layout_;
   std::int64_t bptt_;
@@ -82,6 +86,8 @@ class TrainingStep {
   bool several_ = false;         // blocks, whose gradients are added up
   std::vector<double> weights_;  // of each row of logits
   std::vector<std::int64_t> stretch_, skip_;
+  LabelRows labels_;  // of the block, if the loss aligns them
+  AlignedBuffer<S> loss_scratch_;
   AlignedBuffer<S> d_logits_, targets_, gradient_, block_gradient_;
 };
 

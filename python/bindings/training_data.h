@@ -35,10 +35,19 @@ inline void check_steps(const Sequences& x, const Sequences& given, const char* 
   }
 }
 
-// The targets of a call, kept alive: one row per sample, or sequences as long as those of x.
+// The targets of a call, kept alive: one row per sample, sequences as long as those of x, or labels.
 class PyTargets {
  public:
   PyTargets(const NetworkConfig& config, const Sequences& x, py::handle y, py::handle rows) {
+    if (config.loss->aligns()) {
+      sequences_.emplace(y, "y", config.targets(), rows);
+      if (sequences_->total() != x.total()) {
+        raise_value_error("y must have the labels of as many sequences as x, " + std::to_string(x.total()) +
+                          ", got " + std::to_string(sequences_->total()));
+      }
+      view_ = sequences_->view();
+      return;
+    }
     if (config.sequence) {
       sequences_.emplace(y, "y", config.targets(), rows);
       check_steps(x, *sequences_, "y");
@@ -54,6 +63,8 @@ class PyTargets {
   PyTargets& operator=(const PyTargets&) = delete;
 
   const SampleArray& view() const { return view_; }
+  // Of labels in a list: the number of each sample's.
+  const std::int64_t* counts() const { return sequences_ ? sequences_->lengths() : nullptr; }
 
  private:
   void choose(const Rows& rows) {
@@ -89,6 +100,7 @@ struct PyTrainingData {
         lengths(lengths_of(x, lengths_in)) {
     view.x = x.view();
     view.y = y.view();
+    if (config.loss->aligns()) view.label_counts = y.counts();
     view.sample_weight = sample_weight.data();
     view.lengths = x.lengths() != nullptr ? x.lengths() : lengths.data();
     if (!step_weight_in.is_none()) {

@@ -7,6 +7,7 @@
 
 #include "engine/checks.h"
 #include "nn/data/gather.h"
+#include "nn/data/labels.h"
 #include "nn/data/targets.h"
 #include "nn/network_config.h"
 #include "runtime/number_text.h"
@@ -67,6 +68,7 @@ Status validate_inputs(const SampleArray& x, const std::int64_t* lengths, const 
 Status validate(const TrainingData& data, const NetworkConfig& config) {
   FASTGRU_RETURN_IF_ERROR(validate_inputs(data.x, data.lengths, config));
   if (data.x.samples == 0) return Status::invalid("x has no samples, wanted at least one");
+  if (config.loss->aligns()) return check_labels(data, config);
   const std::int64_t steps = config.sequence ? data.x.steps : 1;
   if (data.y.samples != data.x.samples || data.y.steps != steps || data.y.features != config.targets() ||
       !data.y.has_data()) {

@@ -65,6 +65,8 @@ struct TrainingData {
   const std::int64_t* lengths = nullptr;  // (N), null: all T
   const double* class_weight = nullptr;   // (classes), of a loss over classes; null: ones
   SampleArray step_weight = {};           // (N, T, 1), float64, instead of sample_weight if it has data
+  // Of a loss that aligns labels (nn/data/labels.h): y is (N, any number, 1), of which sample i has so many.
+  const std::int64_t* label_counts = nullptr;  // (N), null: all of them
 
   bool weighted() const { return sample_weight != nullptr || step_weight.has_data(); }
   // The weight of the prediction at step t of a sample, without that of its class.

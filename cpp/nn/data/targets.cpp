@@ -56,7 +56,7 @@ Status check_classes(const TrainingData& data, const NetworkConfig& config) {
   return status;
 }
 
-Status check_weights(const TrainingData& data, const NetworkConfig& config) {
+Status check_each_weight(const TrainingData& data, const NetworkConfig& config) {
   double largest = 0;
   const bool each = data.step_weight.has_data();
   for (std::int64_t i = 0; i < data.x.samples; ++i) {
@@ -78,8 +78,9 @@ Status check_weights(const TrainingData& data, const NetworkConfig& config) {
 Status check_step_weight(const TrainingData& data, const NetworkConfig& config) {
   const SampleArray& weight = data.step_weight;
   if (!weight.has_data()) return {};
-  if (config.sequence && data.sample_weight == nullptr && weight.type == SampleType::float64 &&
-      weight.samples == data.x.samples && weight.steps == data.x.steps && weight.features == 1) {
+  if (config.sequence && !config.loss->aligns() && data.sample_weight == nullptr &&
+      weight.type == SampleType::float64 && weight.samples == data.x.samples &&
+      weight.steps == data.x.steps && weight.features == 1) {
     return {};
   }
   return Status::invalid("step_weight has shape " +
@@ -106,6 +107,7 @@ AnswerSteps answer_steps(const TrainingData& data, const NetworkConfig& config, 
 }
 
 std::int64_t targets_present(const TrainingData& data, const NetworkConfig& config, std::int64_t sample) {
+  if (config.loss->aligns()) return 1;
   return present_at(data, sample, answer_steps(data, config, sample));
 }
 
@@ -138,11 +140,15 @@ double mean_weight(const TrainingData& data, const NetworkConfig& config) {
   return sum / count;
 }
 
+Status check_weights(const TrainingData& data, const NetworkConfig& config) {
+  FASTGRU_RETURN_IF_ERROR(check_step_weight(data, config));
+  return data.weighted() ? check_each_weight(data, config) : Status();
+}
+
 Status check_targets(const TrainingData& data, const NetworkConfig& config) {
   if (config.loss->classes(config) > 0) FASTGRU_RETURN_IF_ERROR(check_classes(data, config));
   FASTGRU_RETURN_IF_ERROR(check_present(data, config));
-  FASTGRU_RETURN_IF_ERROR(check_step_weight(data, config));
-  return data.weighted() ? check_weights(data, config) : Status();
+  return check_weights(data, config);
 }
 
 }  // namespace fastgru

@@ -16,7 +16,7 @@ struct AnswerSteps {
 };
 AnswerSteps answer_steps(const TrainingData& data, const NetworkConfig& config, std::int64_t sample);
 
-// The number of a sample's targets that are not NaN.
+// The number of a sample's targets that are not NaN; 1 for a loss that aligns labels.
 std::int64_t targets_present(const TrainingData& data, const NetworkConfig& config, std::int64_t sample);
 
 // The weight of a sample's k-th prediction, whose first target is `target`, with that of its class.
@@ -33,7 +33,10 @@ double answer_weight(const TrainingData& data, const NetworkConfig& config, std:
 // the samples; 1 without weights. A prediction counts by the share of its targets that are present.
 double mean_weight(const TrainingData& data, const NetworkConfig& config);
 
-// Checks for a target, for weights that are finite, not negative and not all 0, and for legal classes.
+// Checks that weights are finite, not negative and not all 0.
+Status check_weights(const TrainingData& data, const NetworkConfig& config);
+
+// Checks the weights, and for a target and legal classes.
 Status check_targets(const TrainingData& data, const NetworkConfig& config);
 
 }  // namespace fastgru

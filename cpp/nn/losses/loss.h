@@ -46,6 +46,22 @@ struct LossRows {
   S* gradient = nullptr;     // (rows, logits of a row); null: not computed
 };
 
+// Sequences of logits and, for each, a sequence of labels of its own length: for a loss that aligns the two.
+template <class S>
+struct LossSequences {
+  const S* logits = nullptr;  // (steps, rows, logits of a row)
+  std::int64_t steps = 0, rows = 0;
+  const std::int64_t* lengths = nullptr;  // steps of each row; null: all of them
+  const std::int64_t* labels = nullptr;   // of the rows one after the other
+  const std::int64_t* ends = nullptr;     // (rows + 1): row b has the labels ends[b] ... ends[b + 1] - 1
+  const double* weights = nullptr;        // (rows); null: ones
+  double denominator = 1.0;               // divides the gradient of the sum
+  S* gradient = nullptr;                  // (steps, rows, logits of a row); null: not computed
+  S* scratch = nullptr;                   // sequence_scratch() values for each thread
+  double* losses = nullptr;               // (rows)
+  int threads = 1;
+};
+
 template <class S>
 bool no_target(S target) {
   return target != target;
@@ -64,6 +80,9 @@ class Loss {
   virtual std::int64_t terms(const NetworkConfig& config) const { return logits(config); }
   // Above 0: the number of classes; a target is a class number below it. 0: any number is a target.
   virtual std::int64_t classes(const NetworkConfig& /*config*/) const { return 0; }
+  // Whether the targets of a sample are labels in a number of their own, which the loss aligns with the
+  // sample's predictions at every step: add_sequences() then takes the place of add().
+  virtual bool aligns() const { return false; }
   // Appends the summary of the map from logits to predictions; nothing for the identity.
   virtual void describe(const NetworkConfig& /*config*/, std::vector<SummaryLine>& /*lines*/) const {}
   // Checks the loss's own options, whichever loss is chosen, and the sizes if it is the chosen one.
@@ -73,6 +92,16 @@ class Loss {
   // does not change the sum.
   virtual void add(const NetworkConfig& config, const LossRows<float>& rows, double& sum) const = 0;
   virtual void add(const NetworkConfig& config, const LossRows<double>& rows, double& sum) const = 0;
+  // The values of scratch that a thread of add_sequences() needs, where no row has more labels than `labels`.
+  virtual std::int64_t sequence_scratch(const NetworkConfig& /*config*/, std::int64_t /*steps*/,
+                                        std::int64_t /*labels*/) const {
+    return 0;
+  }
+  // The same as add() for whole sequences. The bits of a row depend on that row alone.
+  virtual void add_sequences(const NetworkConfig& /*config*/, const LossSequences<float>& /*sequences*/,
+                             double& /*sum*/) const {}
+  virtual void add_sequences(const NetworkConfig& /*config*/, const LossSequences<double>& /*sequences*/,
+                             double& /*sum*/) const {}
   // Maps logits (rows, logits) to predictions of the same shape. Both may be the same array.
   virtual void predict(const NetworkConfig& config, const Scaling& scaling, const float* logits,
                        std::int64_t rows, float* out) const = 0;

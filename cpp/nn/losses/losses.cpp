@@ -11,10 +11,12 @@ const Loss& huber();
 const Loss& quantile();
 const Loss& cross_entropy();
 const Loss& binary_cross_entropy();
+const Loss& ctc();
 
 const std::vector<const Loss*>& all_losses() {
   static const std::vector<const Loss*> losses = {
-      &squared_error(), &absolute_error(), &huber(), &quantile(), &cross_entropy(), &binary_cross_entropy()};
+      &squared_error(), &absolute_error(),       &huber(), &quantile(),
+      &cross_entropy(), &binary_cross_entropy(), &ctc()};
   return losses;
 }
 

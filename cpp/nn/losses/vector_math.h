@@ -12,6 +12,9 @@
 namespace fastgru {
 
 // log(sum(exp(logits)))
+inline double log_sum_exp(const float* logits, std::int64_t count) {
+  return log_sum_exp(active_kernels(), logits, count);
+}
 inline double log_sum_exp(const double* logits, std::int64_t count) {
   const double largest = *std::max_element(logits, logits + count);
   double sum = 0;
@@ -54,6 +57,21 @@ inline double cross_entropy(const double* logits, std::int64_t classes, std::int
     gradient[k] = factor * (gradient[k] / sum - (k == target ? 1.0 : 0.0));
   }
   return loss;
+}
+
+// The float32 functions limit their arguments: exp(x) is at least 1.6e-38, log(x) at least -87.
+inline void exponential(const float* in, std::int64_t count, float* out) {
+  active_kernels().map_exp(in, out, count);
+}
+inline void exponential(const double* in, std::int64_t count, double* out) {
+  for (std::int64_t k = 0; k < count; ++k) out[k] = std::exp(in[k]);
+}
+
+inline void logarithm(const float* in, std::int64_t count, float* out) {
+  active_kernels().map_log(in, out, count);
+}
+inline void logarithm(const double* in, std::int64_t count, double* out) {
+  for (std::int64_t k = 0; k < count; ++k) out[k] = std::log(in[k]);
 }
 
 inline void softplus(const float* in, std::int64_t count, float* out) {

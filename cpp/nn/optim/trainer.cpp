@@ -75,6 +75,9 @@ Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOption
     return Status::invalid(
         "bptt is not possible with two directions or pooled states, which need the whole sequence at once");
   }
+  if (options.bptt > 0 && config.loss->aligns()) {
+    return Status::invalid("bptt is not possible with a loss that aligns whole sequences, such as 'ctc'");
+  }
   std::unique_ptr<Trainer> trainer(new Trainer(std::move(network), options));
   FASTGRU_RETURN_IF_ERROR(trainer->allocate());
   result = std::move(trainer);

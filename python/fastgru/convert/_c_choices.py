@@ -88,4 +88,4 @@ static void pool(@name@_state *state, @real@ *top) {
 POOLINGS = {"last": _LAST, "mean": _MEAN, "max": _MAX}
 
 # What each loss makes of the logits.
-PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "ctc": "softmax"}

@@ -78,6 +78,25 @@ TEST_CASE("the steps of an epoch allocate nothing") {
   }
 }
 
+TEST_CASE("the steps of an epoch that aligns labels allocate nothing") {
+  NetworkConfig config = testing::network_config(3, 20, 1, true, 4);
+  config.sequence = true;
+  config.loss = find_loss("ctc");
+  const NetworkCase<float> problem(config, 101, 9);
+  const std::vector<float> labels(101 * 4, 1.0f);
+  const auto trainer = testing::make_trainer(problem.fresh_network(), {});
+  TrainingData data = problem.data(true, false);
+  data.y = testing::sample_array(labels, 101, 4, 1);
+  long allocations[3] = {0, 0, 0};
+  for (const std::int64_t samples : {101, 101, 32}) {
+    data.x.samples = data.y.samples = samples;
+    const long before = g_allocations.load();
+    testing::run_epoch(*trainer, data);
+    allocations[samples == 32 ? 2 : 1] = g_allocations.load() - before;
+  }
+  CHECK(allocations[1] == allocations[2]);
+}
+
 TEST_CASE("a low-memory training call allocates nothing once its tape has served the same shape") {
   for (const bool lengths : {false, true}) {
     const testing::GruCase<float> problem(testing::two_by_two(), 100, 13, lengths, true);
