@@ -14,6 +14,7 @@ void bind_gru(pybind11::module_& module);
 void bind_network(pybind11::module_& module);
 void bind_io(pybind11::module_& module);
 void bind_model(pybind11::module_& module);
+void bind_decoding(pybind11::module_& module);
 
 // A loaded layer or network as an object of the extension's classes.
 template <class S>

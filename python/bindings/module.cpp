@@ -92,5 +92,6 @@ PYBIND11_MODULE(_core, module) {
   fastgru::bindings::bind_network(module);
   fastgru::bindings::bind_io(module);
   fastgru::bindings::bind_model(module);
+  fastgru::bindings::bind_decoding(module);
   fastgru::bindings::warn_of_environment();
 }

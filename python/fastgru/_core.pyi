@@ -59,6 +59,19 @@ def write_model(
 def write_safetensors(
     path: str | PathLike[str], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
 ) -> None: ...
+def ctc_best_path(log_proba: ArrayLike) -> list[int]: ...
+def ctc_beam_search(
+    log_proba: ArrayLike,
+    beam_width: int,
+    lexicon: CtcLexicon | None = None,
+    scorer: Any = None,
+    scorer_weight: float = 1.0,
+    label_bonus: float = 0.0,
+) -> tuple[list[int], float, float]: ...
+def ctc_align(log_proba: ArrayLike, labels: list[int]) -> tuple[list[int], list[int], float]: ...
+
+class CtcLexicon:
+    def __init__(self, words: list[list[int]], separator: int) -> None: ...
 
 class ModelFormatError(ValueError): ...
 
