@@ -1,4 +1,4 @@
-// Reads the class names of a classifier's file.
+// Reads the names of outputs: a classifier's classes, a transcriber's symbols.
 #include "spec/class_names.h"
 
 #include <algorithm>
@@ -43,6 +43,31 @@ Status read_class_names(std::string_view fitted, std::int64_t outputs, std::vect
   if (count == outputs || (outputs == 1 && count == 2)) return {};
   return wrong("are " + std::to_string(count) + ", but the network has " + std::to_string(outputs) +
                " outputs");
+}
+
+Status read_symbol_names(std::string_view fitted, std::int64_t outputs, std::vector<std::string>* names) {
+  std::vector<ConfigField> state = {{"vocabulary"}}, parts = {{"symbols"}};
+  FASTGRU_RETURN_IF_ERROR(read_fields("fitted", fitted, state, UnknownFields::ignored));
+  FASTGRU_RETURN_IF_ERROR(read_object(state[0]));
+  FASTGRU_RETURN_IF_ERROR(read_fields("vocabulary", state[0].text, parts, UnknownFields::ignored));
+  *names = {""};
+  const auto unlike = [&](const std::string& got) {
+    return Status{ErrorCode::model_format, "symbols are " + got + ", but the network has " +
+                                               std::to_string(outputs) + " outputs, the blank among them"};
+  };
+  const Status read = for_elements(parts[0], [&](std::string_view text, JsonKind kind) -> Status {
+    if (static_cast<std::int64_t>(names->size()) >= outputs) return unlike("more");
+    std::string name(text);
+    if (kind == JsonKind::string) FASTGRU_RETURN_IF_ERROR(decode(text, &name));
+    if (kind != JsonKind::string && kind != JsonKind::number) {
+      return {ErrorCode::model_format, "symbols must be texts or numbers, got " + in_quotes(text)};
+    }
+    names->push_back(std::move(name));
+    return {};
+  });
+  FASTGRU_RETURN_IF_ERROR(read);
+  const auto count = static_cast<std::int64_t>(names->size());
+  return count == outputs ? Status() : unlike(std::to_string(count - 1));
 }
 
 }  // namespace fastgru

@@ -15,13 +15,15 @@ struct Kind {
   std::string_view name;
   bool is_layer = false, has_classes = false, has_series = false;
   bool forecasts_steps = false;  // the network answers every step with one number for each of its features
+  bool has_symbols = false;      // the network aligns labels: the blank and the symbols of a vocabulary
 };
 
-constexpr std::array<Kind, 5> kKinds = {{{"GRU", true},
+constexpr std::array<Kind, 6> kKinds = {{{"GRU", true},
                                          {"GRUClassifier", false, true},
                                          {"GRURegressor"},
                                          {"GRUForecaster", false, false, true},
-                                         {"GRUAnomalyDetector", false, false, false, true}}};
+                                         {"GRUAnomalyDetector", false, false, false, true},
+                                         {"GRUTranscriber", false, false, false, false, true}}};
 
 // The series that a model goes on from. C++ reads them for Python alone.
 constexpr std::array<const char*, 4> kSeries = {"series.X", "series.lengths", "series.static", "series.y"};
@@ -165,8 +167,12 @@ Status read_spec(const ModelFile& file, ModelSpec* spec) {
   spec->metadata = file.own_metadata();
   FASTGRU_RETURN_IF_ERROR(kind->is_layer ? read_layer(file, spec) : read_estimator(file, spec));
   if (kind->forecasts_steps) FASTGRU_RETURN_IF_ERROR(check_forecasts(spec->network()->config));
+  if (kind->has_symbols && !spec->network()->config.loss->aligns()) {
+    return {ErrorCode::model_format, "a network that transcribes needs the loss \"ctc\""};
+  }
   FASTGRU_RETURN_IF_ERROR(check_tensors(file, *spec));
   // After the tensors have confirmed the number of outputs.
+  if (kind->has_symbols) return read_symbol_names(spec->fitted, spec->answers(), &spec->classes);
   return kind->has_classes ? read_class_names(spec->fitted, spec->answers(), &spec->classes) : Status();
 }
 

@@ -50,7 +50,7 @@ struct ModelSpec {
   // JSON objects: the estimator's constructor parameters, and its fitted state besides tensors. C++ reads the
   // class names alone.
   std::string params, fitted;
-  std::vector<std::string> classes = {};  // a classifier's names of them
+  std::vector<std::string> classes = {};  // a classifier's names of them; a transcriber's symbols
   OwnMetadata metadata = {};
 
   const LayerSpec* layer() const { return std::get_if<LayerSpec>(&options); }

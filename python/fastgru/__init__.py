@@ -1,9 +1,9 @@
 """fastgru: a fast, exact GRU for the CPU.
 
 The layer is `GRU`; the scikit-learn estimators over it are `GRURegressor` and
-`GRUClassifier`; `GRUForecaster` forecasts time series, `GRUAnomalyDetector` finds anomalies. Names are
-imported on first use, so that ``import fastgru`` costs little more than NumPy, and scikit-learn is imported
-only for an estimator.
+`GRUClassifier`; `GRUForecaster` forecasts time series, `GRUAnomalyDetector` finds anomalies,
+`GRUTranscriber` writes down speech. Names are imported on first use, so that ``import fastgru`` costs little
+more than NumPy, and scikit-learn is imported only for an estimator.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fastgru.forecasting.forecaster import GRUForecaster
     from fastgru.frames import to_sequences
     from fastgru.gru import GRU, explain
+    from fastgru.sequences.transcriber import GRUTranscriber
     from fastgru.windows import make_windows
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "GRUClassifier",
     "GRUForecaster",
     "GRURegressor",
+    "GRUTranscriber",
     "ModelFormatError",
     "SequenceScaler",
     "__version__",
@@ -56,6 +58,7 @@ _HOMES = {
     "GRUClassifier": "fastgru.estimators",
     "GRUForecaster": "fastgru.forecasting.forecaster",
     "GRURegressor": "fastgru.estimators",
+    "GRUTranscriber": "fastgru.sequences.transcriber",
     "ModelFormatError": "fastgru._core",
     "SequenceScaler": "fastgru.estimators",
     "backtest": "fastgru.forecasting.backtest",

@@ -45,6 +45,16 @@ def classifier(labels: Callable[[np.random.Generator], Any], **options: Any) -> 
     return make
 
 
+def transcriber(**options: Any) -> Callable[[], Any]:
+    def make() -> Any:
+        rng = np.random.default_rng(3)
+        X = [5 + rng.normal(size=(24, 2)) for _ in range(20)]
+        y = ["".join(rng.choice(list("*/ü "), 5)) for _ in X]
+        return fastgru.GRUTranscriber(hidden_size=6, max_iter=2, random_state=0, **options).fit(X, y)
+
+    return make
+
+
 def quantized(make: Callable[[], Any]) -> Callable[[], Any]:
     """With weights of one byte, measured on what the kind is fitted on."""
 
@@ -115,6 +125,8 @@ MODELS = {
     "frames_both_each": classifier(
         three_each, bidirectional=True, output="sequence", frame_length=4, frame_step=3
     ),
+    "transcriber": transcriber(bidirectional=False, num_layers=1, frame_length=4, frame_step=2),
+    "transcriber_both": transcriber(frame_length=1),
     "int8": layer(3, 40, 2, precision="int8"),
     "int8_both": layer(5, 9, 2, bidirectional=True, precision="int8"),
     "int8_regressor": quantized(regressor(2, 2, hidden_size=24, missing="mask", pooling="mean")),
@@ -132,7 +144,7 @@ def inputs_of(model: Any) -> NDArray[Any]:
     if getattr(model, "embedding_dim", None):
         return rng.integers(1, 12, size=(500, 1)).astype(np.int32)  # some of them unknown
     x = 5 + rng.normal(size=(500, model.n_features_in_))
-    if model.missing == "mask":
+    if getattr(model, "missing", "") == "mask":
         x[rng.random(x.shape) < 0.2] = np.nan
     return x.astype(model.dtype)
 
@@ -146,5 +158,6 @@ def python_answers(model: Any, x: NDArray[Any]) -> NDArray[Any]:
             return model(parts.transpose(1, 0, 2))[0].transpose(1, 0, 2).reshape(500, -1)
         answers = model._network.predict(parts)
         return np.asarray(answers).reshape(-1, answers.shape[-1])
-    stream = model.stream()
+    transcribes = isinstance(model, fastgru.GRUTranscriber)  # its own stream answers with texts
+    stream = model._network.stream() if transcribes else model.stream()
     return np.array([np.array(stream.step(x_t)).ravel() for x_t in given])

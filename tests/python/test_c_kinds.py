@@ -68,7 +68,7 @@ def test_the_library_answers_as_the_model_does(library: ctypes.CDLL, name: str, 
     else:
         estimator = not isinstance(model, fastgru.GRU)
         streamed(library, handle, x, found, (model.frame_length_, model.frame_step_) if estimator else (1, 1))
-        every_step = isinstance(model, fastgru.GRU) or model.output == "sequence"
+        every_step = isinstance(model, fastgru.GRU | fastgru.GRUTranscriber) or model.output == "sequence"
         answers = np.empty_like(wanted if every_step else wanted[-1:])
         whole(library, handle, x, answers, 1, 1)
         known = ~np.isnan(wanted).any(axis=1)  # a stream of frames knows nothing before the first

@@ -223,6 +223,12 @@ def saved_forecaster(path: Path) -> None:
     fastgru.GRUForecaster(**options).fit(y, np.arange(30.0)[:, None], static=[[1.0], [2.0]]).save(path)
 
 
+def saved_transcriber(path: Path) -> None:
+    X = [np.random.default_rng(i).normal(size=(9, 2)) for i in range(6)]
+    options = {"hidden_size": 3, "num_layers": 1, "bidirectional": False, "max_iter": 2, "random_state": 0}
+    fastgru.GRUTranscriber(**options).fit(X, ["ab", "b", "", "a", "ba", "a b"]).save(path)
+
+
 def changed_configs(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Each leaf or branch replaced, removed, or joined by a key that does not belong."""
     yield {**config, "more": 1}
@@ -248,7 +254,10 @@ def changed_tensors(tensors: dict[str, NDArray[Any]]) -> Iterator[dict[str, NDAr
         yield {**tensors, key: np.full(value.shape, np.nan, value.dtype)}
 
 
-@pytest.mark.parametrize("make", [saved_gru, saved_regressor, saved_detector, saved_forecaster])
+SAVED = [saved_gru, saved_regressor, saved_detector, saved_forecaster, saved_transcriber]
+
+
+@pytest.mark.parametrize("make", SAVED)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_changed_model_loads_or_is_refused_by_name(
     make: Callable[[Path], None], tmp_path: Path, load_in_c: Callable[[Path], str]

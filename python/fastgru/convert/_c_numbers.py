@@ -52,6 +52,11 @@ def meaning(config: dict[str, Any]) -> list[str]:
     quantiles, fitted = config["network"]["quantiles"], config["fitted"]
     if len(quantiles) > 1:
         text = f"For each output its quantiles {', '.join(map(str, quantiles))}."
+    elif config["network"]["loss"] == "ctc":
+        symbols = fitted["vocabulary"]["symbols"]
+        listed = ", ".join(json.dumps(symbol) for symbol in symbols[:_MOST_CLASSES])
+        listed += ", …" if len(symbols) > _MOST_CLASSES else ""
+        text = f"The probability of no symbol, and of each symbol: {listed}."
     elif "classes" in fitted:
         values = fitted["classes"]["values"]
         listed = ", ".join(json.dumps(value) for value in values[:_MOST_CLASSES])
