@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
 import subprocess
 import sys
+import wave
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -130,6 +132,38 @@ def test_anomalies_finds_what_the_description_of_the_data_names(tmp_path: Path) 
     assert others is not None and int(others[1]) < 13
     assert "the stream's scores are those of the whole: True" in text
     assert (tmp_path / "flow.png").read_bytes().startswith(b"\x89PNG")
+
+
+def spoken(folder: Path) -> None:
+    """Write recordings of words whose letters are tones, with their transcripts, as the package has them."""
+    rng = np.random.default_rng(0)
+    words, rate = ["sun", "nun", "us", "new", "wen"], 8000
+    texts = [" ".join(rng.choice(words, rng.integers(1, 4))) for _ in range(90)]
+    sounds = folder / "usr/share/asterisk/sounds/en_US_f_Allison"
+    notes = folder / "usr/share/doc/asterisk-core-sounds-en"
+    sounds.mkdir(parents=True)
+    notes.mkdir(parents=True)
+    time = np.arange(rate // 12) / rate
+    for i, text in enumerate(texts):
+        tones = [np.sin(2 * np.pi * (300 + 500 * "sunew ".index(letter)) * time) for letter in text]
+        pause = np.zeros(rate // 50)
+        samples = np.concatenate([part for tone in tones for part in (tone, pause)])
+        with wave.open(str(sounds / f"clip-{i}.wav"), "wb") as sound:
+            sound.setparams((1, 2, rate, 0, "NONE", ""))
+            sound.writeframes((8000 * samples + rng.normal(0, 30, len(samples))).astype("<i2").tobytes())
+    lines = [f"clip-{i}: {text.capitalize()}. [a remark]\n" for i, text in enumerate(texts)]
+    with gzip.open(notes / "core-sounds-en.txt.gz", "wt", encoding="utf-8") as file:
+        file.write("; a heading\n\n" + "".join(lines))
+
+
+def test_transcribe_beats_the_most_similar_recording(tmp_path: Path) -> None:
+    spoken(tmp_path)
+    options = ["--root", tmp_path, "--epochs", "12", "--hidden-size", "24", "--live"]
+    text = run(sys.executable, EXAMPLES / "transcribe.py", *options).stdout.decode()
+    print(text)
+    rates = dict(re.findall(r"^  (\w[\w ,-]*?) +(\d\.\d+)  \d", text, re.MULTILINE))
+    assert float(rates["GRU"]) < 0.5 * float(rates["most alike"]) < float(rates["most frequent"])
+    assert "the same answer" in text
 
 
 def test_data_of_the_examples_is_what_its_readme_says() -> None:
