@@ -342,7 +342,7 @@ inline void add_weight_block(const DenseWeightArgs& g, const DenseBlock& block, 
                              int64_t first, int64_t outputs) {
   const float* dy = g.dy + row * g.dy_stride + first;
   if (column == 0 && g.dbias != nullptr) {
-    with_rows<ColumnSums>(panel_count(outputs), dy, g.dy_stride, block.depth, outputs, row > 0,
+    with_rows<ColumnSums>(panel_count(outputs), dy, g.dy_stride, block.depth, outputs, g.adds || row > 0,
                           g.dbias + first);
   }
   float* pack_dy = g.pack + kDenseBlock * kDenseBlock;
@@ -358,7 +358,7 @@ inline void add_weight_block(const DenseWeightArgs& g, const DenseBlock& block, 
       p.c_row = g.dw_stride;
       p.start = nullptr;
       p.start_row = 0;
-      p.adds = row > 0;
+      p.adds = g.adds || row > 0;
       return p;
     });
   });

@@ -208,6 +208,7 @@ struct DenseInputArgs {
 // over blocks of kBlockRows rows, each from zero; the block sums are added in order.
 struct DenseWeightArgs {
   int64_t rows = 0, inputs = 0, outputs = 0;
+  bool adds = false;  // the block sums are added to what dw and dbias hold
   const float* x = nullptr;
   int64_t x_stride = 0;
   const float* dy = nullptr;

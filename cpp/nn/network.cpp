@@ -122,6 +122,12 @@ Status Network<S>::evaluate(const TrainingData& data, const RunOptions& options,
   return predictor->evaluate(version(), data, options, loss);
 }
 
+template <class S>
+Status Network<S>::losses(const TrainingData& data, const RunOptions& options, double* out) const {
+  Borrowed predictor(*this);
+  return predictor->losses(version(), data, options, out);
+}
+
 template class Network<float>;
 template class Network<double>;
 

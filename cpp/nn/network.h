@@ -42,6 +42,8 @@ class Network {
   Status inputs(const SampleArray& x, const std::int64_t* lengths, S* out, const RunOptions& options) const;
   // See Predictor::evaluate.
   Status evaluate(const TrainingData& data, const RunOptions& options, double& loss) const;
+  // See Predictor::losses.
+  Status losses(const TrainingData& data, const RunOptions& options, double* out) const;
 
  private:
   explicit Network(const NetworkConfig& config);

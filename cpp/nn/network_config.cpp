@@ -31,6 +31,8 @@ Status validate(const NetworkConfig& config) {
   FASTGRU_RETURN_IF_ERROR(config.check_steps());
   FASTGRU_RETURN_IF_ERROR(config.check_inputs(config.gru.input_size, config.vocabulary_size));
   FASTGRU_RETURN_IF_ERROR(config.check_vocabulary(config.gru.input_size));
+  FASTGRU_RETURN_IF_ERROR(config.check_tied(config.vocabulary_size, config.gru.input_size,
+                                            config.head_inputs(), config.logits()));
   return check_count(config);
 }
 

@@ -47,7 +47,7 @@ struct NetworkConfig : InputOptions,
 Status validate(const NetworkConfig& config);
 
 // Order: the GRU's tensors as "gru.…", then "head.weight" (logits, head_inputs) and "head.bias" (logits),
-// and, for tokens, "embedding.weight" (vocabulary_size, input_size).
+// and, for tokens, "embedding.weight" (vocabulary_size, input_size). A tied head has no weight of its own.
 class NetworkLayout {
  public:
   explicit NetworkLayout(const NetworkConfig& config);  // `config` must have passed validate()

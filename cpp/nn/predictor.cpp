@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "engine/checks.h"
 #include "nn/data/row_groups.h"
+#include "nn/data/gather.h"
 #include "nn/data/targets.h"
+#include "nn/losses/row_losses.h"
 #include "nn/network_config.h"
 #include "runtime/denormals.h"
 #include "runtime/threads.h"
@@ -32,8 +35,7 @@ template <class S>
 Status Predictor<S>::reserve(std::int64_t steps, std::int64_t rows) {
   FASTGRU_RETURN_IF_ERROR(chain_.reserve(steps, rows, false));
   const std::int64_t heads = config_.sequence ? steps * rows : rows;
-  const bool fits = outputs_.reserve(heads * config_.logits()) && targets_.reserve(heads * config_.targets());
-  return fits ? Status() : out_of_memory();
+  return targets_.reserve(heads * config_.targets()) ? Status() : out_of_memory();
 }
 
 // Longer sequences come first, so that the rows of a block have similar lengths.
@@ -89,7 +91,7 @@ template <class S>
 Status Predictor<S>::run_block(const NetworkVersion<S>& version, const SampleArray& x, const BlockRows& block,
                                const RunOptions& options) {
   if (options.interrupt != nullptr && options.interrupt->check()) return Status::interrupted();
-  return chain_.forward(call_of(version, block, options), samples_of<S>(x, block), logits_);
+  return chain_.forward_body(call_of(version, block, options), samples_of<S>(x, block), features_);
 }
 
 template <class S>
@@ -145,10 +147,13 @@ Status Predictor<S>::predict(const NetworkVersion<S>& version, const SampleArray
   const bool sequence = config_.sequence, packed = sequence && lengths != nullptr;
   if (packed) set_places(lengths, x.samples);
   const std::int64_t width = config_.logits(), each = sequence ? x.steps : 1;
-  return for_blocks(version, x, lengths, options, [&](const BlockRows& block) {
+  return for_blocks(version, x, lengths, options, [&](const BlockRows& block) -> Status {
     const std::int64_t steps = sequence ? block.steps : 1;
-    const S* answers = logits_.values;
+    Signal<S> logits;
+    FASTGRU_RETURN_IF_ERROR(chain_.head().forward(call_of(version, block, options), features_, logits));
+    const S* answers = logits.values;
     if (!raw || !config_.loss->classifies()) {
+      if (!outputs_.reserve(steps * block.rows * width)) return out_of_memory();
       config_.loss->predict(config_, *version.scaling, answers, steps * block.rows, outputs_.data());
       answers = outputs_.data();
     }
@@ -160,39 +165,58 @@ Status Predictor<S>::predict(const NetworkVersion<S>& version, const SampleArray
         std::copy_n(answers + row * width, width, out + (place + t) * width);
       }
     }
-    return Status();
+    return {};
   });
 }
 
-// Adds the loss of one block to `sum`.
 template <class S>
-void Predictor<S>::add_block_loss(const Scaling& scaling, const TrainingData& data, const BlockRows& block,
-                                  double& sum) {
+std::int64_t Predictor<S>::load_targets(const Scaling& scaling, const TrainingData& data,
+                                        const BlockRows& block) {
   BlockRows answered = block;
   const Framing ends = frames_.of_targets();
   if (answered.framing != nullptr) answered.framing = &ends;
   if (!config_.sequence) answered = {block.order, block.first, block.rows, 1};
   gather_scaled(data.y, answered, scaling.y_mean, scaling.y_scale, targets_.data(), 1);
-  const std::int64_t width = config_.logits(), targets = config_.targets();
-  for (std::int64_t i = 0; i < answered.steps * block.rows; ++i) {
-    const std::int64_t b = i % block.rows;
-    if (i / block.rows >= answered.length(b)) continue;
-    const S* target = targets_.data() + i * targets;
-    const double weight = answer_weight(data, config_, block.sample(b), i / block.rows, target[0]);
-    LossRows<S> row;
-    row.logits = logits_.values + i * width;
-    row.targets = target;
-    row.weights = &weight;
-    row.rows = 1;
-    config_.loss->add(config_, row, sum);
+  const std::int64_t targets = config_.targets(), count = answered.steps * block.rows;
+  for (std::vector<double>* each : {&weights_, &block_losses_}) {
+    each->resize(std::max(each->size(), static_cast<std::size_t>(count)));
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t b = i % block.rows, t = i / block.rows;
+    S* target = targets_.data() + i * targets;
+    const bool there = t < answered.length(b);
+    if (!there) std::fill_n(target, targets, std::numeric_limits<S>::quiet_NaN());
+    weights_[static_cast<std::size_t>(i)] =
+        there ? answer_weight(data, config_, block.sample(b), t, target[0]) : 0.0;
+  }
+  return count;
+}
+
+template <class S>
+void Predictor<S>::add_block_loss(const NetworkVersion<S>& version, const TrainingData& data,
+                                  const BlockRows& block, const RunOptions& options, double& sum) {
+  const std::int64_t count = load_targets(*version.scaling, data, block);
+  const ModuleCall<S> call = call_of(version, block, options);
+  const int threads = usable_threads(options.num_threads);
+  Dense<S>& head = chain_.head();
+  const std::int64_t most = head.rows_at_once(count);
+  for (std::int64_t first = 0; first < count; first += most) {
+    LossRows<S> rows;
+    rows.rows = std::min(most, count - first);
+    rows.logits = head.forward_rows(call, features_, first, rows.rows);
+    rows.targets = targets_.data() + first * config_.targets();
+    rows.weights = weights_.data() + first;
+    add_losses(config_, rows, threads, block_losses_.data() + first, sum);
   }
 }
 
 template <class S>
-Status Predictor<S>::add_sequences(const TrainingData& data, const BlockRows& block,
-                                   const RunOptions& options, double& sum) {
+Status Predictor<S>::add_sequences(const NetworkVersion<S>& version, const TrainingData& data,
+                                   const BlockRows& block, const RunOptions& options, double& sum) {
+  Signal<S> logits;
+  FASTGRU_RETURN_IF_ERROR(chain_.head().forward(call_of(version, block, options), features_, logits));
   labels_.set(data, block.order, block.first, block.rows);
-  LossSequences<S> rows = labels_.template of<S>(logits_.values, block.steps, block.lengths);
+  LossSequences<S> rows = labels_.template of<S>(logits.values, block.steps, block.lengths);
   rows.threads = usable_threads(options.num_threads);
   const std::int64_t each = config_.loss->sequence_scratch(config_, block.steps, labels_.most());
   if (!loss_scratch_.reserve(rows.threads * each)) return out_of_memory();
@@ -206,16 +230,41 @@ Status Predictor<S>::evaluate(const NetworkVersion<S>& version, const TrainingDa
                               const RunOptions& options, double& loss) {
   FASTGRU_RETURN_IF_ERROR(validate(data, config_));
   double sum = 0;
-  FASTGRU_RETURN_IF_ERROR(for_blocks(version, data.x, data.lengths, options, [&](const BlockRows& block) {
-    if (config_.loss->aligns()) return add_sequences(data, block, options, sum);
-    add_block_loss(*version.scaling, data, block, sum);
-    return Status();
-  }));
+  FASTGRU_RETURN_IF_ERROR(
+      for_blocks(version, data.x, data.lengths, options, [&](const BlockRows& block) -> Status {
+        if (config_.loss->aligns()) return add_sequences(version, data, block, options, sum);
+        add_block_loss(version, data, block, options, sum);
+        return {};
+      }));
   std::int64_t present = 0;
   for (std::int64_t i = 0; i < data.x.samples; ++i) present += targets_present(data, config_, i);
   const double count = static_cast<double>(present) / static_cast<double>(config_.targets());
   loss = sum / (count * static_cast<double>(config_.loss->terms(config_)) * mean_weight(data, config_));
   return {};
+}
+
+template <class S>
+Status Predictor<S>::losses(const NetworkVersion<S>& version, const TrainingData& data,
+                            const RunOptions& options, double* out) {
+  FASTGRU_RETURN_IF_ERROR(validate(data, config_));
+  if (config_.framed() || config_.loss->aligns()) {
+    return Status::invalid("a network that reads frames or aligns sequences has no loss of each time step");
+  }
+  const bool packed = config_.sequence && data.lengths != nullptr;
+  if (packed) set_places(data.lengths, data.x.samples);
+  const std::int64_t each = config_.sequence ? data.x.steps : 1;
+  return for_blocks(version, data.x, data.lengths, options, [&](const BlockRows& block) -> Status {
+    double ignored = 0;
+    add_block_loss(version, data, block, options, ignored);
+    for (std::int64_t b = 0; b < block.rows; ++b) {
+      const std::int64_t sample = block.sample(b);
+      const std::int64_t place = packed ? places_[static_cast<std::size_t>(sample)] : sample * each;
+      for (std::int64_t t = 0; t < (config_.sequence ? block.length(b) : 1); ++t) {
+        out[place + t] = block_losses_[static_cast<std::size_t>(t * block.rows + b)];
+      }
+    }
+    return {};
+  });
 }
 
 template class Predictor<float>;

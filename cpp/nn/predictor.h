@@ -30,6 +30,11 @@ class Predictor {
   Status evaluate(const NetworkVersion<S>& version, const TrainingData& data, const RunOptions& options,
                   double& loss);
 
+  // The weighted loss of each prediction, 0 where there is no target: out (samples), or, with a prediction
+  // for every step, (steps of all samples one after the other). Not for networks that read frames.
+  Status losses(const NetworkVersion<S>& version, const TrainingData& data, const RunOptions& options,
+                double* out);
+
  private:
   ModuleCall<S> call_of(const NetworkVersion<S>& version, const BlockRows& block,
                         const RunOptions& options) const;
@@ -41,13 +46,18 @@ class Predictor {
   // Sets rows, steps and lengths of the block that begins at block.first.
   Status plan_block(const SampleArray& x, const std::int64_t* lengths, BlockRows& block,
                     const RunOptions& options);
-  // Computes the block's logits into logits_.
+  // Computes the input of the head for the block into features_.
   Status run_block(const NetworkVersion<S>& version, const SampleArray& x, const BlockRows& block,
                    const RunOptions& options);
   void set_places(const std::int64_t* lengths, std::int64_t samples);
-  void add_block_loss(const Scaling& scaling, const TrainingData& data, const BlockRows& block, double& sum);
-  Status add_sequences(const TrainingData& data, const BlockRows& block, const RunOptions& options,
-                       double& sum);
+  // Loads the targets and weights of a block's predictions: NaN, no target, beyond the end of a row.
+  std::int64_t load_targets(const Scaling& scaling, const TrainingData& data, const BlockRows& block);
+  // The weighted losses of a block's predictions, into block_losses_; adds them to `sum`.
+  void add_block_loss(const NetworkVersion<S>& version, const TrainingData& data, const BlockRows& block,
+                      const RunOptions& options, double& sum);
+  // The same of a loss that aligns sequences.
+  Status add_sequences(const NetworkVersion<S>& version, const TrainingData& data, const BlockRows& block,
+                       const RunOptions& options, double& sum);
   // Runs all blocks, and calls use(block), which returns a Status, after each.
   template <class Use>
   Status for_blocks(const NetworkVersion<S>& version, const SampleArray& x, const std::int64_t* lengths,
@@ -55,9 +65,10 @@ class Predictor {
 
   const NetworkConfig& config_;
   Chain<S> chain_;
-  Signal<S> logits_;
+  Signal<S> features_;
   Framing frames_;  // of the samples of the call
   std::vector<std::int64_t> order_, lengths_, places_;
+  std::vector<double> weights_, block_losses_;
   LabelRows labels_;
   AlignedBuffer<S> outputs_, targets_, loss_scratch_;
 };

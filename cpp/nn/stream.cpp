@@ -121,13 +121,27 @@ void NetworkStream<S>::restore(const void* from) noexcept {
 
 template <class S>
 template <class X>
-void NetworkStream<S>::step(const X* x, S* y) noexcept {
-  const FlushDenormals flush;
+StepSignal<S> NetworkStream<S>::walk(const X* x) noexcept {
   ++call_.steps;
   StepSignal<S> signal;
   signal.raw = x;
   signal.type = sample_type<X>();
   chain_.step(call_, signal);
+  return signal;
+}
+
+template <class S>
+template <class X>
+const S* NetworkStream<S>::advance(const X* x) noexcept {
+  const FlushDenormals flush;
+  return walk(x).values;
+}
+
+template <class S>
+template <class X>
+void NetworkStream<S>::step(const X* x, S* y) noexcept {
+  const FlushDenormals flush;
+  const StepSignal<S> signal = walk(x);
   const NetworkConfig& c = config();
   if (c.framed()) held_.data()[held_values()] = signal.pending ? S(0) : S(1);
   if (signal.pending) {
@@ -147,5 +161,7 @@ template void NetworkStream<float>::step(const std::int64_t*, float*) noexcept;
 template void NetworkStream<double>::step(const float*, double*) noexcept;
 template void NetworkStream<double>::step(const double*, double*) noexcept;
 template void NetworkStream<double>::step(const std::int64_t*, double*) noexcept;
+template const float* NetworkStream<float>::advance(const std::int64_t*) noexcept;
+template const double* NetworkStream<double>::advance(const std::int64_t*) noexcept;
 
 }  // namespace fastgru

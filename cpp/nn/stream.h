@@ -27,6 +27,9 @@ class NetworkStream {
   // allocation, no lock, no exception.
   template <class X>
   void step(const X* x, S* y) noexcept;
+  // The same, but returns the logits, (rows, logits), until the next step. Not for networks that read frames.
+  template <class X>
+  const S* advance(const X* x) noexcept;
   void reset() noexcept;
   // Whether the last step gave a new prediction: always, without frames.
   bool answered() const noexcept { return !config().framed() || held_.data()[held_values()] != S(0); }
@@ -46,6 +49,8 @@ class NetworkStream {
  private:
   NetworkStream(NetworkVersion<S> version, std::int64_t rows);
   Module<S>& recurrent() const noexcept;
+  template <class X>
+  StepSignal<S> walk(const X* x) noexcept;
   std::int64_t held_values() const noexcept { return config().framed() ? rows() * config().logits() : 0; }
   std::size_t held_bytes() const noexcept;
   void forget() noexcept;

@@ -32,13 +32,18 @@ class TrainingStep {
   void choose(const TrainingData& data, const Scaling& scaling, const std::int64_t* order, std::int64_t first,
               std::int64_t rows);
 
+  // Between choose() and loss_and_gradient(), as often as it returns true: chooses the next stretch of bptt
+  // steps (all steps without bptt) of the chosen samples, which must have a prediction at every step. The
+  // loss and its gradient are then those of the stretch alone, and the state of the last one goes on: the
+  // parameters may change in between (a language model's streams).
+  bool next_stretch();
+
   // The number of predictions in the loss: the rows, or, with a prediction for every step, their steps. One
   // with k of n targets counts k / n. 1 if there is none.
   double count() const { return count_; }
 
   // loss = sum_i w_i * (mean loss of prediction i) / (count() * mean_weight) of the chosen samples;
-  // gradient() becomes its gradient. `seed` keys the dropout masks. If the loss is not finite, the gradient
-  // is unchanged.
+  // gradient() becomes its gradient, unspecified if the loss is not finite. `seed` keys the dropout masks.
   Status loss_and_gradient(const Parameters<S>& params, double mean_weight, std::uint64_t seed,
                            const RunOptions& options, double& loss);
   // chain().total() values. A caller may change them, but must leave zeros zero: a module clears only the
@@ -52,6 +57,7 @@ class TrainingStep {
   const Framing* framing(const Framing& frames) const { return config().framed() ? &frames : nullptr; }
   bool truncated(const RowGroup& group) const { return bptt_ > 0 && group.steps > bptt_; }
   Status reserve(const RowGroup& group);
+  void set_count(std::int64_t targets);
 
   // Sets the block to `steps` steps of each row (fewer if the row is shorter) beginning at step skip[b] (0 if
   // null).
@@ -67,9 +73,12 @@ class TrainingStep {
   Status run_last_steps(double denominator, std::uint64_t seed, double& loss);
   Status run_stretches(double denominator, std::uint64_t seed, double& loss);
   Status run_block(double denominator, double& loss);
-  // The sum of the block's losses, and in d_logits_ its gradient divided by `denominator`.
-  Status add_loss(const Signal<S>& logits, double denominator, double& sum);
-  Status add_sequences(const Signal<S>& logits, double denominator, double& sum);
+  // The head and the loss of run_block(), some rows at a time. `sum`: of the loss, not divided.
+  Status run_head(const Signal<S>& features, double denominator, S* gradient, double& sum);
+  // The same with a loss that aligns sequences, all rows at once.
+  Status run_sequences(const Signal<S>& features, double denominator, S* gradient, double& sum);
+  // The chosen stretch of next_stretch().
+  Status run_stretch(double mean_weight, std::uint64_t seed, double& loss);
 
   const NetworkLayout& layout_;
   std::int64_t bptt_;
@@ -83,12 +92,14 @@ class TrainingStep {
   RowGroups groups_;
   RowGroup group_;  // the one that runs
   bool weighted_ = false;
-  bool several_ = false;         // blocks, whose gradients are added up
-  std::vector<double> weights_;  // of each row of logits
+  bool several_ = false;                  // blocks, whose gradients are added up
+  std::vector<double> weights_, losses_;  // of each row of logits
   std::vector<std::int64_t> stretch_, skip_;
   LabelRows labels_;  // of the block, if the loss aligns them
-  AlignedBuffer<S> loss_scratch_;
-  AlignedBuffer<S> d_logits_, targets_, gradient_, block_gradient_;
+  // Of next_stretch(): the number of the group (-1: not in use) and the first step of the chosen stretch.
+  std::int64_t stretch_group_ = -1, stretch_start_ = 0;
+  AlignedBuffer<S> d_logits_, loss_scratch_;  // if the loss aligns sequences
+  AlignedBuffer<S> targets_, gradient_, block_gradient_;
 };
 
 extern template class TrainingStep<float>;

@@ -34,7 +34,8 @@ enum class RandomStream : std::uint64_t {
   shuffle = 3,
   shuffle_batches = 4,
   dropout_input = 5,
-  dropout_recurrent = 6
+  dropout_recurrent = 6,
+  sampling = 7  // the row above its low 8 bits
 };
 
 }  // namespace fastgru

@@ -11,7 +11,9 @@
 namespace fastgru::bindings {
 
 void bind_gru(pybind11::module_& module);
+void bind_generators(pybind11::module_& module);
 void bind_network(pybind11::module_& module);
+void bind_trainers(pybind11::module_& module);
 void bind_io(pybind11::module_& module);
 void bind_model(pybind11::module_& module);
 void bind_decoding(pybind11::module_& module);

@@ -89,7 +89,9 @@ PYBIND11_MODULE(_core, module) {
   module.def("set_reproducible", &fastgru::set_reproducible, pybind11::arg("on"));
   module.def("reproducible", &fastgru::reproducible);
   fastgru::bindings::bind_gru(module);
+  fastgru::bindings::bind_generators(module);
   fastgru::bindings::bind_network(module);
+  fastgru::bindings::bind_trainers(module);
   fastgru::bindings::bind_io(module);
   fastgru::bindings::bind_model(module);
   fastgru::bindings::bind_decoding(module);

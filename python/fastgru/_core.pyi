@@ -138,6 +138,13 @@ class _Network(Generic[_S]):
         self, x_mean: ArrayLike, x_scale: ArrayLike, y_mean: ArrayLike, y_scale: ArrayLike
     ) -> None: ...
     def inputs(self, x: ArrayLike | list[NDArray[Any]]) -> NDArray[_S]: ...
+    def losses(
+        self,
+        x: ArrayLike | list[NDArray[Any]],
+        y: ArrayLike | list[NDArray[Any]],
+        lengths: ArrayLike | None = None,
+        num_threads: int = 0,
+    ) -> NDArray[np.float64]: ...
     def predict(
         self,
         x: ArrayLike | list[NDArray[Any]],
@@ -234,15 +241,46 @@ class NetworkStreamF64(_Stream[np.float64]):
     def __copy__(self) -> NetworkStreamF64: ...
     def __deepcopy__(self, memo: Any) -> NetworkStreamF64: ...
 
+@type_check_only
+class _Generator(Generic[_S]):
+    @property
+    def rows(self) -> int: ...
+    @property
+    def logits(self) -> NDArray[_S]: ...
+    def feed(self, tokens: NDArray[np.int64]) -> None: ...
+    def generate(
+        self,
+        count: int,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        end: int = -1,
+    ) -> NDArray[np.int64]: ...
+    def probabilities(
+        self, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
+    ) -> NDArray[np.float64]: ...
+
+class GeneratorF32(_Generator[np.float32]):
+    def spread(self, row: int, count: int) -> GeneratorF32: ...
+    def copy(self) -> GeneratorF32: ...
+
+class GeneratorF64(_Generator[np.float64]):
+    def spread(self, row: int, count: int) -> GeneratorF64: ...
+    def copy(self) -> GeneratorF64: ...
+
 class NetworkF32(_Network[np.float32]):
     def stream(
         self, batch_size: int = 1, reader: Callable[[Any], NDArray[Any]] | None = None
     ) -> NetworkStreamF32: ...
+    def generator(self, rows: int = 1) -> GeneratorF32: ...
 
 class NetworkF64(_Network[np.float64]):
     def stream(
         self, batch_size: int = 1, reader: Callable[[Any], NDArray[Any]] | None = None
     ) -> NetworkStreamF64: ...
+    def generator(self, rows: int = 1) -> GeneratorF64: ...
 
 class TrainerF32(_Trainer[np.float32]):
     def __init__(
@@ -264,6 +302,7 @@ class TrainerF32(_Trainer[np.float32]):
         num_threads: int = 0,
         bptt: int = 0,
         recurrent_dropout: float = 0.0,
+        stateful: bool = False,
     ) -> None: ...
 
 class TrainerF64(_Trainer[np.float64]):
@@ -286,4 +325,5 @@ class TrainerF64(_Trainer[np.float64]):
         num_threads: int = 0,
         bptt: int = 0,
         recurrent_dropout: float = 0.0,
+        stateful: bool = False,
     ) -> None: ...

@@ -31,9 +31,9 @@ def run(arguments: list[str], cwd: Path, **environment: str) -> None:
 
 # Not expressible in a stub: pybind11's metaclass, and classes without a constructor.
 BEYOND_STUBS = r"""
-fastgru\._core\.(Gru|Stream|Tape|Network|NetworkStream|Trainer)F(32|64)
+fastgru\._core\.(Gru|Stream|Tape|Network|NetworkStream|Trainer|Generator)F(32|64)
 fastgru\._core\.CtcLexicon
-fastgru\._core\.(Stream|Tape|NetworkStream)F(32|64)\.__init__
+fastgru\._core\.(Stream|Tape|NetworkStream|Generator)F(32|64)\.__init__
 """
 
 

@@ -111,6 +111,13 @@ std::int64_t targets_present(const TrainingData& data, const NetworkConfig& conf
   return present_at(data, sample, answer_steps(data, config, sample));
 }
 
+std::int64_t targets_present(const TrainingData& data, const NetworkConfig& config, std::int64_t sample,
+                             std::int64_t first, std::int64_t last) {
+  const AnswerSteps all = answer_steps(data, config, sample);
+  const std::int64_t count = std::clamp<std::int64_t>(std::min(last, all.count) - first, 0, all.count);
+  return present_at(data, sample, {count, all[first], all.step});
+}
+
 double mean_weight(const TrainingData& data, const NetworkConfig& config) {
   double sum = 0, count = 0;
   const auto add = [&](double weight, double predictions) {

@@ -18,6 +18,9 @@ AnswerSteps answer_steps(const TrainingData& data, const NetworkConfig& config, 
 
 // The number of a sample's targets that are not NaN; 1 for a loss that aligns labels.
 std::int64_t targets_present(const TrainingData& data, const NetworkConfig& config, std::int64_t sample);
+// Of the sample's predictions number `first` to `last` - 1, where it has so many.
+std::int64_t targets_present(const TrainingData& data, const NetworkConfig& config, std::int64_t sample,
+                             std::int64_t first, std::int64_t last);
 
 // The weight of a sample's k-th prediction, whose first target is `target`, with that of its class.
 template <class S>

@@ -43,7 +43,7 @@ struct LossRows {
   const double* weights = nullptr;  // (rows); null: ones
   std::int64_t rows = 0;
   double denominator = 1.0;  // divides the gradient of the sum
-  S* gradient = nullptr;     // (rows, logits of a row); null: not computed
+  S* gradient = nullptr;     // (rows, logits of a row); null: not computed; may be `logits`
 };
 
 // Sequences of logits and, for each, a sequence of labels of its own length: for a loss that aligns the two.

@@ -30,6 +30,7 @@ Chain<S>::Chain(const NetworkConfig& config, const std::vector<ModuleFactory<S>>
     std::unique_ptr<Module<S>> module = factory(config);
     if (module != nullptr) modules_.push_back(std::move(module));
   }
+  head_ = static_cast<Dense<S>*>(modules_.back().get());
   place();
   for (const auto& module : modules_) {
     if (!module->step_is_identity()) stepping_.push_back(module.get());
@@ -99,6 +100,11 @@ Status Chain<S>::forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<
 }
 
 template <class S>
+Status Chain<S>::forward_body(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) {
+  return run(call, modules_.size() - 1, in, out);
+}
+
+template <class S>
 Status Chain<S>::advance(const ModuleCall<S>& call, const Signal<S>& in) {
   std::size_t count = modules_.size();
   while (count > 0 && !modules_[count - 1]->has_state()) --count;
@@ -116,8 +122,19 @@ Status Chain<S>::encode(const ModuleCall<S>& call, const Signal<S>& in, Signal<S
 
 template <class S>
 Status Chain<S>::backward(const ModuleCall<S>& call, const SignalGradient<S>& out, S* gradient) {
+  return run_back(call, modules_.size(), out, gradient);
+}
+
+template <class S>
+Status Chain<S>::backward_body(const ModuleCall<S>& call, const SignalGradient<S>& out, S* gradient) {
+  return run_back(call, modules_.size() - 1, out, gradient);
+}
+
+template <class S>
+Status Chain<S>::run_back(const ModuleCall<S>& call, std::size_t count, const SignalGradient<S>& out,
+                          S* gradient) {
   SignalGradient<S> current = out;
-  for (std::size_t i = modules_.size(); i-- > 0;) {
+  for (std::size_t i = count; i-- > 0;) {
     SignalGradient<S> before;
     const bool wanted = modules_[i]->input_gradient();
     FASTGRU_RETURN_IF_ERROR(modules_[i]->backward(call, current, wanted ? &before : nullptr, gradient));

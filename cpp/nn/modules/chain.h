@@ -18,9 +18,12 @@ template <class S>
 const std::vector<ModuleFactory<S>>& module_factories();
 
 template <class S>
+class Dense;
+
+template <class S>
 class Chain {
  public:
-  // Keeps a reference to `config`, which must have passed validate().
+  // Keeps a reference to `config`, which must have passed validate(). The last factory makes the head, Dense.
   explicit Chain(const NetworkConfig& config,
                  const std::vector<ModuleFactory<S>>& factories = module_factories<S>());
 
@@ -36,6 +39,11 @@ class Chain {
   Status reserve(std::int64_t steps, std::int64_t rows, bool training);
   // `out` becomes the output of the last module.
   Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out);
+  // The same in two parts, so that the head can run a few rows at a time: all modules but the last, then the
+  // last, which is the head. backward_body(): from the gradient of the head's input.
+  Status forward_body(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out);
+  Dense<S>& head() { return *head_; }
+  Status backward_body(const ModuleCall<S>& call, const SignalGradient<S>& out, S* gradient);
   // Like forward(), but stops after the last module that carries a state.
   Status advance(const ModuleCall<S>& call, const Signal<S>& in);
   // The input of the first module that carries a state. Reserves the scratch for it.
@@ -59,8 +67,10 @@ class Chain {
   void place();
   std::size_t first_state() const;
   Status run(const ModuleCall<S>& call, std::size_t count, const Signal<S>& in, Signal<S>& out);
+  Status run_back(const ModuleCall<S>& call, std::size_t count, const SignalGradient<S>& out, S* gradient);
 
   std::vector<std::unique_ptr<Module<S>>> modules_;
+  Dense<S>* head_ = nullptr;
   std::vector<Module<S>*> stepping_;
   std::vector<ParamSlot> slots_;
   std::int64_t total_ = 0;

@@ -31,7 +31,7 @@ Status EmbeddingOptions::check_vocabulary(std::int64_t input_size) const {
 
 template <class S>
 Embedding<S>::Embedding(const NetworkConfig& config)
-    : vocabulary_(config.vocabulary_size), size_(config.gru.input_size) {}
+    : vocabulary_(config.vocabulary_size), size_(config.gru.input_size), tied_(config.tied_embedding) {}
 
 template <class S>
 bool Embedding<S>::wanted(const NetworkConfig& config) {
@@ -82,7 +82,9 @@ template <class S>
 Status Embedding<S>::backward(const ModuleCall<S>& call, const SignalGradient<S>& out,
                               SignalGradient<S>* /*in*/, S* gradient) {
   S* weight = gradient + this->offset();
-  if (written_ == weight) {
+  if (tied_) {
+    // nothing to clear
+  } else if (written_ == weight) {
     for (const std::int64_t row : rows_) std::fill_n(weight + row * size_, size_, S(0));
   } else {
     std::fill_n(weight, vocabulary_ * size_, S(0));

@@ -43,6 +43,7 @@ class Embedding final : public Module<S> {
   void look_up(const S* weight, const std::int64_t* tokens, std::int64_t count) noexcept;
 
   std::int64_t vocabulary_, size_;
+  bool tied_;  // the head has written the gradient before: this module adds its own
   const std::int64_t* tokens_ = nullptr;  // of the last forward()
   // Where the last backward() wrote, and which rows it wrote. The next backward() clears only these (32 rows
   // of 35 tokens, a vocabulary of 20 000: 1 120 rows of 20 000).

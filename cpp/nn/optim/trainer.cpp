@@ -78,6 +78,9 @@ Status Trainer<S>::make(std::shared_ptr<Network<S>> network, const TrainerOption
   if (options.bptt > 0 && config.loss->aligns()) {
     return Status::invalid("bptt is not possible with a loss that aligns whole sequences, such as 'ctc'");
   }
+  if (options.stateful && (config.gru.bidirectional || !config.sequence || config.loss->aligns())) {
+    return Status::invalid("stateful training needs a loss of each step, and one direction");
+  }
   std::unique_ptr<Trainer> trainer(new Trainer(std::move(network), options));
   FASTGRU_RETURN_IF_ERROR(trainer->allocate());
   result = std::move(trainer);
@@ -159,12 +162,22 @@ Status Trainer<S>::run_batches(const TrainingData& data, const Scaling& scaling,
     if (interrupt != nullptr && interrupt->check()) return Status::interrupted();
     const std::int64_t rows = std::min(options_.batch_size, data.x.samples - first);
     step_.choose(data, scaling, order_.data(), first, rows);
-    double loss = 0;
-    FASTGRU_RETURN_IF_ERROR(run_step(weight, options, loss));
-    batch_losses_.push_back(loss);
-    loss_sum_ += loss * step_.count();
-    loss_count_ += step_.count();
+    if (!options_.stateful) FASTGRU_RETURN_IF_ERROR(run_update(weight, options));
+    while (options_.stateful && step_.next_stretch()) {
+      if (interrupt != nullptr && interrupt->check()) return Status::interrupted();
+      FASTGRU_RETURN_IF_ERROR(run_update(weight, options));
+    }
   }
+  return {};
+}
+
+template <class S>
+Status Trainer<S>::run_update(double weight, const RunOptions& options) {
+  double loss = 0;
+  FASTGRU_RETURN_IF_ERROR(run_step(weight, options, loss));
+  batch_losses_.push_back(loss);
+  loss_sum_ += loss * step_.count();
+  loss_count_ += step_.count();
   return {};
 }
 

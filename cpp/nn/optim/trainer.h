@@ -18,7 +18,10 @@ struct TrainerOptions {
   bool shuffle = true;  // see BatchOrder
   std::uint64_t seed =
       0;  // keys the order of the samples (with the epoch) and the dropout masks (with the step)
-  std::int64_t bptt = 0;           // see TrainingStep; 0: no limit
+  std::int64_t bptt = 0;  // see TrainingStep; 0: no limit
+  // The samples of a mini-batch are streams: there is an update after each stretch of bptt steps, from which
+  // the state goes on to the next. Needs predictions at every step, and one direction.
+  bool stateful = false;
   double recurrent_dropout = 0.0;  // share of the recurrent weights set to 0 in a step (DropConnect)
   int num_threads = 0;             // 0: the process-wide setting. The bits do not depend on it.
 };
@@ -67,6 +70,8 @@ class Trainer {
   Status pack_weights(std::uint64_t seed);
   // Applies this step's dropout masks to the recurrent weights of `flat`.
   void drop_recurrent(S* flat, std::uint64_t seed) const;
+  // run_step(), and its loss in the record.
+  Status run_update(double mean_weight, const RunOptions& options);
   Status run_step(double mean_weight, const RunOptions& options, double& loss);
   Status diverged(const char* what, double value) const;
   Status publish();

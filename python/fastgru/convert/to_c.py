@@ -155,7 +155,8 @@ def _of_network(
 ) -> dict[str, Any]:
     """Return the fields of Model that only networks have."""
     network = config["network"]
-    arrays = {"head_weight": flushed(tensors["head.weight"].T), "head_bias": flushed(tensors["head.bias"])}
+    head = tensors["embedding.weight" if network["tied_embedding"] else "head.weight"]
+    arrays = {"head_weight": flushed(head.T), "head_bias": flushed(tensors["head.bias"])}
     encoder = "mask" if network["missing_mask"] else "numbers"
     x_mean, x_scale, y_mean, y_scale = core.scaling
     if network["vocabulary_size"] > 0:

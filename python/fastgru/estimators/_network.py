@@ -99,6 +99,9 @@ def initial_parameters(network: Network, architecture: Architecture, seed: int) 
         for name, shape in network.parameter_layout:
             if len(shape) == 1:
                 value = np.zeros(shape)
+            elif name == "embedding.weight" and architecture["tied_embedding"]:
+                # Spread 1 would make the first logits as large as the root of the width.
+                value = generator.uniform(-1.0, 1.0, shape) * np.sqrt(6.0 / sum(shape))
             elif name == "embedding.weight":
                 value = generator.standard_normal(shape)
                 value[:2] = 0.0

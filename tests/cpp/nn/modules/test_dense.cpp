@@ -96,5 +96,34 @@ TEST_CASE_TEMPLATE("the head's gradients are the plain sums", S, float, double) 
   }
 }
 
+TEST_CASE_TEMPLATE("a head that runs some rows at a time has the bits of all rows at once", S, float,
+                   double) {
+  constexpr std::int64_t kRows = 600, kInputs = 5, kOutputs = 8200;  // 512 rows at once
+  Head<S> head(kInputs, kOutputs, kRows);
+  testing::Random random(4);
+  const std::vector<S> x = testing::random_vector<S>(random, kRows * kInputs, 1.0);
+  const S* logits = head.forward(x.data(), kRows);
+  std::vector<S> dy(logits, logits + kRows * kOutputs);
+  std::vector<S> whole(head.flat.size()), pieces(head.flat.size(), S(-9));
+  SignalGradient<S> out, in;
+  out.values = dense_view(dy.data(), 1, kRows, kOutputs);
+  REQUIRE(head.dense.backward(head.call, out, &in, whole.data()).ok());
+  const std::vector<S> dx(in.values.data, in.values.data + kRows * kInputs);
+  Signal<S> all;
+  all.rows = kRows;
+  all.values = x.data();
+  const std::int64_t most = head.dense.rows_at_once(kRows);
+  CHECK(most == 512 - 512 % kBlockRows);
+  for (std::int64_t first = 0; first < kRows; first += most) {
+    const std::int64_t rows = std::min(most, kRows - first);
+    S* some = head.dense.forward_rows(head.call, all, first, rows);
+    CHECK(std::equal(some, some + rows * kOutputs, dy.begin() + first * kOutputs));
+    REQUIRE(head.dense.backward_rows(head.call, all, first, rows, some, pieces.data()).ok());
+  }
+  CHECK(pieces == whole);
+  const SequenceView<S> d_input = head.dense.input_gradient_of(all);
+  CHECK(std::equal(dx.begin(), dx.end(), d_input.data));
+}
+
 }  // namespace
 }  // namespace fastgru

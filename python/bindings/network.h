@@ -1,0 +1,175 @@
+// The Python class of a network.
+#pragma once
+
+#include <pybind11/stl.h>
+
+#include <cstdint>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/fields.h"
+#include "bindings/generator.h"
+#include "bindings/network_stream.h"
+#include "bindings/status.h"
+#include "bindings/training_data.h"
+#include "nn/network.h"
+#include "nn/stream.h"
+#include "spec/model_spec.h"
+
+namespace fastgru::bindings {
+
+template <class S>
+class PyNetwork {
+ public:
+  explicit PyNetwork(const NetworkConfig& config) { raise_if_error(Network<S>::make(config, network_)); }
+  explicit PyNetwork(std::shared_ptr<Network<S>> network) : network_(std::move(network)) {}
+
+  const std::shared_ptr<Network<S>>& core() const { return network_; }
+  const NetworkConfig& config() const { return network_->config(); }
+
+  std::int64_t features() const { return config().features(); }
+
+  py::list summary(bool standardized) const {
+    py::list lines;
+    for (const SummaryLine& line : network_->summary(standardized)) {
+      lines.append(py::make_tuple(line.name, py::tuple(py::cast(line.shape)), line.parameters));
+    }
+    return lines;
+  }
+
+  py::list parameter_layout() const {
+    py::list layout;
+    for (const ParamSlot& slot : network_->layout().slots()) {
+      const py::tuple shape =
+          slot.cols == 0 ? py::tuple(py::make_tuple(slot.rows)) : py::make_tuple(slot.rows, slot.cols);
+      layout.append(py::make_tuple(slot.name, shape));
+    }
+    return layout;
+  }
+
+  py::object parameters() const {
+    using Held = std::shared_ptr<const NetworkParams<S>>;
+    auto held = std::make_unique<Held>(network_->version().params);
+    const S* flat = (*held)->flat();
+    const py::capsule owner(held.get(), [](void* pointer) { delete static_cast<Held*>(pointer); });
+    (void)held.release();  // owned by the capsule now
+    py::array_t<S> view({network_->layout().total()}, flat, owner);
+    make_read_only(view);
+    return std::move(view);
+  }
+
+  void set_parameters(py::handle flat) {
+    const std::int64_t total = network_->layout().total();
+    const Operand<S> values = read_dense<S>(flat, "flat", "(number of parameters,)");
+    if (!values.has_shape({total})) {
+      raise_value_error("flat must have shape (" + std::to_string(total) + ",), got " +
+                        shape_of(values.owner));
+    }
+    run_released([&](const RunOptions&) { return network_->set_parameters(values.data); });
+  }
+
+  // The network's tensors in a model file: its parameters (read-only views) and its scaling.
+  py::dict tensors() const {
+    py::dict named;
+    const auto flat = py::array_t<S>(parameters());
+    for (const ParamSlot& slot : network_->layout().slots()) {
+      std::vector<py::ssize_t> shape{slot.rows};
+      if (slot.cols > 0) shape.push_back(slot.cols);
+      py::array_t<S> view(shape, flat.data() + slot.offset, flat);
+      make_read_only(view);
+      named[py::str(slot.name)] = std::move(view);
+    }
+    const py::tuple columns = scaling();
+    for (std::size_t i = 0; i < kScaling.size(); ++i) named[kScaling[i]] = columns[i];
+    return named;
+  }
+
+  py::tuple scaling() const {
+    const auto column = [](const std::vector<double>& values) {
+      return py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
+    };
+    const std::shared_ptr<const Scaling> now = network_->version().scaling;
+    return py::make_tuple(column(now->x_mean), column(now->x_scale), column(now->y_mean),
+                          column(now->y_scale));
+  }
+
+  void set_scaling(py::handle x_mean, py::handle x_scale, py::handle y_mean, py::handle y_scale) {
+    const std::int64_t inputs = config().features(), outputs = config().output_size;
+    raise_if_error(network_->set_scaling(
+        {read_column(x_mean, "x_mean", inputs), read_column(x_scale, "x_scale", inputs),
+         read_column(y_mean, "y_mean", outputs), read_column(y_scale, "y_scale", outputs)}));
+  }
+
+  py::object predict(py::handle x_in, py::handle lengths_in, py::handle rows_in, bool raw,
+                     int num_threads) const {
+    if (num_threads < 0)
+      raise_value_error("num_threads must be at least 0, got " + std::to_string(num_threads));
+    const Sequences x(x_in, "x", config().features(), rows_in, config().vocabulary_size > 0);
+    const Column<std::int64_t> given = lengths_of(x, lengths_in);
+    const std::int64_t* lengths = x.lengths() != nullptr ? x.lengths() : given.data();
+    raise_if_error(validate_inputs(x.view(), lengths, config()));  // before the result is allocated
+    const std::int64_t samples = x.view().samples, width = config().logits();
+    py::object out;
+    if (!config().sequence) {
+      out = new_array<S>({samples, width});
+    } else if (lengths == nullptr) {
+      out = new_array<S>({samples, x.view().steps, width});
+    } else {
+      out = new_array<S>({std::accumulate(lengths, lengths + samples, std::int64_t{0}), width});
+    }
+    run_released(
+        [&](const RunOptions& options) {
+          return network_->predict(x.view(), lengths, raw, data_of<S>(out), options);
+        },
+        num_threads);
+    return out;
+  }
+
+  // The GRU's input for x: (steps or frames, N, input_size), zeros beyond the end of a list's sequences.
+  py::object inputs(py::handle x_in) const {
+    const Sequences x(x_in, "x", config().features(), py::none(), config().vocabulary_size > 0);
+    raise_if_error(validate_inputs(x.view(), x.lengths(), config()));
+    const std::int64_t steps = config().frames(x.view().steps);
+    py::object out = new_array<S>({steps, x.view().samples, config().gru.input_size});
+    run_released([&](const RunOptions& options) {
+      return network_->inputs(x.view(), x.lengths(), data_of<S>(out), options);
+    });
+    return out;
+  }
+
+  // The loss of each prediction: (N,), or, with one for every step, those of all sequences after one another.
+  py::object losses(py::handle x, py::handle y, py::handle lengths, int num_threads) const {
+    const PyTrainingData data(config(), x, y, py::none(), lengths, py::none(), py::none(), py::none());
+    const TrainingData& view = data.view;
+    std::int64_t count = view.x.samples * (config().sequence ? view.x.steps : 1);
+    if (config().sequence && view.lengths != nullptr) {
+      count = std::accumulate(view.lengths, view.lengths + view.x.samples, std::int64_t{0});
+    }
+    py::object out = new_array<double>({count});
+    run_released(
+        [&](const RunOptions& options) { return network_->losses(view, options, data_of<double>(out)); },
+        num_threads);
+    return out;
+  }
+
+  std::unique_ptr<PyGenerator<S>> generator(std::int64_t rows) const {
+    std::unique_ptr<Generator<S>> generator;
+    raise_if_error(Generator<S>::make(network_->version(), rows, generator));
+    return std::make_unique<PyGenerator<S>>(std::move(generator));
+  }
+
+  std::unique_ptr<PyNetworkStream<S>> stream(std::int64_t batch_size, py::object reader) const {
+    std::unique_ptr<NetworkStream<S>> stream;
+    raise_if_error(check_stream(config().gru, batch_size, sizeof(S), "batch_size"));
+    raise_if_error(NetworkStream<S>::make(network_->version(), batch_size, stream));
+    return std::make_unique<PyNetworkStream<S>>(std::move(stream), std::move(reader));
+  }
+
+ private:
+  std::shared_ptr<Network<S>> network_;
+};
+
+}  // namespace fastgru::bindings
