@@ -3,19 +3,15 @@
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
-#include <new>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "capi/guard.h"
 #include "kernels/dispatch.h"
 #include "model/model.h"
-
-struct fastgru_model {
-  fastgru::LoadedModelPtr model;
-};
 
 struct fastgru_stream {
   std::unique_ptr<fastgru::ModelStream> stream;
@@ -23,61 +19,10 @@ struct fastgru_stream {
 
 namespace {
 
-using fastgru::ErrorCode;
 using fastgru::Status;
-
-fastgru_status status_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::ok:
-      return FASTGRU_OK;
-    case ErrorCode::invalid_argument:
-      return FASTGRU_INVALID_ARGUMENT;
-    case ErrorCode::out_of_memory:
-      return FASTGRU_OUT_OF_MEMORY;
-    case ErrorCode::io_error:
-      return FASTGRU_IO_ERROR;
-    case ErrorCode::model_format:
-      return FASTGRU_MODEL_FORMAT;
-    case ErrorCode::interrupted:
-    case ErrorCode::in_use:
-    case ErrorCode::internal:
-      break;
-  }
-  return FASTGRU_INTERNAL;
-}
-
-// Copies the message, cut to the room there is at a whole UTF-8 character.
-void write_message(const char* message, fastgru_error* error) noexcept {
-  if (error == nullptr) return;
-  std::size_t size = std::strlen(message);
-  if (size >= sizeof(error->message)) {
-    size = sizeof(error->message) - 1;
-    while (size > 0 && (static_cast<unsigned char>(message[size]) & 0xC0U) == 0x80U) --size;
-  }
-  std::memcpy(error->message, message, size);
-  error->message[size] = '\0';
-}
-
-// Runs `function`, which returns a Status, and turns exceptions into one.
-template <class Function>
-fastgru_status guarded(fastgru_error* error, Function function) noexcept {
-  try {
-    const Status status = function();
-    write_message(status.message().c_str(), error);
-    return status_of(status.code());
-  } catch (const std::bad_alloc&) {
-    write_message("not enough memory for this call", error);
-    return FASTGRU_OUT_OF_MEMORY;
-  } catch (const std::exception& exception) {
-    write_message(exception.what(), error);
-    return FASTGRU_INTERNAL;
-  } catch (...) {
-    write_message("an unknown exception", error);
-    return FASTGRU_INTERNAL;
-  }
-}
-
-Status missing(const char* name) { return Status::invalid(std::string(name) + " is NULL"); }
+using fastgru::capi::guarded;
+using fastgru::capi::missing;
+using fastgru::capi::StateHeader;
 
 template <class X>
 fastgru_status forward(const fastgru_model* model, const fastgru::SequenceCall<X>& call,
@@ -98,13 +43,6 @@ const char* value_of(const fastgru::NamedTexts& texts, std::string_view key) noe
   const auto found = std::find_if(texts.begin(), texts.end(), [&](auto& each) { return each.first == key; });
   return found == texts.end() ? nullptr : found->second.c_str();
 }
-
-// The header of a saved state, by which the bytes of another stream are refused.
-struct StateHeader {
-  char magic[8];
-  std::int64_t rows;
-  std::uint64_t bytes;
-};
 
 StateHeader header_of(const fastgru::ModelStream& stream) noexcept {
   return {{'f', 'g', 'r', 'u', 's', 't', '0', '1'}, stream.rows(), stream.state_bytes()};
@@ -278,25 +216,15 @@ void fastgru_stream_step_f64(fastgru_stream* stream, const double* x, double* y)
 void fastgru_stream_reset(fastgru_stream* stream) noexcept { stream->stream->reset(); }
 
 size_t fastgru_stream_state_size(const fastgru_stream* stream) noexcept {
-  return sizeof(StateHeader) + stream->stream->state_bytes();
+  return fastgru::capi::state_size(*stream->stream);
 }
 
 fastgru_status fastgru_stream_save(const fastgru_stream* stream, void* to, size_t size) noexcept {
-  if (stream == nullptr || to == nullptr || size != fastgru_stream_state_size(stream)) {
-    return FASTGRU_INVALID_ARGUMENT;
-  }
-  const StateHeader header = header_of(*stream->stream);
-  std::memcpy(to, &header, sizeof(header));
-  stream->stream->save(static_cast<char*>(to) + sizeof(header));
-  return FASTGRU_OK;
+  if (stream == nullptr) return FASTGRU_INVALID_ARGUMENT;
+  return fastgru::capi::save_state(*stream->stream, header_of(*stream->stream), to, size);
 }
 
 fastgru_status fastgru_stream_restore(fastgru_stream* stream, const void* from, size_t size) noexcept {
-  if (stream == nullptr || from == nullptr || size != fastgru_stream_state_size(stream)) {
-    return FASTGRU_INVALID_ARGUMENT;
-  }
-  const StateHeader wanted = header_of(*stream->stream);
-  if (std::memcmp(from, &wanted, sizeof(wanted)) != 0) return FASTGRU_INVALID_ARGUMENT;
-  stream->stream->restore(static_cast<const char*>(from) + sizeof(wanted));
-  return FASTGRU_OK;
+  if (stream == nullptr) return FASTGRU_INVALID_ARGUMENT;
+  return fastgru::capi::restore_state(*stream->stream, header_of(*stream->stream), from, size);
 }

@@ -57,6 +57,10 @@ Status load_file(const ModelFile& file, LoadedModelPtr& result) {
 
 }  // namespace
 
+Status LoadedModel::generator(std::int64_t /*rows*/, std::unique_ptr<ModelGenerator>& /*result*/) const {
+  return Status::invalid("a " + info_.kind + " is no language model");
+}
+
 Status read_model(const ModelFile& file, ModelSpec* spec, ModelParts* parts, LoadedModelPtr* model) {
   FASTGRU_RETURN_IF_ERROR(read_spec(file, spec));
   FASTGRU_RETURN_IF_ERROR(spec->dtype() == Dtype::float64 ? make_parts<double>(file, *spec, parts)

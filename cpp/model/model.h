@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nn/decoding/sampling.h"
 #include "runtime/status.h"
 #include "spec/model_metadata.h"
 
@@ -54,6 +55,25 @@ class ModelStream {
   virtual Status copy(std::unique_ptr<ModelStream>& result) const = 0;
 };
 
+// A language model that reads tokens and draws the next ones, for some sequences side by side; see
+// nn/decoding/generator.h. After it is made and copied, nothing here allocates, locks, throws or calls the
+// system.
+class ModelGenerator {
+ public:
+  virtual ~ModelGenerator() = default;
+
+  virtual std::int64_t rows() const noexcept = 0;
+  virtual std::int64_t classes() const noexcept = 0;
+  virtual void reset() noexcept = 0;
+  virtual void feed(const std::int64_t* tokens) noexcept = 0;
+  virtual void draw(const Sampling& sampling, std::uint64_t seed, std::int64_t* tokens) noexcept = 0;
+  virtual void probabilities(const Sampling& sampling, double* p) noexcept = 0;
+  virtual std::size_t state_bytes() const noexcept = 0;
+  virtual void save(void* to) const noexcept = 0;
+  virtual void restore(const void* from) noexcept = 0;
+  virtual Status copy(std::unique_ptr<ModelGenerator>& result) const = 0;
+};
+
 // Dense sequences of the same length: x (rows, steps, input_size). y: (rows, steps, output_size) if the model
 // has a prediction for every step, else (rows, output_size).
 template <class X>
@@ -72,6 +92,8 @@ class LoadedModel {
 
   const ModelInfo& info() const { return info_; }
   virtual Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const = 0;
+  // An error unless the model is a language model.
+  virtual Status generator(std::int64_t rows, std::unique_ptr<ModelGenerator>& result) const;
   virtual Status forward(const SequenceCall<float>& call) const = 0;
   virtual Status forward(const SequenceCall<double>& call) const = 0;
   // Copies all values of a weight or a tensor of the scaling, by its name in the model file; `count` must be

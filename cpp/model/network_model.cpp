@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "model/parts.h"
 #include "model/weights.h"
+#include "nn/decoding/generator.h"
 #include "nn/network.h"
 #include "nn/stream.h"
 #include "runtime/denormals.h"
@@ -72,6 +73,38 @@ class EstimatorStream final : public ModelStream {
 };
 
 template <class S>
+class EstimatorGenerator final : public ModelGenerator {
+ public:
+  explicit EstimatorGenerator(std::unique_ptr<Generator<S>> generator) : generator_(std::move(generator)) {}
+
+  std::int64_t rows() const noexcept override { return generator_->rows(); }
+  std::int64_t classes() const noexcept override { return generator_->classes(); }
+  void reset() noexcept override { generator_->reset(); }
+  void feed(const std::int64_t* tokens) noexcept override {
+    const KeepFloatState keep;
+    generator_->feed(tokens);
+  }
+  void draw(const Sampling& sampling, std::uint64_t seed, std::int64_t* tokens) noexcept override {
+    generator_->draw(sampling, seed, tokens);
+  }
+  void probabilities(const Sampling& sampling, double* p) noexcept override {
+    generator_->probabilities(sampling, p);
+  }
+  std::size_t state_bytes() const noexcept override { return generator_->state_bytes(); }
+  void save(void* to) const noexcept override { generator_->save(to); }
+  void restore(const void* from) noexcept override { generator_->restore(from); }
+  Status copy(std::unique_ptr<ModelGenerator>& result) const override {
+    std::unique_ptr<Generator<S>> twin;
+    FASTGRU_RETURN_IF_ERROR(generator_->copy(twin));
+    result = std::make_unique<EstimatorGenerator>(std::move(twin));
+    return {};
+  }
+
+ private:
+  std::unique_ptr<Generator<S>> generator_;
+};
+
+template <class S>
 class NetworkModel final : public LoadedModel {
  public:
   NetworkModel(ModelInfo about, std::shared_ptr<const Network<S>> network) : network_(std::move(network)) {
@@ -98,6 +131,13 @@ class NetworkModel final : public LoadedModel {
     std::unique_ptr<NetworkStream<S>> stream;
     FASTGRU_RETURN_IF_ERROR(NetworkStream<S>::make(network_->version(), rows, stream));
     return EstimatorStream<S>::make(std::move(stream), result);
+  }
+  Status generator(std::int64_t rows, std::unique_ptr<ModelGenerator>& result) const override {
+    if (info_.kind != "GRULanguageModel") return LoadedModel::generator(rows, result);
+    std::unique_ptr<Generator<S>> generator;
+    FASTGRU_RETURN_IF_ERROR(Generator<S>::make(network_->version(), rows, generator));
+    result = std::make_unique<EstimatorGenerator<S>>(std::move(generator));
+    return {};
   }
   Status forward(const SequenceCall<float>& call) const override { return run(call); }
   Status forward(const SequenceCall<double>& call) const override { return run(call); }

@@ -1,4 +1,4 @@
-// The class names of a classifier's file, and the symbols of a transcriber's.
+// The names of a model's outputs: a classifier's labels, the symbols of a vocabulary.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,10 @@ namespace fastgru {
 // value is the probability of the second.
 Status read_class_names(std::string_view fitted, std::int64_t outputs, std::vector<std::string>* names);
 
-// Reads the symbols of the vocabulary in "fitted", which must have passed check_model_metadata(): the name of
-// output 0, the blank, is empty, and every other output has one symbol. Integers are named as JSON writes
-// them.
-Status read_symbol_names(std::string_view fitted, std::int64_t outputs, std::vector<std::string>* names);
+// Reads the symbols of the vocabulary in the object "fitted", which must have passed check_model_metadata(),
+// as names of the outputs behind those that `first` names. Integers are named as JSON writes them. No names
+// for the pieces of a tokenizer.
+Status read_symbol_names(std::string_view fitted, const std::vector<std::string>& first, std::int64_t outputs,
+                         std::vector<std::string>* names);
 
 }  // namespace fastgru

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "nn/decoding/generator.h"
 #include "spec/class_names.h"
 #include "spec/parameters.h"
 #include "spec/self_test.h"
@@ -11,26 +12,36 @@
 namespace fastgru {
 namespace {
 
-struct Kind {
-  std::string_view name;
-  bool is_layer = false, has_classes = false, has_series = false;
-  bool forecasts_steps = false;  // the network answers every step with one number for each of its features
-  bool has_symbols = false;      // the network aligns labels: the blank and the symbols of a vocabulary
+// What a kind holds besides an estimator's network, and what its network must be.
+enum class Holds {
+  layer,           // no estimator: a layer
+  network,         // nothing more
+  classes,         // names of the classes
+  series,          // the series that the model goes on from
+  step_forecasts,  // the network answers every step with one number for each of its features
+  language_model,  // a vocabulary; the network predicts the next token
+  transcriber,     // a vocabulary; the network aligns its symbols, output 0 being the blank
 };
 
-constexpr std::array<Kind, 6> kKinds = {{{"GRU", true},
-                                         {"GRUClassifier", false, true},
-                                         {"GRURegressor"},
-                                         {"GRUForecaster", false, false, true},
-                                         {"GRUAnomalyDetector", false, false, false, true},
-                                         {"GRUTranscriber", false, false, false, false, true}}};
+struct Kind {
+  std::string_view name;
+  Holds holds;
+};
+
+constexpr std::array<Kind, 7> kKinds = {{{"GRU", Holds::layer},
+                                         {"GRUClassifier", Holds::classes},
+                                         {"GRURegressor", Holds::network},
+                                         {"GRUForecaster", Holds::series},
+                                         {"GRUAnomalyDetector", Holds::step_forecasts},
+                                         {"GRULanguageModel", Holds::language_model},
+                                         {"GRUTranscriber", Holds::transcriber}}};
 
 // The series that a model goes on from. C++ reads them for Python alone.
 constexpr std::array<const char*, 4> kSeries = {"series.X", "series.lengths", "series.static", "series.y"};
 
 bool has_series(const ModelSpec& spec) {
   return std::any_of(kKinds.begin(), kKinds.end(),
-                     [&](auto& kind) { return kind.has_series && kind.name == spec.kind; });
+                     [&](auto& kind) { return kind.holds == Holds::series && kind.name == spec.kind; });
 }
 
 // Every layer has tensors, so a number of layers above that of tensors is refused before memory is taken for
@@ -165,15 +176,22 @@ Status read_spec(const ModelFile& file, ModelSpec* spec) {
   spec->kind = kind->name;
   spec->version = file.version();
   spec->metadata = file.own_metadata();
-  FASTGRU_RETURN_IF_ERROR(kind->is_layer ? read_layer(file, spec) : read_estimator(file, spec));
-  if (kind->forecasts_steps) FASTGRU_RETURN_IF_ERROR(check_forecasts(spec->network()->config));
-  if (kind->has_symbols && !spec->network()->config.loss->aligns()) {
+  const Holds holds = kind->holds;
+  FASTGRU_RETURN_IF_ERROR(holds == Holds::layer ? read_layer(file, spec) : read_estimator(file, spec));
+  if (holds == Holds::step_forecasts) FASTGRU_RETURN_IF_ERROR(check_forecasts(spec->network()->config));
+  if (holds == Holds::language_model) {
+    FASTGRU_RETURN_IF_ERROR(as_model_error(check_language_model(spec->network()->config)));
+  }
+  if (holds == Holds::transcriber && !spec->network()->config.loss->aligns()) {
     return {ErrorCode::model_format, "a network that transcribes needs the loss \"ctc\""};
   }
   FASTGRU_RETURN_IF_ERROR(check_tensors(file, *spec));
   // After the tensors have confirmed the number of outputs.
-  if (kind->has_symbols) return read_symbol_names(spec->fitted, spec->answers(), &spec->classes);
-  return kind->has_classes ? read_class_names(spec->fitted, spec->answers(), &spec->classes) : Status();
+  if (holds == Holds::classes) return read_class_names(spec->fitted, spec->answers(), &spec->classes);
+  if (holds != Holds::language_model && holds != Holds::transcriber) return {};
+  const std::vector<std::string> specials = {"<padding>", "<unknown>", "<end>"}, blank = {""};
+  return read_symbol_names(spec->fitted, holds == Holds::transcriber ? blank : specials, spec->answers(),
+                           &spec->classes);
 }
 
 NamedTexts config_texts(const ModelSpec& spec) {

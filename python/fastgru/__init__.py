@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fastgru.forecasting.forecaster import GRUForecaster
     from fastgru.frames import to_sequences
     from fastgru.gru import GRU, explain
+    from fastgru.sequences.language_model import GRULanguageModel
     from fastgru.sequences.transcriber import GRUTranscriber
     from fastgru.windows import make_windows
 
@@ -33,6 +34,7 @@ __all__ = [
     "GRUAnomalyDetector",
     "GRUClassifier",
     "GRUForecaster",
+    "GRULanguageModel",
     "GRURegressor",
     "GRUTranscriber",
     "ModelFormatError",
@@ -57,6 +59,7 @@ _HOMES = {
     "GRUAnomalyDetector": "fastgru.anomalies",
     "GRUClassifier": "fastgru.estimators",
     "GRUForecaster": "fastgru.forecasting.forecaster",
+    "GRULanguageModel": "fastgru.sequences.language_model",
     "GRURegressor": "fastgru.estimators",
     "GRUTranscriber": "fastgru.sequences.transcriber",
     "ModelFormatError": "fastgru._core",

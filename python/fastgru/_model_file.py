@@ -144,7 +144,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     -------
     object
         Of the class that was saved (of a subclass: its base here): `GRU`, `GRURegressor`, `GRUClassifier`,
-        `GRUForecaster`, `GRUAnomalyDetector`, `GRUTranscriber`.
+        `GRUForecaster`, `GRUAnomalyDetector`, `GRULanguageModel`, `GRUTranscriber`.
 
     Raises
     ------

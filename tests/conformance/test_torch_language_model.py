@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from oracles import oracle
+from sklearn.exceptions import ConvergenceWarning
 
-from fastgru import GRUClassifier
+from fastgru import GRUClassifier, GRULanguageModel
 from fastgru.estimators._network import initial_parameters, make_network, named_parameters
+from fastgru.sequences._streams import cut
 
 oracle("torch")  # without it, one skip for the module
 
@@ -93,6 +95,79 @@ def test_twenty_losses_follow_torch(torch: Any, classes: int, length: int, outpu
     assert np.mean(wanted[-5:]) < 0.99 * np.mean(wanted[:5])  # it is training that is compared
     tolerance = 1e-4 if dtype == "float32" else 1e-9
     np.testing.assert_allclose(estimator.loss_curve_, wanted, rtol=tolerance, atol=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("level", "tied"), [("char", False), ("word", True)])
+def test_streams_of_a_language_model_follow_torch(torch: Any, level: str, tied: bool, dtype: str) -> None:
+    """Twenty updates on streams whose state goes on, from the same weights."""
+    rng = np.random.default_rng(4)
+    text = " ".join(f"w{int(300 * u**3)}" for u in rng.uniform(size=2500))
+    model = GRULanguageModel(
+        HIDDEN,
+        level=level,
+        tied_embedding=tied,
+        embedding_dim=HIDDEN if tied else EMBEDDED,
+        batch_size=8,
+        bptt=15,
+        learning_rate="constant",
+        learning_rate_init=RATE,
+        clip_norm=CLIP_NORM,
+        max_iter=1,
+        random_state=0,
+        dtype=dtype,
+    )
+    with pytest.warns(ConvergenceWarning):
+        model.fit([text])
+    wanted = torch_stream_losses(torch, model, text)
+    found = first_losses(model, text)
+    assert np.mean(wanted[-5:]) < 0.99 * np.mean(wanted[:5])
+    np.testing.assert_allclose(found, wanted, rtol=1e-4 if dtype == "float32" else 1e-9, atol=0)
+
+
+def first_losses(model: GRULanguageModel, text: str) -> list[float]:
+    """Return the losses of the first updates of a fit."""
+    network = make_network(model._architecture)
+    network.set_parameters(initial_parameters(network, model._architecture, model._seed))
+    trainer = model._new_trainer(network, model._seed)
+    inputs, targets = cut([model._vocabulary.encode(text)], 8, 15)
+    trainer.run_epoch(inputs, targets)
+    return trainer.batch_losses[:STEPS]
+
+
+def torch_stream_losses(torch: Any, model: GRULanguageModel, text: str) -> list[float]:
+    """Train with the usual loop: the state goes on, detached."""
+    network = make_network(model._architecture)
+    network.set_parameters(initial_parameters(network, model._architecture, model._seed))
+    weights = {name: torch.tensor(value) for name, value in named_parameters(network).items()}
+    size, width = model.n_symbols_, model._architecture["input_size"]
+    modules = torch.nn.ModuleDict(
+        {
+            "embedding": torch.nn.Embedding(size, width),
+            "gru": torch.nn.GRU(width, HIDDEN, batch_first=True),
+            "head": torch.nn.Linear(HIDDEN, size),
+        }
+    ).to(getattr(torch, model.dtype))
+    modules.load_state_dict({"head.weight": weights["embedding.weight"], **weights})
+    if model.tied_embedding:
+        modules["head"].weight = modules["embedding"].weight
+    optimizer = torch.optim.Adam(modules.parameters(), RATE)
+    inputs, targets = cut([model._vocabulary.encode(text)], 8, 15)
+    least = min(map(len, inputs))
+    x = torch.from_numpy(np.stack([each[:least, 0] for each in inputs]))
+    y = torch.from_numpy(np.stack([each[:least, 0] for each in targets]).astype(np.int64))
+    state, losses = None, []
+    for first in range(0, 15 * STEPS, 15):
+        states, state = modules["gru"](modules["embedding"](x[:, first : first + 15]), state)
+        state = state.detach()
+        scores = modules["head"](states).reshape(-1, size)
+        loss = torch.nn.functional.cross_entropy(scores, y[:, first : first + 15].reshape(-1))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(modules.parameters(), CLIP_NORM)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

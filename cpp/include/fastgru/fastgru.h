@@ -97,7 +97,8 @@ typedef struct fastgru_model_info {
   int32_t missing_mask;    /* 1: a NaN in x is a missing value */
   int64_t vocabulary_size; /* above 0: x holds tokens, 0 to vocabulary_size - 1, as numbers */
   int64_t num_quantiles;   /* above 0: the outputs are as many quantiles of each target */
-  int64_t num_classes;     /* of a classifier; one output stands for two: the probability of class 1 */
+  int64_t num_classes;     /* of a classifier; one output stands for two: the probability of class 1. Of a
+                            * language model: of its tokens, whose texts are the class names */
   int64_t num_metadata;    /* the user's own keys */
   int64_t frame_length;    /* above 1: so many time steps are read as one (fastgru_stream_step) */
   int64_t frame_step;      /* time steps from one frame to the next */
@@ -174,6 +175,53 @@ FASTGRU_API fastgru_status fastgru_stream_save(const fastgru_stream* stream, voi
                                                size_t size) FASTGRU_NOEXCEPT;
 FASTGRU_API fastgru_status fastgru_stream_restore(fastgru_stream* stream, const void* from,
                                                   size_t size) FASTGRU_NOEXCEPT;
+
+/* ---- generators: language models at work ---- one thread at a time each ----
+ *
+ * A file that Python's GRULanguageModel.save wrote. A token is a number from 0 to output_size - 1, whose text
+ * is fastgru_model_class_name: 0 is padding, 1 unknown, 2 the end of a text, which also begins one. To write:
+ * feed 2 and the tokens of a prompt, then draw and feed what was drawn, until it is 2. */
+
+typedef struct fastgru_generator fastgru_generator;
+
+typedef struct fastgru_sampling {
+  size_t struct_size; /* fastgru_sampling_init sets it, and every field to its default */
+  double temperature; /* 1; divides the logits. 0: always the likeliest token */
+  double top_p;       /* 1; above 0: draw among the fewest likeliest tokens with this probability together */
+  int64_t top_k;      /* 0: all; else draw among so many of the likeliest tokens */
+  uint64_t seed;      /* 0; with the row and the number of draws before, it decides what is drawn */
+} fastgru_sampling;
+
+FASTGRU_API void fastgru_sampling_init(fastgru_sampling* sampling) FASTGRU_NOEXCEPT;
+
+/* `rows` texts side by side, at their beginning. FASTGRU_INVALID_ARGUMENT: the model is no language model. */
+FASTGRU_API fastgru_status fastgru_generator_new(const fastgru_model* model, int64_t rows,
+                                                 fastgru_generator** result,
+                                                 fastgru_error* error) FASTGRU_NOEXCEPT;
+FASTGRU_API fastgru_status fastgru_generator_copy(const fastgru_generator* generator,
+                                                  fastgru_generator** result,
+                                                  fastgru_error* error) FASTGRU_NOEXCEPT;
+FASTGRU_API void fastgru_generator_free(fastgru_generator* generator) FASTGRU_NOEXCEPT;
+FASTGRU_API int64_t fastgru_generator_rows(const fastgru_generator* generator) FASTGRU_NOEXCEPT;
+/* Begins new texts. [real-time] */
+FASTGRU_API void fastgru_generator_reset(fastgru_generator* generator) FASTGRU_NOEXCEPT;
+/* Reads a token of each row; a number that is none counts as unknown. [real-time] */
+FASTGRU_API void fastgru_generator_feed(fastgru_generator* generator, const int64_t* tokens) FASTGRU_NOEXCEPT;
+/* Draws the next token of each row, without reading it. FASTGRU_INVALID_ARGUMENT: a field of `sampling` is
+ * not as described; nothing changes. [real-time] */
+FASTGRU_API fastgru_status fastgru_generator_draw(fastgru_generator* generator,
+                                                  const fastgru_sampling* sampling,
+                                                  int64_t* tokens) FASTGRU_NOEXCEPT;
+/* (rows, output_size): how likely fastgru_generator_draw draws each token. [real-time] */
+FASTGRU_API fastgru_status fastgru_generator_probabilities(fastgru_generator* generator,
+                                                           const fastgru_sampling* sampling,
+                                                           double* probabilities) FASTGRU_NOEXCEPT;
+/* As fastgru_stream_state_size, fastgru_stream_save and fastgru_stream_restore. [real-time] */
+FASTGRU_API size_t fastgru_generator_state_size(const fastgru_generator* generator) FASTGRU_NOEXCEPT;
+FASTGRU_API fastgru_status fastgru_generator_save(const fastgru_generator* generator, void* to,
+                                                  size_t size) FASTGRU_NOEXCEPT;
+FASTGRU_API fastgru_status fastgru_generator_restore(fastgru_generator* generator, const void* from,
+                                                     size_t size) FASTGRU_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -111,6 +111,86 @@ class Stream {
   std::int64_t inputs_, outputs_;
 };
 
+// How a Generator draws: see fastgru_sampling.
+struct Sampling {
+  double temperature = 1.0, top_p = 1.0;
+  std::int64_t top_k = 0;
+  std::uint64_t seed = 0;
+};
+
+// A language model that reads tokens and draws the next ones, for some texts side by side. Copies are
+// independent. One thread at a time may use one.
+//
+//   fastgru::Generator writer = model.generator();
+//   std::int64_t token = fastgru::Generator::kEnd;  // begins a text
+//   do {
+//     writer.feed(&token);
+//     writer.draw({}, &token);  // real-time safe, like feed()
+//   } while (token != fastgru::Generator::kEnd);
+class Generator {
+ public:
+  static constexpr std::int64_t kEnd = 2;
+
+  Generator(const Generator& other) : Generator(other.copied(), other.outputs_) {}
+  Generator(Generator&&) noexcept = default;
+  Generator& operator=(const Generator& other) {
+    if (this != &other) *this = Generator(other);
+    return *this;
+  }
+  Generator& operator=(Generator&&) noexcept = default;
+  ~Generator() = default;
+
+  std::int64_t rows() const noexcept { return fastgru_generator_rows(handle_.get()); }
+  std::int64_t output_size() const noexcept { return outputs_; }
+  void reset() noexcept { fastgru_generator_reset(handle_.get()); }
+  // Reads a token of each row. Real-time safe.
+  void feed(const std::int64_t* tokens) noexcept { fastgru_generator_feed(handle_.get(), tokens); }
+  // Draws the next token of each row. False: a field of `sampling` is out of range. Real-time safe.
+  bool draw(const Sampling& sampling, std::int64_t* tokens) noexcept {
+    const fastgru_sampling options = options_of(sampling);
+    return fastgru_generator_draw(handle_.get(), &options, tokens) == FASTGRU_OK;
+  }
+  // p (rows, output_size): how likely draw() draws each token. Real-time safe.
+  bool probabilities(const Sampling& sampling, double* p) noexcept {
+    const fastgru_sampling options = options_of(sampling);
+    return fastgru_generator_probabilities(handle_.get(), &options, p) == FASTGRU_OK;
+  }
+
+  // The state as bytes, which restore() of a generator of the same model and as many rows takes back. `to`
+  // has room for state_size(). False: not such a state, nothing changed. Real-time safe.
+  std::size_t state_size() const noexcept { return fastgru_generator_state_size(handle_.get()); }
+  void save(void* to) const noexcept { fastgru_generator_save(handle_.get(), to, state_size()); }
+  bool restore(const void* from, std::size_t size) noexcept {
+    return fastgru_generator_restore(handle_.get(), from, size) == FASTGRU_OK;
+  }
+
+ private:
+  friend class Model;
+  struct Free {
+    void operator()(fastgru_generator* generator) const noexcept { fastgru_generator_free(generator); }
+  };
+  Generator(fastgru_generator* handle, std::int64_t outputs) noexcept : handle_(handle), outputs_(outputs) {}
+
+  static fastgru_sampling options_of(const Sampling& sampling) noexcept {
+    fastgru_sampling options;
+    fastgru_sampling_init(&options);
+    options.temperature = sampling.temperature;
+    options.top_p = sampling.top_p;
+    options.top_k = sampling.top_k;
+    options.seed = sampling.seed;
+    return options;
+  }
+  fastgru_generator* copied() const {
+    fastgru_generator* result = nullptr;
+    fastgru_error error;
+    throw_on_error(fastgru_generator_copy(handle_.get(), &result, &error), error);
+    return result;
+  }
+
+  std::unique_ptr<fastgru_generator, Free> handle_;
+  std::int64_t outputs_;
+};
+
 // A model file, loaded. Immutable; copies share it; any number of threads may use one at once.
 class Model {
  public:
@@ -143,7 +223,7 @@ class Model {
   const fastgru_model_info& info() const noexcept { return info_; }
 
   // A classifier's classes, in the order of the outputs; two for a single output, the probability of the
-  // second.
+  // second. Of a language model, the text of each token (none for the pieces of a tokenizer).
   std::vector<std::string> class_names() const {
     std::vector<std::string> names;
     for (std::int64_t i = 0; i < info_.num_classes; ++i) {
@@ -179,6 +259,14 @@ class Model {
     fastgru_error error;
     throw_on_error(fastgru_stream_new(handle_.get(), rows, &result, &error), error);
     return Stream(result, input_size(), output_size());
+  }
+
+  // A generator of `rows` texts, at their beginning. Throws Error unless the model is a language model.
+  Generator generator(std::int64_t rows = 1) const {
+    fastgru_generator* result = nullptr;
+    fastgru_error error;
+    throw_on_error(fastgru_generator_new(handle_.get(), rows, &result, &error), error);
+    return Generator(result, output_size());
   }
 
   // x (rows, steps, input_size), y (rows, output_size), or (rows, steps, output_size) if every_step().

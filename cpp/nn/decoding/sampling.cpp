@@ -26,6 +26,11 @@ Status validate(const Sampling& s, std::int64_t classes) {
                          std::to_string(s.first_token));
 }
 
+bool legal(const Sampling& s, std::int64_t classes) noexcept {
+  return s.temperature >= 0 && std::isfinite(s.temperature) && s.top_k >= 0 && s.top_p > 0 && s.top_p <= 1 &&
+         s.first_token >= 0 && s.first_token < classes;
+}
+
 void Sampler::reserve(std::int64_t classes) { candidates_.reserve(static_cast<std::size_t>(classes)); }
 
 void Sampler::keep_most_likely(std::int64_t count) noexcept {

@@ -18,6 +18,8 @@ struct Sampling {
 };
 
 Status validate(const Sampling& sampling, std::int64_t classes);
+// Whether validate() finds nothing; allocates nothing.
+bool legal(const Sampling& sampling, std::int64_t classes) noexcept;
 
 // Ties go to the smaller token. Serves one caller at a time.
 class Sampler {

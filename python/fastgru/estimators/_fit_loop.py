@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,17 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastgru.estimators._network import Network, Trainer
 from fastgru.estimators._progress import Progress
-from fastgru.estimators._samples import Samples
 from fastgru.estimators._warning import warn_user
 
 Callback = Callable[[dict[str, Any]], Any]  # called after each epoch; a true result stops training
 Validate = Callable[[], float]  # the validation score of the current weights
+
+
+class Epochs(Protocol):
+    """What a loop trains on."""
+
+    def run_epoch(self, trainer: Trainer) -> float:
+        """Train one epoch; return the mean loss."""
 
 
 @dataclass
@@ -138,7 +144,7 @@ class FitLoop:
     callbacks: list[Callback]
     passes_interrupts_on: bool  # the first Ctrl-C, too
 
-    def run(self, samples: Samples, history: History) -> KeyboardInterrupt | None:
+    def run(self, samples: Epochs, history: History) -> KeyboardInterrupt | None:
         """Train until `max_iter`, convergence or Ctrl-C; update `history` after each epoch.
 
         With early stopping the network ends with the weights of the best score. After Ctrl-C it ends with the
@@ -152,7 +158,7 @@ class FitLoop:
         try:
             while history.n_iter < self.max_iter and not converged and not stop_requested:
                 self.schedule.before_epoch(self.trainer, history.n_iter)
-                loss = self._epoch(samples)
+                loss = samples.run_epoch(self.trainer)
                 score = None if self.validate is None else self.validate()
                 if history.add(loss, score, self.tol) or best is None:
                     best = self.network.parameters.copy()
@@ -175,13 +181,13 @@ class FitLoop:
             self._warn_of_the_end(history, interrupted=interrupted is not None)
         return None
 
-    def run_one(self, samples: Samples, history: History) -> None:
+    def run_one(self, samples: Epochs, history: History) -> None:
         """Train one epoch, for ``partial_fit``, without a test or warning of convergence.
 
         Ctrl-C is passed on, so that the caller's own loop ends; the network keeps its last whole mini-batch.
         """
         try:
-            loss = self._epoch(samples)
+            loss = samples.run_epoch(self.trainer)
             history.add(loss, None, self.tol)
             self.progress.epoch(len(history.loss_curve), loss, None)
         finally:
@@ -197,18 +203,6 @@ class FitLoop:
         }
         answers = [callback(dict(event)) for callback in self.callbacks]  # every one, no short cut
         return any(answers)
-
-    def _epoch(self, samples: Samples) -> float:
-        return float(
-            self.trainer.run_epoch(
-                samples.X,
-                samples.y,
-                sample_weight=samples.weight if samples.step_weight is None else None,
-                step_weight=samples.step_weight,
-                rows=samples.rows,
-                class_weight=samples.class_weight,
-            )
-        )
 
     def _say_converged(self) -> None:
         what = "Validation score" if self.early_stopping else "Training loss"

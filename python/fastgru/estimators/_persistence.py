@@ -66,6 +66,26 @@ class ModelFileMixin(OwnMetadataMixin):
             state["_network"] = restored_network(state["_architecture"], saved[0], saved[1])
         super().__setstate__(state)  # type: ignore[misc]  # BaseEstimator's
 
+    def _inputs_config(self) -> dict[str, Any]:
+        """Return what the estimator knows of X, for a file."""
+        return {
+            "n_features_in": self.n_features_in_,
+            "n_dims": self._n_dims,
+            "feature_names_in": [str(name) for name in getattr(self, "feature_names_in_", ())],
+        }
+
+    def _restore_inputs(self, fitted: dict[str, Any]) -> None:
+        """Restore what `_inputs_config` returned."""
+        self._n_dims = _whole(fitted, "n_dims", 2, 3)
+        self.n_features_in_ = _whole(fitted, "n_features_in", 1, 2**63 - 1)
+        if self._network.features != (1 if self._n_dims == 2 else self.n_features_in_):
+            raise ValueError("n_features_in does not fit the network's input_size")
+        names = fitted["feature_names_in"]
+        if names:
+            if not all(isinstance(name, str) for name in names) or len(names) != self.n_features_in_:
+                raise ValueError("feature_names_in must be one text per feature")
+            self.feature_names_in_ = np.array(names, dtype=object)
+
     def _fitted_config(self) -> dict[str, Any]:
         """Return the rest of the fitted state for a file, as JSON values."""
         return {}
@@ -111,14 +131,12 @@ class ModelFileMixin(OwnMetadataMixin):
             "params": params_for_file(self, self._kind()),
             "network": dict(self._architecture),
             "fitted": {
-                "n_features_in": self.n_features_in_,
-                "n_dims": self._n_dims,
+                **self._inputs_config(),
                 "n_iter": history.n_iter,
                 "best_loss": _finite_or_none(history.best_loss),
                 "best_validation_score": _finite_or_none(history.best_score),
                 "early_stopped": history.validation_scores is not None,
                 "seed": self._seed,
-                "feature_names_in": [str(name) for name in getattr(self, "feature_names_in_", ())],
                 **self._fitted_config(),
             },
         }
@@ -175,17 +193,9 @@ class ModelFileMixin(OwnMetadataMixin):
         fitted = content.config["fitted"]
         self._own_metadata = dict(content.metadata)
         self._architecture, self._network = content.config["network"], content.core
-        self._n_dims = _whole(fitted, "n_dims", 2, 3)
         self._seed = _whole(fitted, "seed", 0, 2**64 - 1)
         self._trainer_state = {"solver": None, "state": {}}
-        self.n_features_in_ = _whole(fitted, "n_features_in", 1, 2**63 - 1)
-        if self._network.features != (1 if self._n_dims == 2 else self.n_features_in_):
-            raise ValueError("n_features_in does not fit the network's input_size")
-        names = fitted["feature_names_in"]
-        if names:
-            if not all(isinstance(name, str) for name in names) or len(names) != self.n_features_in_:
-                raise ValueError("feature_names_in must be one text per feature")
-            self.feature_names_in_ = np.array(names, dtype=object)
+        self._restore_inputs(fitted)
         losses, scores = (content.tensors[name].tolist() for name in _HISTORY)
         self._history = History(
             loss_curve=losses,
@@ -205,6 +215,10 @@ def params_for_file(estimator: Any, kind: Any) -> dict[str, Any]:
 def _plain(name: str, value: Any) -> Any:
     """Return a constructor parameter as a JSON value."""
     if name == "callbacks" or (name == "random_state" and not isinstance(value, Integral)):
+        return None
+    if name.endswith("level") and not isinstance(
+        value, str
+    ):  # a tokenizer: the vocabulary has what can be kept
         return None
     if isinstance(value, dict):  # JSON's keys are texts; pairs keep the type of the keys
         return {"pairs": [[_plain(name, part) for part in pair] for pair in value.items()]}

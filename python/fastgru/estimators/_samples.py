@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgru.estimators._network import Trainer
 from fastgru.estimators._sequence_list import SequenceList
 from fastgru.estimators._steps import StepLayout, end_to_end
 
@@ -77,6 +78,19 @@ class Samples:
         if self.rows is None:
             return values
         return [values[row] for row in self.rows] if isinstance(values, list) else values[self.rows]
+
+    def run_epoch(self, trainer: Trainer) -> float:
+        """Train one epoch on the chosen samples; return the mean loss."""
+        return float(
+            trainer.run_epoch(
+                self.X,
+                self.y,
+                sample_weight=self.weight if self.step_weight is None else None,
+                step_weight=self.step_weight,
+                rows=self.rows,
+                class_weight=self.class_weight,
+            )
+        )
 
     def take(self, rows: NDArray[Any]) -> Samples:
         """Return the chosen rows at these positions."""
