@@ -37,8 +37,8 @@ class GRULanguageModel(BaseLanguageModel):
     level : {"char", "word"}, tokenizer or None, default="char"
         What a symbol of a text is: a Unicode code point; a word, number, punctuation mark or line break; a
         piece of a tokenizer (an object with ``encode``, ``decode`` and a size, such as sentencepiece's or
-        that of the package tokenizers). Token sequences (lists of str or of int) have their tokens as symbols,
-        whatever the level; with None they alone are accepted.
+        that of the package tokenizers). Token sequences (lists of str or of int) have their tokens as
+        symbols, whatever the level; with None they alone are accepted.
     max_vocabulary : int or None, default=None
         The most symbols, three special ones included; the rarest count as unknown. None: all.
     min_count : int, default=1
