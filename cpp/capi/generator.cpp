@@ -6,7 +6,6 @@
 #include "capi/guard.h"
 #include "fastgru/fastgru.h"
 #include "model/model.h"
-#include "nn/decoding/sampling.h"
 
 struct fastgru_generator {
   std::unique_ptr<fastgru::ModelGenerator> generator;
@@ -14,8 +13,8 @@ struct fastgru_generator {
 
 namespace {
 
+using fastgru::DrawOptions;
 using fastgru::ModelGenerator;
-using fastgru::Sampling;
 using fastgru::Status;
 using fastgru::capi::guarded;
 using fastgru::capi::missing;
@@ -25,20 +24,18 @@ StateHeader header_of(const ModelGenerator& generator) noexcept {
   return {{'f', 'g', 'r', 'u', 'g', 'e', '0', '1'}, generator.rows(), generator.state_bytes()};
 }
 
-// False: the options are not what they should be.
-bool read_sampling(const fastgru_sampling* from, const ModelGenerator& generator, Sampling* to) noexcept {
+// False: the struct is not of this header.
+bool read_sampling(const fastgru_sampling* from, DrawOptions* to) noexcept {
   if (from == nullptr || from->struct_size < sizeof(fastgru_sampling)) return false;
-  to->temperature = from->temperature;
-  to->top_k = from->top_k;
-  to->top_p = from->top_p;
-  return legal(*to, generator.classes());
+  *to = {from->temperature, from->top_p, from->top_k, from->seed};
+  return true;
 }
 
 }  // namespace
 
 void fastgru_sampling_init(fastgru_sampling* sampling) noexcept {
-  const Sampling defaults;
-  *sampling = {sizeof(fastgru_sampling), defaults.temperature, defaults.top_p, defaults.top_k, 0};
+  const DrawOptions defaults;
+  *sampling = {sizeof(fastgru_sampling), defaults.temperature, defaults.top_p, defaults.top_k, defaults.seed};
 }
 
 fastgru_status fastgru_generator_new(const fastgru_model* model, int64_t rows, fastgru_generator** result,
@@ -79,20 +76,18 @@ void fastgru_generator_feed(fastgru_generator* generator, const int64_t* tokens)
 
 fastgru_status fastgru_generator_draw(fastgru_generator* generator, const fastgru_sampling* sampling,
                                       int64_t* tokens) noexcept {
-  Sampling checked;
+  DrawOptions options;
   if (generator == nullptr || tokens == nullptr) return FASTGRU_INVALID_ARGUMENT;
-  if (!read_sampling(sampling, *generator->generator, &checked)) return FASTGRU_INVALID_ARGUMENT;
-  generator->generator->draw(checked, sampling->seed, tokens);
-  return FASTGRU_OK;
+  if (!read_sampling(sampling, &options)) return FASTGRU_INVALID_ARGUMENT;
+  return generator->generator->draw(options, tokens) ? FASTGRU_OK : FASTGRU_INVALID_ARGUMENT;
 }
 
 fastgru_status fastgru_generator_probabilities(fastgru_generator* generator, const fastgru_sampling* sampling,
                                                double* probabilities) noexcept {
-  Sampling checked;
+  DrawOptions options;
   if (generator == nullptr || probabilities == nullptr) return FASTGRU_INVALID_ARGUMENT;
-  if (!read_sampling(sampling, *generator->generator, &checked)) return FASTGRU_INVALID_ARGUMENT;
-  generator->generator->probabilities(checked, probabilities);
-  return FASTGRU_OK;
+  if (!read_sampling(sampling, &options)) return FASTGRU_INVALID_ARGUMENT;
+  return generator->generator->probabilities(options, probabilities) ? FASTGRU_OK : FASTGRU_INVALID_ARGUMENT;
 }
 
 size_t fastgru_generator_state_size(const fastgru_generator* generator) noexcept {

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "nn/decoding/sampling.h"
 #include "runtime/status.h"
 #include "spec/model_metadata.h"
 
@@ -55,6 +54,13 @@ class ModelStream {
   virtual Status copy(std::unique_ptr<ModelStream>& result) const = 0;
 };
 
+// How a token is drawn; see nn/decoding/sampling.h.
+struct DrawOptions {
+  double temperature = 1.0, top_p = 1.0;
+  std::int64_t top_k = 0;
+  std::uint64_t seed = 0;
+};
+
 // A language model that reads tokens and draws the next ones, for some sequences side by side; see
 // nn/decoding/generator.h. After it is made and copied, nothing here allocates, locks, throws or calls the
 // system.
@@ -63,11 +69,11 @@ class ModelGenerator {
   virtual ~ModelGenerator() = default;
 
   virtual std::int64_t rows() const noexcept = 0;
-  virtual std::int64_t classes() const noexcept = 0;
   virtual void reset() noexcept = 0;
   virtual void feed(const std::int64_t* tokens) noexcept = 0;
-  virtual void draw(const Sampling& sampling, std::uint64_t seed, std::int64_t* tokens) noexcept = 0;
-  virtual void probabilities(const Sampling& sampling, double* p) noexcept = 0;
+  // Both return false, and do nothing, if an option is out of range.
+  virtual bool draw(const DrawOptions& options, std::int64_t* tokens) noexcept = 0;
+  virtual bool probabilities(const DrawOptions& options, double* p) noexcept = 0;
   virtual std::size_t state_bytes() const noexcept = 0;
   virtual void save(void* to) const noexcept = 0;
   virtual void restore(const void* from) noexcept = 0;

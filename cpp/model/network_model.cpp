@@ -78,17 +78,22 @@ class EstimatorGenerator final : public ModelGenerator {
   explicit EstimatorGenerator(std::unique_ptr<Generator<S>> generator) : generator_(std::move(generator)) {}
 
   std::int64_t rows() const noexcept override { return generator_->rows(); }
-  std::int64_t classes() const noexcept override { return generator_->classes(); }
   void reset() noexcept override { generator_->reset(); }
   void feed(const std::int64_t* tokens) noexcept override {
     const KeepFloatState keep;
     generator_->feed(tokens);
   }
-  void draw(const Sampling& sampling, std::uint64_t seed, std::int64_t* tokens) noexcept override {
-    generator_->draw(sampling, seed, tokens);
+  bool draw(const DrawOptions& options, std::int64_t* tokens) noexcept override {
+    Sampling sampling;
+    if (!read(options, &sampling)) return false;
+    generator_->draw(sampling, options.seed, tokens);
+    return true;
   }
-  void probabilities(const Sampling& sampling, double* p) noexcept override {
+  bool probabilities(const DrawOptions& options, double* p) noexcept override {
+    Sampling sampling;
+    if (!read(options, &sampling)) return false;
     generator_->probabilities(sampling, p);
+    return true;
   }
   std::size_t state_bytes() const noexcept override { return generator_->state_bytes(); }
   void save(void* to) const noexcept override { generator_->save(to); }
@@ -101,6 +106,13 @@ class EstimatorGenerator final : public ModelGenerator {
   }
 
  private:
+  bool read(const DrawOptions& options, Sampling* sampling) const noexcept {
+    sampling->temperature = options.temperature;
+    sampling->top_k = options.top_k;
+    sampling->top_p = options.top_p;
+    return legal(*sampling, generator_->classes());
+  }
+
   std::unique_ptr<Generator<S>> generator_;
 };
 

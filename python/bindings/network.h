@@ -156,9 +156,7 @@ class PyNetwork {
   }
 
   std::unique_ptr<PyGenerator<S>> generator(std::int64_t rows) const {
-    std::unique_ptr<Generator<S>> generator;
-    raise_if_error(Generator<S>::make(network_->version(), rows, generator));
-    return std::make_unique<PyGenerator<S>>(std::move(generator));
+    return std::make_unique<PyGenerator<S>>(network_->version(), rows);
   }
 
   std::unique_ptr<PyNetworkStream<S>> stream(std::int64_t batch_size, py::object reader) const {

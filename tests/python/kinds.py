@@ -55,6 +55,11 @@ def transcriber(**options: Any) -> Callable[[], Any]:
     return make
 
 
+def language_model(**options: Any) -> Callable[[], Any]:
+    texts = ["the cat sat on the mat", "größer */ than"]
+    return lambda: fastgru.GRULanguageModel(7, bptt=5, max_iter=3, random_state=0, **options).fit(texts)
+
+
 def quantized(make: Callable[[], Any]) -> Callable[[], Any]:
     """With weights of one byte, measured on what the kind is fitted on."""
 
@@ -132,6 +137,8 @@ MODELS = {
     "int8_regressor": quantized(regressor(2, 2, hidden_size=24, missing="mask", pooling="mean")),
     "int8_tokens": quantized(classifier(three, embedding_dim=4, bidirectional=True)),
     "tokens": classifier(three, embedding_dim=4),
+    "language_model": language_model(),
+    "language_model_tied": language_model(tied_embedding=True, num_layers=2, dtype="float64"),
     "tokens_both": classifier(three_each, embedding_dim=4, bidirectional=True, output="sequence"),
 }
 
@@ -141,7 +148,7 @@ def inputs_of(model: Any) -> NDArray[Any]:
     rng = np.random.default_rng(5)
     if isinstance(model, fastgru.GRU):
         return rng.normal(size=(500, model.input_size)).astype(model.dtype)
-    if getattr(model, "embedding_dim", None):
+    if getattr(model, "embedding_dim", None) or isinstance(model, fastgru.GRULanguageModel):
         return rng.integers(1, 12, size=(500, 1)).astype(np.int32)  # some of them unknown
     x = 5 + rng.normal(size=(500, model.n_features_in_))
     if getattr(model, "missing", "") == "mask":
@@ -152,6 +159,9 @@ def inputs_of(model: Any) -> NDArray[Any]:
 def python_answers(model: Any, x: NDArray[Any]) -> NDArray[Any]:
     """A stream's answers to x; of two directions, those to 20 sequences, the parts of x."""
     given = x.astype(np.int64) if x.dtype == np.int32 else x
+    if isinstance(model, fastgru.GRULanguageModel):
+        stream = model._network.stream()
+        return np.array([stream.step(x_t) for x_t in given])
     if model.bidirectional:
         parts = np.stack(np.split(given, 20))
         if isinstance(model, fastgru.GRU):

@@ -38,13 +38,15 @@ Status check_language_model(const NetworkConfig& config) {
 }
 
 template <class S>
-Status Generator<S>::make(NetworkVersion<S> version, std::int64_t rows, std::unique_ptr<Generator>& result) {
+Status Generator<S>::make(NetworkVersion<S> version, std::int64_t rows, std::unique_ptr<Generator>& result,
+                          std::int64_t first_row) {
   FASTGRU_RETURN_IF_ERROR(check_language_model(version.config()));
   std::unique_ptr<NetworkStream<S>> stream;
   FASTGRU_RETURN_IF_ERROR(NetworkStream<S>::make(std::move(version), rows, stream));
   std::unique_ptr<Generator> fresh(new Generator(std::move(stream)));
   if (!fresh->logits_.reserve(rows * fresh->classes())) return out_of_memory();
   fresh->sampler_.reserve(fresh->classes());
+  fresh->first_row_ = first_row;
   fresh->reset();
   result = std::move(fresh);
   return {};
@@ -53,7 +55,7 @@ Status Generator<S>::make(NetworkVersion<S> version, std::int64_t rows, std::uni
 template <class S>
 Status Generator<S>::copy(std::unique_ptr<Generator>& result) const {
   std::unique_ptr<Generator> fresh;
-  FASTGRU_RETURN_IF_ERROR(make(stream_->version(), rows(), fresh));
+  FASTGRU_RETURN_IF_ERROR(make(stream_->version(), rows(), fresh, first_row_));
   std::vector<char> state(state_bytes());
   save(state.data());
   fresh->restore(state.data());
@@ -76,8 +78,8 @@ void Generator<S>::feed(const std::int64_t* tokens) noexcept {
 template <class S>
 void Generator<S>::draw(const Sampling& sampling, std::uint64_t seed, std::int64_t* tokens) noexcept {
   for (std::int64_t row = 0; row < rows(); ++row) {
-    tokens[row] =
-        sampler_.draw(logits_.data() + row * classes(), classes(), sampling, uniform(seed, row, drawn_));
+    tokens[row] = sampler_.draw(logits_.data() + row * classes(), classes(), sampling,
+                                uniform(seed, first_row_ + row, drawn_));
   }
   ++drawn_;
 }

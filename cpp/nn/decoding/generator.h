@@ -20,7 +20,10 @@ Status check_language_model(const NetworkConfig& config);
 template <class S>
 class Generator {
  public:
-  static Status make(NetworkVersion<S> version, std::int64_t rows, std::unique_ptr<Generator>& result);
+  // first_row: the number of the first row, which keys its random numbers. Several generators that share some
+  // rows among them so draw what one of all rows would.
+  static Status make(NetworkVersion<S> version, std::int64_t rows, std::unique_ptr<Generator>& result,
+                     std::int64_t first_row = 0);
   Status copy(std::unique_ptr<Generator>& result) const;
 
   const NetworkVersion<S>& version() const { return stream_->version(); }
@@ -55,7 +58,7 @@ class Generator {
   std::unique_ptr<NetworkStream<S>> stream_;
   AlignedBuffer<S> logits_;
   Sampler sampler_;
-  std::int64_t drawn_ = 0;
+  std::int64_t first_row_ = 0, drawn_ = 0;
 };
 
 extern template class Generator<float>;

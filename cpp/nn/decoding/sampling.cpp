@@ -72,8 +72,10 @@ double Sampler::choose(const S* logits, std::int64_t classes, const Sampling& sa
   if (sampling.temperature == 0) candidates_.resize(1);
   if (sampling.top_k > 0) keep_most_likely(sampling.top_k);
   if (sampling.top_p < 1) keep_nucleus(sampling.top_p);
-  std::sort(candidates_.begin(), candidates_.end(),
-            [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
+  if (sampling.top_k > 0 || sampling.top_p < 1) {
+    std::sort(candidates_.begin(), candidates_.end(),
+              [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
+  }
   double sum = 0;
   for (const Candidate& each : candidates_) sum += each.weight;
   return sum;

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fastgru import __version__, _paths
-from fastgru.cli import _anomalies, _bench, _demo, _export, _forecast, _info
+from fastgru.cli import _anomalies, _bench, _demo, _export, _forecast, _generate, _info
 from fastgru.cli._errors import InputError
 
 __all__ = ["main"]
@@ -92,6 +92,7 @@ def _make_parser() -> argparse.ArgumentParser:
     _demo.add_parser(commands)
     _forecast.add_parser(commands)
     _anomalies.add_parser(commands)
+    _generate.add_parser(commands)
     _info.add_parser(commands)
     _bench.add_parser(commands)
     _export.add_parser(commands)

@@ -117,7 +117,7 @@ def to_c(path: str | os.PathLike[str], name: str = "model") -> CSource:
 _EXPRESSED = {
     *("input_size", "hidden_size", "num_layers", "output_size", "bias", "bidirectional", "reset_after"),
     *("dtype", "sequence", "pooling", "missing_mask", "vocabulary_size", "quantiles", "loss"),
-    *("frame_length", "frame_step", "precision"),
+    *("frame_length", "frame_step", "precision", "tied_embedding"),
 }
 
 

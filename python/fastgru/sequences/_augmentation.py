@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru.estimators._fit_loop import FitLoop
+from fastgru.estimators._network import Trainer
 from fastgru.estimators._samples import Samples
 from fastgru.sequences._clips import FrameRule
 from fastgru.sequences._labels import least_frames
@@ -71,10 +71,12 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class AugmentedLoop(FitLoop):
-    """The loop over epochs that trains on changed copies."""
+class AugmentedSamples:
+    """Samples of which every epoch trains on changed copies."""
 
+    samples: Samples
     augmentation: Augmentation
 
-    def _epoch(self, samples: Samples) -> float:
-        return super()._epoch(self.augmentation(samples, self.trainer.epoch))
+    def run_epoch(self, trainer: Trainer) -> float:
+        """Train one epoch; return the mean loss."""
+        return self.augmentation(self.samples, trainer.epoch).run_epoch(trainer)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from fastgru._texts import check_texts
 from fastgru.estimators._warning import warn_user
-from fastgru.sequences._texts import check_texts
 from fastgru.sequences._vocabulary import END, UNKNOWN, Vocabulary
 from fastgru.sequences._words import split_words
 

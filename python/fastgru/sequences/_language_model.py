@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _core
+from fastgru._texts import check_texts, kind_of
 from fastgru.estimators._draft import draft_of, publish
 from fastgru.estimators._fit_loop import FitLoop, History, Schedule, Validate, checked_callbacks, patience
 from fastgru.estimators._network import (
@@ -26,16 +26,7 @@ from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
 from fastgru.estimators._summary import SummaryMixin
 from fastgru.estimators._validation import thread_count
-from fastgru.sequences._generation import (
-    checked_draw,
-    checked_stop,
-    drawn,
-    encoded_prompt,
-    whole,
-    written,
-)
 from fastgru.sequences._streams import Streams, Tokens, as_pairs, held_out
-from fastgru.sequences._texts import check_texts, kind_of
 from fastgru.sequences._vocabulary import Vocabulary
 
 _EMBEDDED = 64  # values of a symbol's vector, where embedding_dim is None
@@ -237,34 +228,6 @@ class BaseLanguageModel(ModelFileMixin, SummaryMixin, BaseEstimator):  # type: i
             num_threads=thread_count(own.n_jobs),
         )
         return texts, -np.add.reduceat(losses, np.cumsum(lengths) - lengths), lengths
-
-    # ---- generation
-
-    def _prepared(
-        self, prompt: Any, rows: int, temperature: Any, top_k: Any, top_p: Any, stop: Any, random_state: Any
-    ) -> tuple[Any, Any, list[Any]]:
-        """Return a generator that has read the prompt, the options of the draw, and the stops."""
-        check_is_fitted(self)
-        draw = checked_draw(temperature, top_k, top_p, random_state)
-        stops = checked_stop(self._vocabulary, stop)
-        generator = self._network.generator()
-        generator.feed(encoded_prompt(self._vocabulary, prompt)[np.newaxis])
-        return (generator if rows == 1 else generator.spread(0, rows)), draw, stops
-
-    def _generated(self, prompt: Any, most: Any, count: Any, *options: Any) -> list[Any]:
-        most, count = whole(most, "max_new_tokens", 1), whole(count, "num_return_sequences", 1)
-        generator, draw, stops = self._prepared(prompt, count, *options)
-        return drawn(generator, self._vocabulary, draw, most, stops)
-
-    def _written(self, prompt: Any, most: Any, *options: Any) -> Iterator[Any]:
-        most = whole(most, "max_new_tokens", 1)
-        generator, draw, stops = self._prepared(prompt, 1, *options)
-        return written(generator, self._vocabulary, draw, most, stops)
-
-    def _next_probabilities(self, prompt: Any) -> NDArray[np.float64]:
-        generator, draw, _ = self._prepared(prompt, 1, 1.0, None, 1.0, None, 0)
-        probabilities: NDArray[np.float64] = generator.probabilities(**draw.arguments())[0]
-        return probabilities
 
     # ---- files
 

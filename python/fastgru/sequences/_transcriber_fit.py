@@ -18,7 +18,7 @@ from fastgru.estimators._samples import Samples
 from fastgru.estimators._scaling import identity, standard
 from fastgru.estimators._split import held_out_split
 from fastgru.estimators._validation import thread_count
-from fastgru.sequences._augmentation import Augmentation, AugmentedLoop
+from fastgru.sequences._augmentation import Augmentation, AugmentedSamples
 from fastgru.sequences._clips import FrameRule, check_clips, chosen_rule, without_short
 from fastgru.sequences._decoding import best_paths, probabilities
 from fastgru.sequences._labels import LabelSet
@@ -59,7 +59,7 @@ class FittingMixin(TranscriberFileMixin):
         history = History().continued(early_stopping=own.early_stopping, validated=unseen is not None)
         validate = None if unseen is None else lambda: self._validation_score(network, rule, *unseen)
         augmentation = self._augmentation(network, rule)
-        options = (
+        loop = FitLoop(
             network,
             trainer,
             own.max_iter,
@@ -72,8 +72,9 @@ class FittingMixin(TranscriberFileMixin):
             callbacks,
             False,
         )
-        loop = AugmentedLoop(*options, augmentation) if augmentation.changes else FitLoop(*options)
-        interrupted = loop.run(samples, history)
+        interrupted = loop.run(
+            AugmentedSamples(samples, augmentation) if augmentation.changes else samples, history
+        )
         if own.precision == "int8":
             self._architecture, network = rounded_network(self._architecture, network)
         self._network, self._history = network, history

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from fastgru.estimators._params import PARAMETER_CONSTRAINTS
 from fastgru.sequences._language_model import BaseLanguageModel
+from fastgru.sequences._writing import WritingMixin
 
 _SHARED = (
     *("hidden_size", "num_layers", "embedding_dim", "dropout", "input_dropout", "recurrent_dropout"),
@@ -22,7 +23,7 @@ _SHARED = (
 )
 
 
-class GRULanguageModel(BaseLanguageModel):
+class GRULanguageModel(WritingMixin, BaseLanguageModel):
     """A GRU that predicts the next symbol of a text or of any token sequence, and writes new ones.
 
     Training lays the texts end to end, cuts the whole into `batch_size` streams, and reads `bptt` symbols of
@@ -343,98 +344,3 @@ class GRULanguageModel(BaseLanguageModel):
         if not isinstance(texts[0], str):
             raise ValueError("bits_per_char needs texts, got token sequences: perplexity takes them")
         return float(-values.sum() / np.log(2) / sum(map(len, texts)))
-
-    def predict_proba(self, prompt: Any) -> NDArray[np.float64]:
-        """Return the probability of each symbol to come next after a prompt.
-
-        Parameters
-        ----------
-        prompt : str, or list of str or of int
-            One text (may be empty) or token sequence.
-
-        Returns
-        -------
-        ndarray of shape (n_symbols_,)
-            In the order of `symbols_`. Padding and unknown, which are never drawn, have 0.
-        """
-        return self._next_probabilities(prompt)
-
-    def generate(
-        self,
-        prompt: Any = "",
-        max_new_tokens: int = 100,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float = 1.0,
-        num_return_sequences: int | None = None,
-        stop: Any = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> Any:
-        """Continue a prompt: draw the next symbol again and again, until a text ends.
-
-        Probabilities are computed in float64. What is drawn depends on `random_state` and the number of the
-        sequence alone, not on how many are drawn at once.
-
-        Parameters
-        ----------
-        prompt : str, or list of str or of int, default=""
-            What to continue.
-        max_new_tokens : int, default=100
-            The most symbols to draw.
-        temperature : float, default=1.0
-            Divides the logits: below 1 makes likely symbols likelier. 0: always the likeliest.
-        top_k : int or None, default=None
-            Draw among so many of the likeliest symbols only.
-        top_p : float, default=1.0
-            Draw among the fewest likeliest symbols that together have this probability only.
-        num_return_sequences : int or None, default=None
-            How many continuations to draw, side by side. None: one, returned by itself.
-        stop : str, list of str, or of integer tokens; default=None
-            A continuation ends before the first of these.
-        random_state : int, RandomState instance or None, default=None
-            Decides what is drawn.
-
-        Returns
-        -------
-        str, list of tokens, or a list of these
-            The continuation, without the prompt; a list of `num_return_sequences`.
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            Before ``fit``; an argument is not what it should be; the model knows no symbol of the prompt.
-        """
-        count = 1 if num_return_sequences is None else num_return_sequences
-        texts = self._generated(prompt, max_new_tokens, count, temperature, top_k, top_p, stop, random_state)
-        return texts[0] if num_return_sequences is None else texts
-
-    def iter_generate(
-        self,
-        prompt: Any = "",
-        max_new_tokens: int = 100,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float = 1.0,
-        stop: Any = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> Iterator[Any]:
-        """Yield the continuation that `generate` returns, piece by piece as it is drawn.
-
-        The arguments are those of `generate`, and are checked at the call, not at the first piece.
-
-        Yields
-        ------
-        str or list of tokens
-            What is new.
-
-        Examples
-        --------
-        >>> from fastgru import GRULanguageModel
-        >>> model = GRULanguageModel(8, bptt=5, max_iter=2, random_state=0).fit(["abab", "baba"])
-        >>> pieces = list(model.iter_generate("a", 20, random_state=1))
-        >>> "".join(pieces) == model.generate("a", 20, random_state=1)
-        True
-        """
-        return self._written(prompt, max_new_tokens, temperature, top_k, top_p, stop, random_state)

@@ -132,12 +132,18 @@ std::vector<std::vector<std::int64_t>> written(Generator<S>& generator, int step
   return all;
 }
 
+template <class S>
+std::unique_ptr<Generator<S>> make_after(const testing::NetworkCase<S>& problem,
+                                         const std::vector<std::int64_t>& prompt) {
+  auto generator = make_generator(problem, 1);
+  for (const std::int64_t token : prompt) generator->feed(&token);
+  return generator;
+}
+
 TEST_CASE_TEMPLATE("a row is drawn alike alone and beside others, and goes on from a saved state", S, float,
                    double) {
   const testing::NetworkCase<S> problem(language_model(19), 1, 1);
-  const auto one = make_generator(problem, 1), all = make_generator(problem, 9);
-  const std::int64_t prompt[] = {2, 7, 5};
-  for (const std::int64_t token : prompt) one->feed(&token);
+  const auto one = make_after(problem, {2, 7, 5}), all = make_generator(problem, 9);
   all->set_all_rows(*one, 0);
   std::unique_ptr<Generator<S>> twin;
   REQUIRE(all->copy(twin).ok());
@@ -149,6 +155,13 @@ TEST_CASE_TEMPLATE("a row is drawn alike alone and beside others, and goes on fr
   CHECK(written(*all, 30, 5) == together);
   const auto alone = written(*one, 30, 5);
   for (std::size_t i = 0; i < alone.size(); ++i) CHECK(alone[i][0] == together[i][0]);
+  std::unique_ptr<Generator<S>> last;
+  REQUIRE(Generator<S>::make(problem.network->version(), 2, last, 7).ok());
+  last->set_all_rows(*make_after(problem, {2, 7, 5}), 0);
+  const auto shared = written(*last, 30, 5);
+  for (std::size_t i = 0; i < shared.size(); ++i) {
+    CHECK(shared[i] == std::vector<std::int64_t>(together[i].end() - 2, together[i].end()));
+  }
   CHECK(together.back() != std::vector<std::int64_t>(9, together.back()[0]));
   all->restore(state.data());
   CHECK(written(*all, 30, 6) != together);
