@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from fastgru import _core
 from fastgru.estimators._params import PARAMETER_CONSTRAINTS
 from fastgru.sequences._language_model import BaseLanguageModel
 from fastgru.sequences._writing import WritingMixin
@@ -145,7 +146,7 @@ class GRULanguageModel(WritingMixin, BaseLanguageModel):
         "max_vocabulary": [Interval(Integral, 4, None, closed="left"), None],
         "min_count": [Interval(Integral, 1, None, closed="left")],
         "tied_embedding": ["boolean"],
-        "precision": [StrOptions({"highest", "high"})],
+        "precision": [StrOptions({*_core.network_choices()["precision"]} - {"int8"})],
         "bptt": [Interval(Integral, 1, None, closed="left")],
     }
 
