@@ -33,6 +33,18 @@ Status make_network(const ModelFile& file, const NetworkSpec& spec, ModelParts* 
   return {};
 }
 
+Status make_seq2seq(const ModelFile& file, const Seq2SeqSpec& spec, ModelParts* parts) {
+  const Seq2SeqLayout layout(spec.config);
+  AlignedBuffer<float> flat;
+  FASTGRU_RETURN_IF_ERROR(read_parameters(file, layout.slots(), layout.total(), flat));
+  FASTGRU_RETURN_IF_ERROR(check_finite(layout.slots(), flat.data()));
+  std::shared_ptr<Seq2Seq<float>> network;
+  FASTGRU_RETURN_IF_ERROR(Seq2Seq<float>::make(spec.config, network));
+  FASTGRU_RETURN_IF_ERROR(network->set_parameters(flat.data()));
+  *parts = std::move(network);
+  return {};
+}
+
 template <class S>
 Status make_parts(const ModelFile& file, const ModelSpec& spec, ModelParts* parts) {
   return spec.layer() != nullptr ? make_layer<S>(file, *spec.layer(), parts)
@@ -48,11 +60,18 @@ template <class S>
 LoadedModelPtr model_of(ModelInfo about, const std::shared_ptr<Network<S>>& network) {
   return as_model<S>(std::move(about), std::shared_ptr<const Network<S>>(network));
 }
+LoadedModelPtr model_of(ModelInfo /*about*/, const std::shared_ptr<Seq2Seq<float>>& /*network*/) {
+  return nullptr;
+}
 
 Status load_file(const ModelFile& file, LoadedModelPtr& result) {
   ModelSpec spec;
   ModelParts parts;
-  return read_model(file, &spec, &parts, &result);
+  LoadedModelPtr made;
+  FASTGRU_RETURN_IF_ERROR(read_model(file, &spec, &parts, &made));
+  if (made == nullptr) return {ErrorCode::model_format, "a " + spec.kind + " runs in Python alone"};
+  result = std::move(made);
+  return {};
 }
 
 }  // namespace
@@ -63,6 +82,7 @@ Status LoadedModel::generator(std::int64_t /*rows*/, std::unique_ptr<ModelGenera
 
 Status read_model(const ModelFile& file, ModelSpec* spec, ModelParts* parts, LoadedModelPtr* model) {
   FASTGRU_RETURN_IF_ERROR(read_spec(file, spec));
+  if (spec->seq2seq() != nullptr) return make_seq2seq(file, *spec->seq2seq(), parts);
   FASTGRU_RETURN_IF_ERROR(spec->dtype() == Dtype::float64 ? make_parts<double>(file, *spec, parts)
                                                           : make_parts<float>(file, *spec, parts));
   ModelInfo about;

@@ -1,5 +1,5 @@
 // The parts of a loaded model: a layer's weights or an estimator's network. Apps use them through one
-// interface (model.h), the Python package uses them directly.
+// interface (model.h), but for encoder-decoder networks; the Python package uses them directly.
 #pragma once
 
 #include <filesystem>
@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "model/model.h"
 #include "nn/network.h"
+#include "nn/seq2seq/model.h"
 #include "spec/model_spec.h"
 
 namespace fastgru {
@@ -22,9 +23,10 @@ template <class S>
 LoadedModelPtr as_model(ModelInfo about, std::shared_ptr<const Network<S>> network);
 
 using ModelParts = std::variant<std::shared_ptr<const Weights<float>>, std::shared_ptr<const Weights<double>>,
-                                std::shared_ptr<Network<float>>, std::shared_ptr<Network<double>>>;
+                                std::shared_ptr<Network<float>>, std::shared_ptr<Network<double>>,
+                                std::shared_ptr<Seq2Seq<float>>>;
 
-// Reads a model with all checks; the self-test comes last.
+// Reads a model with all checks; the self-test comes last. `model`: null for an encoder-decoder network.
 Status read_model(const ModelFile& file, ModelSpec* spec, ModelParts* parts, LoadedModelPtr* model);
 
 // Puts the path in front of the message of a model_format Status, unless it is there already.

@@ -21,6 +21,7 @@ enum class Holds {
   step_forecasts,  // the network answers every step with one number for each of its features
   language_model,  // a vocabulary; the network predicts the next token
   transcriber,     // a vocabulary; the network aligns its symbols, output 0 being the blank
+  seq2seq,         // vocabularies; an encoder-decoder network instead of an estimator's
 };
 
 struct Kind {
@@ -28,13 +29,14 @@ struct Kind {
   Holds holds;
 };
 
-constexpr std::array<Kind, 7> kKinds = {{{"GRU", Holds::layer},
+constexpr std::array<Kind, 8> kKinds = {{{"GRU", Holds::layer},
                                          {"GRUClassifier", Holds::classes},
                                          {"GRURegressor", Holds::network},
                                          {"GRUForecaster", Holds::series},
                                          {"GRUAnomalyDetector", Holds::step_forecasts},
                                          {"GRULanguageModel", Holds::language_model},
-                                         {"GRUTranscriber", Holds::transcriber}}};
+                                         {"GRUTranscriber", Holds::transcriber},
+                                         {"GRUSeq2Seq", Holds::seq2seq}}};
 
 // The series that a model goes on from. C++ reads them for Python alone.
 constexpr std::array<const char*, 4> kSeries = {"series.X", "series.lengths", "series.static", "series.y"};
@@ -68,16 +70,37 @@ Status read_layer(const ModelFile& file, ModelSpec* spec) {
   return check_layers(file, layer.gru.num_layers);
 }
 
-Status read_estimator(const ModelFile& file, ModelSpec* spec) {
+// The object "network" of an estimator's file; the others become the spec's.
+Status read_parts(const ModelFile& file, ModelSpec* spec, std::string_view* network) {
   std::vector<ConfigField> parts = {{"params"}, {"network"}, {"fitted"}};
   FASTGRU_RETURN_IF_ERROR(read_fields("config", file.config(), parts));
   for (const ConfigField& part : parts) FASTGRU_RETURN_IF_ERROR(read_object(part));
-  NetworkSpec network;
-  FASTGRU_RETURN_IF_ERROR(read_options("network", parts[1].text, &network));
-  FASTGRU_RETURN_IF_ERROR(as_model_error(validate(network.config)));
-  FASTGRU_RETURN_IF_ERROR(check_precision(network.config.gru, network.dtype));
   spec->params = parts[0].text;
   spec->fitted = parts[2].text;
+  *network = parts[1].text;
+  return {};
+}
+
+Status read_seq2seq(const ModelFile& file, ModelSpec* spec) {
+  std::string_view text;
+  FASTGRU_RETURN_IF_ERROR(read_parts(file, spec, &text));
+  Seq2SeqSpec network;
+  FASTGRU_RETURN_IF_ERROR(read_options("network", text, &network));
+  FASTGRU_RETURN_IF_ERROR(as_model_error(validate(network.config)));
+  if (network.dtype != Dtype::float32) {
+    return {ErrorCode::model_format, "a GRUSeq2Seq has the dtype float32"};
+  }
+  spec->options = network;
+  return check_layers(file, network.config.num_layers);
+}
+
+Status read_estimator(const ModelFile& file, ModelSpec* spec) {
+  std::string_view text;
+  FASTGRU_RETURN_IF_ERROR(read_parts(file, spec, &text));
+  NetworkSpec network;
+  FASTGRU_RETURN_IF_ERROR(read_options("network", text, &network));
+  FASTGRU_RETURN_IF_ERROR(as_model_error(validate(network.config)));
+  FASTGRU_RETURN_IF_ERROR(check_precision(network.config.gru, network.dtype));
   FASTGRU_RETURN_IF_ERROR(check_layers(file, network.config.gru.num_layers));
   spec->options = std::move(network);
   return {};
@@ -121,15 +144,17 @@ Status check_tensors(const ModelFile& file, const ModelSpec& spec) {
 }  // namespace
 
 std::int64_t ModelSpec::features() const {
+  if (seq2seq() != nullptr) return 1;  // a symbol
   return layer() != nullptr ? layer()->gru.input_size : network()->config.features();
 }
 
 std::int64_t ModelSpec::answers() const {
   if (network() != nullptr) return network()->config.logits();
+  if (seq2seq() != nullptr) return seq2seq()->config.target_vocabulary;
   return layer()->gru.directions() * layer()->gru.hidden_size;
 }
 
-bool ModelSpec::every_step() const { return layer() != nullptr || network()->config.sequence; }
+bool ModelSpec::every_step() const { return network() == nullptr || network()->config.sequence; }
 
 std::vector<std::string_view> model_kinds() {
   std::vector<std::string_view> names;
@@ -139,6 +164,7 @@ std::vector<std::string_view> model_kinds() {
 
 std::vector<ParamSlot> parameter_slots(const ModelSpec& spec) {
   if (spec.layer() != nullptr) return ParamLayout(spec.layer()->gru).slots();
+  if (spec.seq2seq() != nullptr) return Seq2SeqLayout(spec.seq2seq()->config).slots();
   return NetworkLayout(spec.network()->config).slots();
 }
 
@@ -148,10 +174,10 @@ std::vector<TensorSpec> tensors(const ModelSpec& spec) {
   for (const ParamSlot& slot : parameter_slots(spec)) {
     for (TensorSpec& tensor : slot_tensors(slot, dtype)) all.push_back(std::move(tensor));
   }
-  if (spec.network() == nullptr) return all;
-  const std::int64_t inputs = spec.features(), outputs = spec.network()->config.output_size;
-  for (std::size_t i = 0; i < kScaling.size(); ++i) {
-    all.push_back({kScaling[i], TensorDtype::f64, {i < 2 ? inputs : outputs}, TensorRole::scaling});
+  if (spec.layer() != nullptr) return all;
+  for (std::size_t i = 0; spec.network() != nullptr && i < kScaling.size(); ++i) {
+    const std::int64_t size = i < 2 ? spec.features() : spec.network()->config.output_size;
+    all.push_back({kScaling[i], TensorDtype::f64, {size}, TensorRole::scaling});
   }
   for (const char* name : {"history.loss_curve", "history.validation_scores"}) {
     all.push_back({name, TensorDtype::f64, {kAnyLength}, TensorRole::history});
@@ -177,7 +203,9 @@ Status read_spec(const ModelFile& file, ModelSpec* spec) {
   spec->version = file.version();
   spec->metadata = file.own_metadata();
   const Holds holds = kind->holds;
-  FASTGRU_RETURN_IF_ERROR(holds == Holds::layer ? read_layer(file, spec) : read_estimator(file, spec));
+  FASTGRU_RETURN_IF_ERROR(holds == Holds::layer     ? read_layer(file, spec)
+                          : holds == Holds::seq2seq ? read_seq2seq(file, spec)
+                                                    : read_estimator(file, spec));
   if (holds == Holds::step_forecasts) FASTGRU_RETURN_IF_ERROR(check_forecasts(spec->network()->config));
   if (holds == Holds::language_model) {
     FASTGRU_RETURN_IF_ERROR(as_model_error(check_language_model(spec->network()->config)));
@@ -212,8 +240,9 @@ NamedTexts config_texts(const ModelSpec& spec) {
 
 std::string to_json(const ModelSpec& spec) {
   if (spec.layer() != nullptr) return options_to_json(*spec.layer());
-  return "{\"params\":" + spec.params + ",\"network\":" + options_to_json(*spec.network()) +
-         ",\"fitted\":" + spec.fitted + "}";
+  const std::string network =
+      spec.seq2seq() != nullptr ? options_to_json(*spec.seq2seq()) : options_to_json(*spec.network());
+  return "{\"params\":" + spec.params + ",\"network\":" + network + ",\"fitted\":" + spec.fitted + "}";
 }
 
 }  // namespace fastgru

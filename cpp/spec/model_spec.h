@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "nn/seq2seq/config.h"
 #include "spec/field_visitors.h"
 #include "spec/model_file.h"
 #include "spec/model_metadata.h"
@@ -31,11 +32,18 @@ struct NetworkSpec {
   Dtype dtype = Dtype::float32;
 };
 
+struct Seq2SeqSpec {
+  Seq2SeqConfig config;
+  Dtype dtype = Dtype::float32;  // no other
+};
+
 template <class Options, class Visit>
 void visit_fields(Options& options, Visit&& visit) {
   const field::Choice dtypes{{"float32", "float64"}};
   if constexpr (std::is_same_v<std::remove_const_t<Options>, NetworkSpec>) {
     visit_network_fields(options.config, visit);
+  } else if constexpr (std::is_same_v<std::remove_const_t<Options>, Seq2SeqSpec>) {
+    Seq2SeqConfig::visit(options.config, visit);
   } else {
     static_assert(std::is_same_v<std::remove_const_t<Options>, LayerSpec>);
     visit_layer_fields(options, visit);
@@ -46,7 +54,7 @@ void visit_fields(Options& options, Visit&& visit) {
 struct ModelSpec {
   std::string kind;
   int version = kModelFormatVersion;
-  std::variant<LayerSpec, NetworkSpec> options;
+  std::variant<LayerSpec, NetworkSpec, Seq2SeqSpec> options;
   // JSON objects: the estimator's constructor parameters, and its fitted state besides tensors. C++ reads the
   // class names alone.
   std::string params, fitted;
@@ -55,6 +63,7 @@ struct ModelSpec {
 
   const LayerSpec* layer() const { return std::get_if<LayerSpec>(&options); }
   const NetworkSpec* network() const { return std::get_if<NetworkSpec>(&options); }
+  const Seq2SeqSpec* seq2seq() const { return std::get_if<Seq2SeqSpec>(&options); }
   Dtype dtype() const {
     return std::visit([](const auto& of) { return of.dtype; }, options);
   }

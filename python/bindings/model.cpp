@@ -49,6 +49,8 @@ py::object to_python(const ModelContent& content) {
       [&](const auto& part) {
         if constexpr (std::is_const_v<typename std::decay_t<decltype(part)>::element_type>) {
           return gru_object(part, content.spec.layer()->batch_first);
+        } else if constexpr (std::is_same_v<std::decay_t<decltype(part)>, std::shared_ptr<Seq2Seq<float>>>) {
+          return seq2seq_object(part);
         } else {
           return network_object(part);
         }

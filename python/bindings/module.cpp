@@ -95,5 +95,6 @@ PYBIND11_MODULE(_core, module) {
   fastgru::bindings::bind_io(module);
   fastgru::bindings::bind_model(module);
   fastgru::bindings::bind_decoding(module);
+  fastgru::bindings::bind_seq2seq(module);
   fastgru::bindings::warn_of_environment();
 }

@@ -327,3 +327,79 @@ class TrainerF64(_Trainer[np.float64]):
         recurrent_dropout: float = 0.0,
         stateful: bool = False,
     ) -> None: ...
+
+class Seq2Seq:
+    def __init__(self, **fields: Any) -> None: ...
+    @property
+    def parameter_layout(self) -> list[tuple[str, tuple[int, ...]]]: ...
+    @property
+    def parameters(self) -> NDArray[np.float32]: ...
+    def set_parameters(self, flat: ArrayLike) -> None: ...
+    @property
+    def tensors(self) -> dict[str, NDArray[np.float32]]: ...
+    def translate(
+        self,
+        sources: NDArray[np.int64],
+        source_starts: NDArray[np.int64],
+        max_lengths: NDArray[np.int64],
+        *,
+        num_beams: int = 1,
+        length_penalty: float = 1.0,
+        no_repeat_ngram_size: int = 0,
+        unknown: bool = True,
+        n_best: int = 1,
+        num_threads: int = 0,
+    ) -> list[list[tuple[NDArray[np.int64], float, float]]]: ...
+    def score(
+        self,
+        sources: NDArray[np.int64],
+        source_starts: NDArray[np.int64],
+        targets: NDArray[np.int64],
+        target_starts: NDArray[np.int64],
+        num_threads: int = 0,
+    ) -> NDArray[np.float64]: ...
+    def attend(
+        self,
+        sources: NDArray[np.int64],
+        source_starts: NDArray[np.int64],
+        targets: NDArray[np.int64],
+        target_starts: NDArray[np.int64],
+        num_threads: int = 0,
+    ) -> NDArray[np.float32]: ...
+
+class Seq2SeqTrainer:
+    def __init__(
+        self,
+        network: Seq2Seq,
+        *,
+        learning_rate: float = 0.005,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-08,
+        alpha: float = 0.0,
+        clip_norm: float = 1.0,
+        batch_size: int = 64,
+        shuffle: bool = True,
+        seed: int = 0,
+        label_smoothing: float = 0.0,
+        num_threads: int = 0,
+    ) -> None: ...
+    learning_rate: float
+    @property
+    def batch_losses(self) -> list[float]: ...
+    @property
+    def epoch(self) -> int: ...
+    def run_epoch(
+        self,
+        sources: NDArray[np.int64],
+        source_starts: NDArray[np.int64],
+        targets: NDArray[np.int64],
+        target_starts: NDArray[np.int64],
+    ) -> float: ...
+    def evaluate(
+        self,
+        sources: NDArray[np.int64],
+        source_starts: NDArray[np.int64],
+        targets: NDArray[np.int64],
+        target_starts: NDArray[np.int64],
+    ) -> float: ...

@@ -170,6 +170,7 @@ bool says(const std::string& message, const std::string& what) {
 TEST_CASE("spec: every field of a network and of a layer is written and read back") {
   check_round_trips<NetworkSpec>("network");
   check_round_trips<LayerSpec>("config");
+  check_round_trips<Seq2SeqSpec>("network");
 }
 
 TEST_CASE("spec: numbers read back as the doubles they were") {
