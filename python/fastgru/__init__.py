@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastgru.frames import to_sequences
     from fastgru.gru import GRU, explain
     from fastgru.sequences.language_model import GRULanguageModel
+    from fastgru.sequences.seq2seq import GRUSeq2Seq
     from fastgru.sequences.transcriber import GRUTranscriber
     from fastgru.windows import make_windows
 
@@ -36,6 +37,7 @@ __all__ = [
     "GRUForecaster",
     "GRULanguageModel",
     "GRURegressor",
+    "GRUSeq2Seq",
     "GRUTranscriber",
     "ModelFormatError",
     "SequenceScaler",
@@ -61,6 +63,7 @@ _HOMES = {
     "GRUForecaster": "fastgru.forecasting.forecaster",
     "GRULanguageModel": "fastgru.sequences.language_model",
     "GRURegressor": "fastgru.estimators",
+    "GRUSeq2Seq": "fastgru.sequences.seq2seq",
     "GRUTranscriber": "fastgru.sequences.transcriber",
     "ModelFormatError": "fastgru._core",
     "SequenceScaler": "fastgru.estimators",

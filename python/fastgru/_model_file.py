@@ -144,7 +144,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     -------
     object
         Of the class that was saved (of a subclass: its base here): `GRU`, `GRURegressor`, `GRUClassifier`,
-        `GRUForecaster`, `GRUAnomalyDetector`, `GRULanguageModel`, `GRUTranscriber`.
+        `GRUForecaster`, `GRUAnomalyDetector`, `GRULanguageModel`, `GRUTranscriber`,
+        `GRUSeq2Seq`.
 
     Raises
     ------

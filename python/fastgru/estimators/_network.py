@@ -115,6 +115,12 @@ def initial_parameters(network: Network, architecture: Architecture, seed: int) 
     return np.concatenate(parts)
 
 
+def orthogonal_gates(generator: np.random.Generator, hidden: int) -> NDArray[np.float64]:
+    """Draw a random orthogonal matrix for each gate, one above the other."""
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        return np.concatenate([_orthogonal(generator, hidden) for _ in range(3)])
+
+
 def _orthogonal(generator: np.random.Generator, size: int) -> NDArray[np.float64]:
     q, r = np.linalg.qr(generator.standard_normal((size, size)))
     # With these signs the orthogonal matrix is uniformly distributed (Mezzadri, 2007).

@@ -1,6 +1,7 @@
-"""Plots with matplotlib: fitted estimators (loss curve, errors, gates, anomalies), forecasts, backtests."""
+"""Plots with matplotlib: estimators (loss curve, errors, gates, anomalies, attention), forecasts."""
 
 from fastgru.plot._anomalies import anomalies
+from fastgru.plot._attention import attention
 from fastgru.plot._backtest import backtest, calibration
 from fastgru.plot._errors import confusion_matrix, predicted_vs_true
 from fastgru.plot._forecast import forecast
@@ -8,6 +9,7 @@ from fastgru.plot._training import gates, loss_curve
 
 __all__ = [
     "anomalies",
+    "attention",
     "backtest",
     "calibration",
     "confusion_matrix",

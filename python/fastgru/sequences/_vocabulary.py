@@ -182,12 +182,18 @@ class Vocabulary:
         found: str | int = self.symbols[place - _FIRST]
         return found
 
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of what a tokenizer itself does not know; None without a tokenizer, or if it tells none."""
+        found = None if self._tokenizer is None else self._tokenizer.unknown
+        return None if found is None else found + _FIRST
+
     def unknown_share(self, sample: Any) -> float:
         """Return which share of a sample's symbols is unknown; 0 if it has none."""
         ids = self.encode(sample)
         unknown = ids == UNKNOWN
-        if self._tokenizer is not None and self._tokenizer.unknown is not None:
-            unknown |= ids == self._tokenizer.unknown + _FIRST
+        if self.unknown_id is not None:
+            unknown |= ids == self.unknown_id
         return float(unknown.mean()) if ids.size else 0.0
 
     def with_tokenizer(self, tokenizer: Any) -> Vocabulary:
