@@ -12,15 +12,30 @@ namespace {
 
 constexpr std::int64_t kMostLogits = std::int64_t{1} << 22;
 
+// The mean, summed in double in a fixed order: independent sums, because one would wait for itself.
+template <class S>
+double mean_of(const S* values, std::int64_t count) {
+  constexpr int kSums = 8;
+  double sums[kSums] = {};
+  std::int64_t i = 0;
+  for (; i + kSums <= count; i += kSums) {
+    for (int k = 0; k < kSums; ++k) sums[k] += static_cast<double>(values[i + k]);
+  }
+  double sum = 0;
+  for (; i < count; ++i) sum += static_cast<double>(values[i]);
+  for (const double each : sums) sum += each;
+  return sum / static_cast<double>(count);
+}
+
 // The loss of one row; its logits become `factor` times their gradient if factor is not 0.
 template <class S>
 double smoothed(S* logits, std::int64_t classes, std::int64_t target, double smoothing, double factor) {
-  double mean = 0;
+  // Of log softmax, the normaliser is the same for all symbols.
+  double moved = 0;
   if (smoothing > 0) {
-    for (std::int64_t k = 0; k < classes; ++k) mean += static_cast<double>(logits[k]);
-    mean = smoothing * (mean / static_cast<double>(classes) - static_cast<double>(logits[target]));
+    moved = smoothing * (mean_of(logits, classes) - static_cast<double>(logits[target]));
   }
-  const double loss = cross_entropy(logits, classes, target, factor, factor != 0 ? logits : nullptr) - mean;
+  const double loss = cross_entropy(logits, classes, target, factor, factor != 0 ? logits : nullptr) - moved;
   if (factor == 0 || smoothing == 0) return loss;
   const S share = static_cast<S>(factor * smoothing / static_cast<double>(classes));
   for (std::int64_t k = 0; k < classes; ++k) logits[k] -= share;
