@@ -122,6 +122,13 @@ def test_tagger_beats_the_most_frequent_tag_of_each_word() -> None:
     assert baseline + 0.03 < ours < 1.0
 
 
+def test_pronounce_beats_the_nearest_known_word() -> None:
+    small = ["--words", "3000", "--epochs", "8", "--units", "64", "--batch", "32"]
+    patterns = [r"4 beams: PER ([\d.]+)", r"nearest known word: PER ([\d.]+)"]
+    ours, nearest = numbers("pronounce.py", *patterns, arguments=small)
+    assert ours < 0.8 * nearest
+
+
 def test_anomalies_finds_what_the_description_of_the_data_names(tmp_path: Path) -> None:
     text = run(sys.executable, EXAMPLES / "anomalies.py", tmp_path / "flow.png").stdout.decode()
     print(text)
