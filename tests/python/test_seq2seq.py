@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 
 import fastgru
 from fastgru import GRUSeq2Seq, metrics, plot
+from fastgru.convert import to_c
 
 SMALL: dict[str, Any] = {
     "hidden_size": 24,
@@ -178,6 +179,8 @@ def test_a_file_has_everything(model: GRUSeq2Seq, tmp_path: Path) -> None:
     assert again.predict(WORDS, num_beams=3, n_best=2) == model.predict(WORDS, num_beams=3, n_best=2)
     for name in ("n_iter_", "loss_curve_", "best_loss_", "validation_scores_", "n_source_symbols_"):
         assert getattr(again, name) == getattr(model, name)
+    with pytest.raises(ValueError, match="cannot be written as C yet"):
+        to_c(path)
     again.save(tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
