@@ -139,13 +139,14 @@ def main(arguments: list[str] | None = None) -> None:
         bidirectional=not chosen.live,
         frame_length=8,  # 80 ms as one step
         frame_step=4,
-        dropout=0.3,
+        dropout=0.2,
         time_masks=2,
         time_mask_length=20,
         feature_masks=2,
         feature_mask_width=8,
         join_clips=0.5,
-        learning_rate_init=4e-3,
+        batch_size=8,
+        learning_rate_init=2e-3,
         max_iter=chosen.epochs,
         n_iter_no_change=chosen.epochs,
         verbose=chosen.verbose,
@@ -158,12 +159,17 @@ def main(arguments: list[str] | None = None) -> None:
         f"{time.perf_counter() - began:.0f} s ({time.process_time() - busy:.0f} s of CPU time)"
     )
     answers = model.predict(X_test)
+    sentences = fastgru.GRULanguageModel(hidden_size=128, max_iter=30, dropout=0.3, random_state=0).fit(y)
     known = sorted(set(" ".join(texts).split()))  # the exchange's words: a list without order or sentences
     print(f"{len(X_test)} clips with other words: character error rate (CER), word error rate (WER)")
     for name, found in (
         ("GRU", answers),
         ("GRU, 16 beams", model.predict(X_test, beam_width=16)),
         ("GRU, words known", model.predict(X_test, beam_width=64, lexicon=known)),
+        (
+            "…, sentences",
+            model.predict(X_test, beam_width=32, lexicon=known, lm=sentences, symbol_bonus=1.0),
+        ),
         ("most alike", nearest(X, y, X_test)),
         ("most frequent", [max(set(y), key=y.count)] * len(y_test)),
     ):

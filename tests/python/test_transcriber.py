@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV
 import fastgru
 from fastgru import GRUTranscriber
 from fastgru.metrics import character_error_rate, token_error_rate
+from fastgru.sequences._scorers import scorer_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -189,6 +190,29 @@ def test_a_lexicon_and_a_language_model_decide() -> None:
     assert lm.asked > 0
     assert est.predict([x], beam_width=8, lm=lm, lm_weight=0.0)[0] == est.predict([x], beam_width=8)[0]
     assert len(est.predict([x], beam_width=8, symbol_bonus=8.0)[0]) > len("cab ab")
+
+
+def test_a_gru_language_model_scores_what_it_scores_alone() -> None:
+    lm = fastgru.GRULanguageModel(hidden_size=16, max_iter=5, random_state=0).fit(Y)
+    est = fitted()
+    scorer = scorer_of(lm, est._labels)
+    texts = ["ab cab", "ba"]
+    places = {symbol: 1 + i for i, symbol in enumerate(est.symbols_)}
+    for text, wanted in zip(texts, lm.score_samples(texts), strict=True):
+        state, row = scorer.begin()
+        total = 0.0
+        for letter in text:
+            total += row[places[letter]]
+            states, rows = scorer.advance([state, state], [places[letter]] * 2)
+            state, row = states[1], rows[1]
+            assert (rows[0] == row).all()
+        assert total + row[0] == pytest.approx(wanted, rel=1e-5)
+    options = {"beam_width": 6, "lm": lm, "lm_weight": 0.3}
+    answers = est.predict(X_TEST, **options)
+    assert answers == Y_TEST == [est.predict([x], **options)[0] for x in X_TEST]
+    other = fastgru.GRULanguageModel(hidden_size=4, max_iter=1, level="word", random_state=0).fit(Y)
+    with pytest.raises(ValueError, match="lm is a language model of the level 'word'"):
+        est.predict(X_TEST, lm=other)
 
 
 def test_short_clips_are_left_out_or_refused() -> None:

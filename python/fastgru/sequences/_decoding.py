@@ -14,6 +14,7 @@ from fastgru._texts import check_texts
 from fastgru.estimators._network import Network
 from fastgru.sequences._clips import FrameRule
 from fastgru.sequences._labels import LabelSet
+from fastgru.sequences._scorers import scorer_of
 
 _WIDEST = 10_000  # prefixes of a beam
 
@@ -60,32 +61,6 @@ def make_lexicon(words: Any, labels: LabelSet) -> _core.CtcLexicon:
     return _core.CtcLexicon(encoded, labels.space)
 
 
-class SymbolScorer:
-    """A language model as the search in the core asks it, with labels.
-
-    `model` scores symbols: ``begin() -> (state, scores)`` and ``advance(states, symbols) -> (states,
-    scores)``.
-    """
-
-    def __init__(self, model: Any, labels: LabelSet) -> None:
-        for name in ("begin", "advance"):
-            if not callable(getattr(model, name, None)):
-                raise TypeError(
-                    f"lm must have the methods begin and advance, and {type(model).__name__} has no {name}"
-                )
-        self._model, self._labels = model, labels
-
-    def begin(self) -> tuple[Any, Any]:
-        """Return the state before the first label, and the scores of what may follow."""
-        state, scores = self._model.begin()
-        return state, scores
-
-    def advance(self, states: list[Any], labels: list[int]) -> tuple[Any, Any]:
-        """Return the states after the labels, and the scores of what may follow each."""
-        states, scores = self._model.advance(states, self._labels.symbols(labels))
-        return states, scores
-
-
 def searched(
     answers: Sequence[NDArray[Any]],
     labels: LabelSet,
@@ -98,7 +73,7 @@ def searched(
 ) -> list[list[int]]:
     """Return the labels that prefix beam search finds for each clip."""
     trie = None if lexicon is None else make_lexicon(lexicon, labels)
-    scorer = None if lm is None else SymbolScorer(lm, labels)
+    scorer = None if lm is None else scorer_of(lm, labels)
     return [
         _core.ctc_beam_search(log_of(each), beam_width, trie, scorer, lm_weight, symbol_bonus)[0]
         for each in answers

@@ -64,10 +64,11 @@ class TranscribingMixin:
         lexicon : list of str, or list of lists of tokens, default=None
             The words that transcripts consist of, with spaces between. Where no symbol is a space, a
             transcript is one entry of the lexicon as a whole.
-        lm : object, default=None
-            A language model: ``begin() -> (state, scores)``, and ``advance(states, symbols) -> (states,
-            scores)`` for lists of both. A row of scores, (1 + n_symbols,), holds the logarithm of the
-            probability of the end, then of each of `symbols_`. States are any objects; they are not changed.
+        lm : GRULanguageModel or object, default=None
+            A language model, fitted on transcripts with the same `level`. Or one of your own: ``begin() ->
+            (state, scores)``, and ``advance(states, symbols) -> (states, scores)`` for lists of both. A row
+            of scores, (1 + n_symbols,), holds the logarithm of the probability of the end, then of each of
+            `symbols_`. States are any objects; they are not changed.
         lm_weight : float, default=0.5
             What the scores of `lm` are multiplied with.
         symbol_bonus : float, default=0.0
@@ -84,7 +85,7 @@ class TranscribingMixin:
             Before ``fit``.
         ValueError
             Another number of features than at fit, NaN or infinity; a beam width below 1 or above 10000; a
-            word with symbols that fit did not see.
+            word with symbols that fit did not see; a language model of another level.
         TypeError
             X or `lexicon` is no list, or `lm` no language model.
 
