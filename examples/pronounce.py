@@ -60,9 +60,9 @@ def main() -> None:
     """Print the errors of the network and of the nearest known word, and some answers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--words", type=int, default=None, help="how many words to take; all by default")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--units", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=64)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is the wanted training time
     entries = dictionary()
@@ -75,6 +75,7 @@ def main() -> None:
     model = fastgru.GRUSeq2Seq(
         hidden_size=arguments.units,
         embedding_dim=64,
+        dropout=0.0,  # few epochs of many words
         batch_size=arguments.batch,
         learning_rate_init=0.004,
         max_iter=arguments.epochs,

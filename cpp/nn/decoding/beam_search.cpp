@@ -18,7 +18,9 @@ namespace {
 double normaliser(const float* logits, std::int64_t classes) {
   return log_sum_exp(active_kernels(), logits, classes);
 }
-double normaliser(const double* logits, std::int64_t classes) { return log_sum_exp(logits, classes); }
+[[maybe_unused]] double normaliser(const double* logits, std::int64_t classes) {
+  return log_sum_exp(logits, classes);
+}
 
 }  // namespace
 
@@ -122,6 +124,8 @@ std::vector<Hypothesis> BeamSearch::answers() const {
 }
 
 template void BeamSearch::advance(const float*, std::int64_t);
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
 template void BeamSearch::advance(const double*, std::int64_t);
+#endif
 
 }  // namespace fastgru

@@ -137,6 +137,8 @@ Status Attention<S>::backward(const S* flat, const AttentionRows& rows, MatrixRo
 }
 
 template class Attention<float>;
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
 template class Attention<double>;
+#endif
 
 }  // namespace fastgru

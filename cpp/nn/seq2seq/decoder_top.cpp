@@ -12,7 +12,7 @@ namespace {
 constexpr auto kHeadStream = static_cast<std::uint64_t>(RandomStream::dropout_head);
 
 void tanh_of(float* values, std::int64_t count) { active_kernels().map_tanh(values, values, count); }
-void tanh_of(double* values, std::int64_t count) {
+[[maybe_unused]] void tanh_of(double* values, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) values[i] = std::tanh(values[i]);
 }
 
@@ -87,6 +87,8 @@ Status DecoderTop<S>::backward(const Seq2SeqWeights<S>& weights, const Attention
 }
 
 template class DecoderTop<float>;
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
 template class DecoderTop<double>;
+#endif
 
 }  // namespace fastgru

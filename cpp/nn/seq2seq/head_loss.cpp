@@ -96,6 +96,8 @@ Status HeadLoss<S>::add(const DenseLayer<S>& head, const S* flat, const HeadRows
 }
 
 template class HeadLoss<float>;
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
 template class HeadLoss<double>;
+#endif
 
 }  // namespace fastgru

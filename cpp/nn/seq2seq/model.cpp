@@ -130,6 +130,8 @@ Status Seq2Seq<S>::attend(const TokenPairs& pairs, const RunOptions& options, fl
 }
 
 template class Seq2Seq<float>;
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
 template class Seq2Seq<double>;
+#endif
 
 }  // namespace fastgru

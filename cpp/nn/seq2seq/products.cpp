@@ -75,6 +75,7 @@ void Products<float>::weight_gradient(const Shape& shape, In dy, In x, Out dw, f
   dense_backward_weights(*kernels_, d, threads);
 }
 
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
 template <>
 std::int64_t Products<double>::packed_size(std::int64_t inputs, std::int64_t outputs) const {
   return inputs * outputs;
@@ -123,5 +124,6 @@ void Products<double>::weight_gradient(const Shape& shape, In dy, In x, Out dw, 
     }
   }
 }
+#endif
 
 }  // namespace fastgru

@@ -72,6 +72,8 @@ Status Recurrence<S>::backward(const S* flat, const Weights<S>& weights, const T
 }
 
 template class Recurrence<float>;
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
 template class Recurrence<double>;
+#endif
 
 }  // namespace fastgru

@@ -193,6 +193,8 @@ Status Seq2SeqStep<S>::attend(const Seq2SeqWeights<S>& weights, const PassOption
 }
 
 template class Seq2SeqStep<float>;
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
 template class Seq2SeqStep<double>;
+#endif
 
 }  // namespace fastgru

@@ -183,6 +183,8 @@ Status Seq2SeqTrainer<S>::set_learning_rate(double learning_rate) {
 }
 
 template class Seq2SeqTrainer<float>;
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
 template class Seq2SeqTrainer<double>;
+#endif
 
 }  // namespace fastgru

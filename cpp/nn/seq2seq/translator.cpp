@@ -153,6 +153,8 @@ Status Translator<S>::run(const Seq2SeqWeights<S>& weights, const TokenRows& sou
 }
 
 template class Translator<float>;
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
 template class Translator<double>;
+#endif
 
 }  // namespace fastgru

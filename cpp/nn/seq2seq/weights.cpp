@@ -41,8 +41,10 @@ Status Seq2SeqParams<S>::make(std::shared_ptr<const Seq2SeqLayout> layout, const
 }
 
 template class Seq2SeqWeights<float>;
-template class Seq2SeqWeights<double>;
 template class Seq2SeqParams<float>;
+#ifdef FASTGRU_SEQ2SEQ_DOUBLE
+template class Seq2SeqWeights<double>;
 template class Seq2SeqParams<double>;
+#endif
 
 }  // namespace fastgru
