@@ -54,8 +54,10 @@ else()
     # The oldest CPU (-mno-sse3 takes back all that is newer); kernels of other instruction sets add theirs.
     list(APPEND FASTGRU_EXACT_OPTIONS -march=x86-64 -mtune=generic -mno-sse3 -mfpmath=sse)
   endif()
+  # A section for each function: linkers leave out what nothing calls.
   target_compile_options(fastgru_options INTERFACE
     ${FASTGRU_EXACT_OPTIONS} -fexceptions -fno-lto -fvisibility=hidden -fvisibility-inlines-hidden
+    -ffunction-sections -fdata-sections
     $<${FASTGRU_NO_BUILD_TYPE}:-O3>)
   target_compile_definitions(fastgru_options INTERFACE $<${FASTGRU_NO_BUILD_TYPE}:NDEBUG>)
   if(FASTGRU_MAIN OR FASTGRU_WERROR)
