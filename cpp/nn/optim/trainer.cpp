@@ -3,48 +3,26 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <string>
 #include <utility>
 
 #include "engine/checks.h"
 #include "engine/dropout.h"
 #include "nn/data/shuffle.h"
+#include "nn/optim/training_checks.h"
 #include "runtime/number_text.h"
 
 namespace fastgru {
-namespace {
-
-// One text for both precisions; sums of strings would be several times as much code at -O3.
-Status divergence(const char* what, double value, std::size_t batch, std::int64_t epoch,
-                  const OptimizerOptions& o) {
-  char text[512];
-  std::snprintf(text, sizeof text,
-                "training diverged: %s of mini-batch %zu of epoch %lld is %s. Lower learning_rate (now %s) "
-                "or clip_norm (now %s%s); x and y must be finite",
-                what, batch, static_cast<long long>(epoch), number_text(value).c_str(),
-                number_text(o.learning_rate).c_str(), number_text(o.clip_norm).c_str(),
-                o.clip_norm == 0 ? ", which is no clipping" : "");
-  return Status::invalid(text);
-}
-
-}  // namespace
 
 Status validate(const TrainerOptions& options) {
   FASTGRU_RETURN_IF_ERROR(validate(options.optimizer));
-  if (options.batch_size < 1) {
-    return Status::invalid("batch_size must be at least 1, got " + std::to_string(options.batch_size));
-  }
+  FASTGRU_RETURN_IF_ERROR(check_loop(options.batch_size, options.num_threads));
   if (options.bptt < 0) {
     return Status::invalid("bptt must be at least 0 (0: no limit), got " + std::to_string(options.bptt));
   }
   if (!(options.recurrent_dropout >= 0.0 && options.recurrent_dropout < 1.0)) {
     return Status::invalid("recurrent_dropout must be in [0, 1), got " +
                            number_text(options.recurrent_dropout));
-  }
-  if (options.num_threads < 0) {
-    return Status::invalid("num_threads must be at least 0 (0: the process-wide setting), got " +
-                           std::to_string(options.num_threads));
   }
   return {};
 }
@@ -115,7 +93,8 @@ RunOptions Trainer<S>::run_options(Interrupt* interrupt) const {
 
 template <class S>
 Status Trainer<S>::diverged(const char* what, double value) const {
-  return divergence(what, value, batch_losses_.size(), epoch_, optimizer_.options());
+  return divergence(what, value, batch_losses_.size(), epoch_, optimizer_.options(),
+                    "; x and y must be finite");
 }
 
 template <class S>

@@ -3,41 +3,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <string>
 #include <utility>
 
 #include "nn/data/shuffle.h"
+#include "nn/optim/training_checks.h"
 #include "runtime/number_text.h"
 
 namespace fastgru {
-namespace {
-
-Status divergence(const char* what, double value, std::size_t batch, std::int64_t epoch,
-                  const OptimizerOptions& o) {
-  char text[512];
-  std::snprintf(text, sizeof text,
-                "training diverged: %s of mini-batch %zu of epoch %lld is %s. Lower learning_rate (now %s) "
-                "or clip_norm (now %s%s)",
-                what, batch, static_cast<long long>(epoch), number_text(value).c_str(),
-                number_text(o.learning_rate).c_str(), number_text(o.clip_norm).c_str(),
-                o.clip_norm == 0 ? ", which is no clipping" : "");
-  return Status::invalid(text);
-}
-
-}  // namespace
 
 Status validate(const Seq2SeqTrainerOptions& options) {
   FASTGRU_RETURN_IF_ERROR(validate(options.optimizer));
-  if (options.batch_size < 1) {
-    return Status::invalid("batch_size must be at least 1, got " + std::to_string(options.batch_size));
-  }
+  FASTGRU_RETURN_IF_ERROR(check_loop(options.batch_size, options.num_threads));
   if (!(options.label_smoothing >= 0.0 && options.label_smoothing < 1.0)) {
     return Status::invalid("label_smoothing must be in [0, 1), got " + number_text(options.label_smoothing));
-  }
-  if (options.num_threads < 0) {
-    return Status::invalid("num_threads must be at least 0 (0: the process-wide setting), got " +
-                           std::to_string(options.num_threads));
   }
   return {};
 }
@@ -108,7 +87,7 @@ Status Seq2SeqTrainer<S>::run_step(const RunOptions& options, double& loss) {
   pass.seed = step_seed(options_.seed, static_cast<std::uint64_t>(optimizer_.step_count()));
   pass.options = options;
   const auto diverged = [&](const char* what, double value) {
-    return divergence(what, value, batch_losses_.size(), epoch_, optimizer_.options());
+    return divergence(what, value, batch_losses_.size(), epoch_, optimizer_.options(), "");
   };
   FASTGRU_RETURN_IF_ERROR(weights_.assign(params_.data()));
   FASTGRU_RETURN_IF_ERROR(step_.loss_and_gradient(weights_, options_.label_smoothing, pass, loss));

@@ -201,7 +201,7 @@ TEST_CASE("wrong model files are refused with what is wrong") {
             .find("in format version 9") != std::string::npos);
   CHECK(message_of(replaced(good, "GRURegressor", "GRUDepressor")) ==
         "unknown kind 'GRUDepressor'; this fastgru knows GRU, GRUClassifier, GRURegressor, "
-        "GRUForecaster, GRUAnomalyDetector, GRULanguageModel, GRUTranscriber");
+        "GRUForecaster, GRUAnomalyDetector, GRULanguageModel, GRUTranscriber, GRUSeq2Seq");
   CHECK(message_of(replaced(good, R"(\"output_size\":3)", R"(\"output_size\":4)")) ==
         "tensor 'head.weight' has shape (3, 17), wanted (4, 17)");
   CHECK(message_of(replaced(good, R"(\"output_size\":3)", R"(\"output_size\":0)")) ==
