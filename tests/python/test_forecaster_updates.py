@@ -230,7 +230,7 @@ def test_a_failed_or_interrupted_fit_leaves_everything(
     def interrupted(*_: object) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastgru.estimators._fit_loop.FitLoop._epoch", interrupted)
+    monkeypatch.setattr("fastgru.estimators._samples.Samples.run_epoch", interrupted)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # that something were kept
         with pytest.raises(KeyboardInterrupt):
