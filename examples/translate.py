@@ -1,19 +1,19 @@
 """Translate short descriptions of Debian's packages by an encoder-decoder network with attention.
 
-Debian's volunteers translate the descriptions of its packages; the lists of a release have one for each
-(https://www.debian.org/international/l10n/ddtp). They are downloaded at the first run and kept in a folder.
+    printf '#clear Acquire::Languages;\\nAcquire::Languages { "en"; "it"; };\\n' > languages.conf
+    apt-get -c languages.conf update
+    python examples/translate.py --language it
+
+Debian's volunteers translate the descriptions of its packages; apt keeps a list of them for each language.
 Packages of one stem (libfoo1, libfoo-dev, python3-foo) are on one side of the split.
 """
 
 from __future__ import annotations
 
 import argparse
-import bz2
-import lzma
 import re
+import subprocess
 import time
-import urllib.error
-import urllib.request
 import warnings
 from pathlib import Path
 
@@ -24,24 +24,27 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 import fastgru
 from fastgru.metrics import bleu, chrf
 
-LISTS = "http://deb.debian.org/debian/dists/bookworm/main/i18n/Translation-{}"
-UNPACK = {"xz": lzma.decompress, "bz2": bz2.decompress}
+LISTS = Path("/var/lib/apt/lists")
+
+
+def text_of(path: Path) -> str:
+    """Return a list of apt, which may keep it packed."""
+    if path.suffix == ".lz4":
+        done = subprocess.run(["/usr/lib/apt/apt-helper", "cat-file", path], capture_output=True, check=True)
+        return done.stdout.decode("utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 def descriptions(language: str, folder: Path) -> dict[str, tuple[str, str]]:
     """Return the package's name and its short description for each checksum of the English one."""
-    for kind, unpack in UNPACK.items():
-        path = folder / f"Translation-{language}.{kind}"
-        try:
-            if not path.exists():
-                with urllib.request.urlopen(f"{LISTS.format(language)}.{kind}", timeout=60) as answer:
-                    path.write_bytes(answer.read())
-        except urllib.error.HTTPError:
-            continue
-        text = unpack(path.read_bytes()).decode("utf-8")
-        entry = rf"^Package: (.+)\nDescription-md5: (.+)\nDescription-{language}: (.+)"
-        return {md5: (name, short) for name, md5, short in re.findall(entry, text, re.MULTILINE)}
-    raise FileNotFoundError(f"Debian has no list of descriptions for {language!r}")
+    found = sorted(folder.glob(f"*_main_i18n_Translation-{language}*"))
+    if not found:
+        raise SystemExit(
+            f"{folder} has no list of descriptions in {language!r}: see the first lines of this file"
+        )
+    entry = rf"^Package: (.+)\nDescription-md5: (.+)\nDescription-{language}: (.+)"
+    entries = re.findall(entry, "\n".join(map(text_of, found)), re.MULTILINE)
+    return {md5: (name, short) for name, md5, short in entries}
 
 
 def stem(package: str) -> str:
@@ -62,14 +65,13 @@ def main() -> None:
     """Print BLEU and chrF of the network and of the nearest known description, and some translations."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--language", default="it", help="it, fr, de, …")
-    parser.add_argument("--folder", type=Path, default=Path.home() / ".cache" / "debian-descriptions")
+    parser.add_argument("--lists", type=Path, default=LISTS, help="where apt keeps its lists")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--save", type=Path, default=None, help="where to save the model")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is the wanted training time
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    english = descriptions("en", arguments.folder)
-    other = descriptions(arguments.language, arguments.folder)
+    english = descriptions("en", arguments.lists)
+    other = descriptions(arguments.language, arguments.lists)
     pairs = {
         (english[md5][1], short): stem(name)
         for md5, (name, short) in other.items()
