@@ -1,6 +1,6 @@
-"""Translate short descriptions of Debian's packages by an encoder-decoder network with attention.
+r"""Translate short descriptions of Debian's packages by an encoder-decoder network with attention.
 
-    printf '#clear Acquire::Languages;\\nAcquire::Languages { "en"; "it"; };\\n' > languages.conf
+    printf '#clear Acquire::Languages;\nAcquire::Languages { "en"; "it"; };\n' > languages.conf
     apt-get -c languages.conf update
     python examples/translate.py --language it
 
@@ -39,9 +39,7 @@ def descriptions(language: str, folder: Path) -> dict[str, tuple[str, str]]:
     """Return the package's name and its short description for each checksum of the English one."""
     found = sorted(folder.glob(f"*_main_i18n_Translation-{language}*"))
     if not found:
-        raise SystemExit(
-            f"{folder} has no list of descriptions in {language!r}: see the first lines of this file"
-        )
+        raise SystemExit(f"{folder} has no descriptions in {language!r}: see the first lines of this file")
     entry = rf"^Package: (.+)\nDescription-md5: (.+)\nDescription-{language}: (.+)"
     entries = re.findall(entry, "\n".join(map(text_of, found)), re.MULTILINE)
     return {md5: (name, short) for name, md5, short in entries}

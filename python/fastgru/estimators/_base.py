@@ -14,8 +14,16 @@ from sklearn.utils import Tags, check_random_state
 
 from fastgru.estimators._architecture import NetworkMixin
 from fastgru.estimators._draft import draft_of, publish
-from fastgru.estimators._fit_loop import FitLoop, History, Schedule, Validate, checked_callbacks, patience
-from fastgru.estimators._network import Network, Trainer, copied_network, make_trainer
+from fastgru.estimators._fit_loop import (
+    FitLoop,
+    History,
+    Schedule,
+    Validate,
+    checked_callbacks,
+    patience,
+    publish_history,
+)
+from fastgru.estimators._network import Network, Trainer, copied_network, make_trainer, solver_options
 from fastgru.estimators._params import PARAMETER_CONSTRAINTS
 from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
@@ -281,35 +289,18 @@ class BaseGRU(
         batch_size = min(int(self.batch_size), n_samples)
         return make_trainer(
             network,
-            solver=self.solver,
-            learning_rate=self.learning_rate_init,
-            beta_1=self.beta_1,
-            beta_2=self.beta_2,
-            epsilon=self.epsilon,
-            momentum=self.momentum,
-            nesterov=bool(self.nesterovs_momentum),
-            alpha=self.alpha / batch_size,
-            clip_norm=0.0 if self.clip_norm is None else self.clip_norm,
-            batch_size=batch_size,
+            **solver_options(self, batch_size),
             shuffle=bool(self.shuffle),
             seed=seed,
             num_threads=thread_count(self.n_jobs),
             bptt=self.bptt or 0,
-            recurrent_dropout=self.recurrent_dropout,
         )
 
     def _publish(self) -> None:
         """Set the public fitted attributes from the private ones."""
-        history = self._history
         for name in ("frame_length", "frame_step", "pooling"):
             setattr(self, f"{name}_", self._architecture[name])
-        self.n_iter_ = history.n_iter
-        self.loss_curve_ = list(history.loss_curve)
-        self.loss_ = history.loss_curve[-1] if history.loss_curve else np.inf
-        self.best_loss_ = history.best_loss
-        scores = history.validation_scores
-        self.validation_scores_ = None if scores is None else list(scores)
-        self.best_validation_score_ = history.best_score
+        publish_history(self, self._history)
 
 
 def shared_parameters(values: dict[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,17 @@ class History:
         return better
 
 
+def publish_history(estimator: Any, history: History) -> None:
+    """Set the public fitted attributes that every estimator has of its training."""
+    estimator.n_iter_ = history.n_iter
+    estimator.loss_curve_ = list(history.loss_curve)
+    estimator.loss_ = history.loss_curve[-1] if history.loss_curve else np.inf
+    estimator.best_loss_ = history.best_loss
+    scores = history.validation_scores
+    estimator.validation_scores_ = None if scores is None else list(scores)
+    estimator.best_validation_score_ = history.best_score
+
+
 @dataclass
 class Schedule:
     """The learning rate, epoch by epoch."""

@@ -56,6 +56,23 @@ def make_trainer(network: Network, **options: Any) -> Trainer:
     return _core.TrainerF32(network, **options)
 
 
+def solver_options(estimator: Any, batch_size: int) -> dict[str, Any]:
+    """Return the options of `make_trainer` that an estimator's parameters of the solver decide."""
+    return {
+        "solver": estimator.solver,
+        "learning_rate": estimator.learning_rate_init,
+        "beta_1": estimator.beta_1,
+        "beta_2": estimator.beta_2,
+        "epsilon": estimator.epsilon,
+        "momentum": estimator.momentum,
+        "nesterov": bool(estimator.nesterovs_momentum),
+        "alpha": estimator.alpha / batch_size,
+        "clip_norm": 0.0 if estimator.clip_norm is None else estimator.clip_norm,
+        "batch_size": batch_size,
+        "recurrent_dropout": estimator.recurrent_dropout,
+    }
+
+
 def named_parameters(network: Network) -> dict[str, NDArray[Any]]:
     """Return read-only views of the network's weights by name, in torch's shapes."""
     flat = network.parameters

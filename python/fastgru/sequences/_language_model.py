@@ -13,7 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 from fastgru import _core
 from fastgru._texts import check_texts, kind_of
 from fastgru.estimators._draft import draft_of, publish
-from fastgru.estimators._fit_loop import FitLoop, History, Schedule, Validate, checked_callbacks, patience
+from fastgru.estimators._fit_loop import (
+    FitLoop,
+    History,
+    Schedule,
+    Validate,
+    checked_callbacks,
+    patience,
+    publish_history,
+)
 from fastgru.estimators._network import (
     Network,
     Trainer,
@@ -21,6 +29,7 @@ from fastgru.estimators._network import (
     initial_parameters,
     make_network,
     make_trainer,
+    solver_options,
 )
 from fastgru.estimators._persistence import ModelFileMixin
 from fastgru.estimators._progress import make_progress
@@ -43,7 +52,6 @@ class BaseLanguageModel(ModelFileMixin, SummaryMixin, BaseEstimator):  # type: i
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         tags.target_tags.required = False
-        tags.no_validation = False
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -159,21 +167,11 @@ class BaseLanguageModel(ModelFileMixin, SummaryMixin, BaseEstimator):  # type: i
         own: Any = self
         return make_trainer(
             network,
-            solver=own.solver,
-            learning_rate=own.learning_rate_init,
-            beta_1=own.beta_1,
-            beta_2=own.beta_2,
-            epsilon=own.epsilon,
-            momentum=own.momentum,
-            nesterov=bool(own.nesterovs_momentum),
-            alpha=own.alpha / own.batch_size,
-            clip_norm=0.0 if own.clip_norm is None else own.clip_norm,
-            batch_size=int(own.batch_size),
+            **solver_options(own, int(own.batch_size)),
             shuffle=False,
             seed=seed,
             num_threads=thread_count(own.n_jobs),
             bptt=int(own.bptt),
-            recurrent_dropout=own.recurrent_dropout,
             stateful=True,
         )
 
@@ -202,16 +200,8 @@ class BaseLanguageModel(ModelFileMixin, SummaryMixin, BaseEstimator):  # type: i
 
     def _publish(self) -> None:
         """Set the public fitted attributes from the private ones."""
-        history = self._history
-        vocabulary = self._vocabulary
-        self.n_symbols_ = vocabulary.size
-        self.n_iter_ = history.n_iter
-        self.loss_curve_ = list(history.loss_curve)
-        self.loss_ = history.loss_curve[-1] if history.loss_curve else np.inf
-        self.best_loss_ = history.best_loss
-        scores = history.validation_scores
-        self.validation_scores_ = None if scores is None else list(scores)
-        self.best_validation_score_ = history.best_score
+        self.n_symbols_ = self._vocabulary.size
+        publish_history(self, self._history)
 
     # ---- scores
 

@@ -20,6 +20,7 @@ from fastgru.estimators._fit_loop import (
     Validate,
     checked_callbacks,
     patience,
+    publish_history,
 )
 from fastgru.estimators._network import orthogonal_gates
 from fastgru.estimators._progress import make_progress
@@ -164,14 +165,7 @@ class BaseSeq2Seq(StorageMixin, BaseEstimator):  # type: ignore[misc]
 
     def _publish(self) -> None:
         """Set the public fitted attributes from the private ones."""
-        history = self._history
-        self.n_iter_ = history.n_iter
-        self.loss_curve_ = list(history.loss_curve)
-        self.loss_ = history.loss_curve[-1] if history.loss_curve else np.inf
-        self.best_loss_ = history.best_loss
-        scores = history.validation_scores
-        self.validation_scores_ = None if scores is None else list(scores)
-        self.best_validation_score_ = history.best_score
+        publish_history(self, self._history)
         self.n_source_symbols_, self.n_target_symbols_ = self._source.size, self._target.size
 
     # ---- answers
