@@ -1,5 +1,6 @@
 // Binds the GRU layer, its tape and its stream, for float32 and float64.
 #include "bindings/gru.h"
+#include "bindings/parameters.h"
 
 #include <pybind11/stl.h>
 
@@ -51,35 +52,18 @@ template py::object gru_object(std::shared_ptr<const Weights<double>>, bool);
 
 template <class S>
 py::list PyGru<S>::parameter_layout() const {
-  py::list layout;
-  for (const ParamSlot& slot : weights()->layout().slots()) {
-    const py::tuple shape =
-        slot.cols == 0 ? py::tuple(py::make_tuple(slot.rows)) : py::make_tuple(slot.rows, slot.cols);
-    layout.append(py::make_tuple(slot.name, shape));
-  }
-  return layout;
+  return layout_of(weights()->layout().slots());
 }
 
 template <class S>
 py::object PyGru<S>::parameters() const {
-  using Held = std::shared_ptr<const Weights<S>>;
-  auto held = std::make_unique<Held>(weights());
-  const Weights<S>& version = **held;
-  const py::capsule owner(held.get(), [](void* pointer) { delete static_cast<Held*>(pointer); });
-  static_cast<void>(held.release());  // the capsule's now
-  py::array_t<S> view({version.layout().total()}, version.params(), owner);
-  make_read_only(view);
-  return view;
+  const std::shared_ptr<const Weights<S>> held = weights();
+  return flat_view<S>(held, held->params(), held->layout().total());
 }
 
 template <class S>
 void PyGru<S>::set_parameters(py::handle flat) {
-  const std::int64_t total = weights()->layout().total();
-  const Operand<S> values = read_dense<S>(flat, "parameters", "(number of parameters,)");
-  if (!values.has_shape({total})) {
-    raise_value_error("parameters must have shape (" + std::to_string(total) + ",), got " +
-                      shape_of(values.owner));
-  }
+  const Operand<S> values = read_parameters<S>(flat, "parameters", weights()->layout().total());
   auto fresh = std::make_shared<Weights<S>>(config_);
   run_released([&](const RunOptions&) { return fresh->assign(values.data); });
   const std::lock_guard<std::mutex> lock(mutex_);

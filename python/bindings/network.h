@@ -13,6 +13,7 @@
 #include "bindings/fields.h"
 #include "bindings/generator.h"
 #include "bindings/network_stream.h"
+#include "bindings/parameters.h"
 #include "bindings/status.h"
 #include "bindings/training_data.h"
 #include "nn/network.h"
@@ -40,48 +41,21 @@ class PyNetwork {
     return lines;
   }
 
-  py::list parameter_layout() const {
-    py::list layout;
-    for (const ParamSlot& slot : network_->layout().slots()) {
-      const py::tuple shape =
-          slot.cols == 0 ? py::tuple(py::make_tuple(slot.rows)) : py::make_tuple(slot.rows, slot.cols);
-      layout.append(py::make_tuple(slot.name, shape));
-    }
-    return layout;
-  }
+  py::list parameter_layout() const { return layout_of(network_->layout().slots()); }
 
-  py::object parameters() const {
-    using Held = std::shared_ptr<const NetworkParams<S>>;
-    auto held = std::make_unique<Held>(network_->version().params);
-    const S* flat = (*held)->flat();
-    const py::capsule owner(held.get(), [](void* pointer) { delete static_cast<Held*>(pointer); });
-    (void)held.release();  // owned by the capsule now
-    py::array_t<S> view({network_->layout().total()}, flat, owner);
-    make_read_only(view);
-    return std::move(view);
+  py::array_t<S> parameters() const {
+    const std::shared_ptr<const NetworkParams<S>> held = network_->version().params;
+    return flat_view<S>(held, held->flat(), network_->layout().total());
   }
 
   void set_parameters(py::handle flat) {
-    const std::int64_t total = network_->layout().total();
-    const Operand<S> values = read_dense<S>(flat, "flat", "(number of parameters,)");
-    if (!values.has_shape({total})) {
-      raise_value_error("flat must have shape (" + std::to_string(total) + ",), got " +
-                        shape_of(values.owner));
-    }
+    const Operand<S> values = read_parameters<S>(flat, "flat", network_->layout().total());
     run_released([&](const RunOptions&) { return network_->set_parameters(values.data); });
   }
 
   // The network's tensors in a model file: its parameters (read-only views) and its scaling.
   py::dict tensors() const {
-    py::dict named;
-    const auto flat = py::array_t<S>(parameters());
-    for (const ParamSlot& slot : network_->layout().slots()) {
-      std::vector<py::ssize_t> shape{slot.rows};
-      if (slot.cols > 0) shape.push_back(slot.cols);
-      py::array_t<S> view(shape, flat.data() + slot.offset, flat);
-      make_read_only(view);
-      named[py::str(slot.name)] = std::move(view);
-    }
+    py::dict named = tensors_of<S>(network_->layout().slots(), parameters());
     const py::tuple columns = scaling();
     for (std::size_t i = 0; i < kScaling.size(); ++i) named[kScaling[i]] = columns[i];
     return named;

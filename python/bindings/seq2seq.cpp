@@ -10,6 +10,7 @@
 
 #include "bindings/bindings.h"
 #include "bindings/fields.h"
+#include "bindings/parameters.h"
 
 namespace fastgru::bindings {
 namespace {
@@ -66,48 +67,19 @@ PySeq2Seq::PySeq2Seq(const py::kwargs& fields) {
   raise_if_error(Seq2Seq<float>::make(config_of(fields), network_));
 }
 
-py::list PySeq2Seq::parameter_layout() const {
-  py::list layout;
-  for (const ParamSlot& slot : network_->layout().slots()) {
-    const py::tuple shape =
-        slot.cols == 0 ? py::tuple(py::make_tuple(slot.rows)) : py::make_tuple(slot.rows, slot.cols);
-    layout.append(py::make_tuple(slot.name, shape));
-  }
-  return layout;
-}
+py::list PySeq2Seq::parameter_layout() const { return layout_of(network_->layout().slots()); }
 
-py::object PySeq2Seq::parameters() const {
-  using Held = std::shared_ptr<const Seq2SeqParams<float>>;
-  auto held = std::make_unique<Held>(network_->params());
-  const float* flat = (*held)->flat();
-  const py::capsule owner(held.get(), [](void* pointer) { delete static_cast<Held*>(pointer); });
-  (void)held.release();  // owned by the capsule now
-  py::array_t<float> view({network_->layout().total()}, flat, owner);
-  make_read_only(view);
-  return std::move(view);
+py::array_t<float> PySeq2Seq::parameters() const {
+  const std::shared_ptr<const Seq2SeqParams<float>> held = network_->params();
+  return flat_view<float>(held, held->flat(), network_->layout().total());
 }
 
 void PySeq2Seq::set_parameters(py::handle flat) {
-  const std::int64_t total = network_->layout().total();
-  const Operand<float> values = read_dense<float>(flat, "flat", "(number of parameters,)");
-  if (!values.has_shape({total})) {
-    raise_value_error("flat must have shape (" + std::to_string(total) + ",), got " + shape_of(values.owner));
-  }
+  const Operand<float> values = read_parameters<float>(flat, "flat", network_->layout().total());
   run_released([&](const RunOptions&) { return network_->set_parameters(values.data); });
 }
 
-py::dict PySeq2Seq::tensors() const {
-  py::dict named;
-  const auto flat = py::array_t<float>(parameters());
-  for (const ParamSlot& slot : network_->layout().slots()) {
-    std::vector<py::ssize_t> shape{slot.rows};
-    if (slot.cols > 0) shape.push_back(slot.cols);
-    py::array_t<float> view(shape, flat.data() + slot.offset, flat);
-    make_read_only(view);
-    named[py::str(slot.name)] = std::move(view);
-  }
-  return named;
-}
+py::dict PySeq2Seq::tensors() const { return tensors_of<float>(network_->layout().slots(), parameters()); }
 
 py::list PySeq2Seq::translate(py::handle symbols, py::handle starts, py::handle max_lengths,
                               std::int64_t num_beams, double length_penalty,

@@ -34,7 +34,7 @@ class PySeq2Seq {
   const std::shared_ptr<Seq2Seq<float>>& core() const { return network_; }
 
   py::list parameter_layout() const;
-  py::object parameters() const;  // a read-only view
+  py::array_t<float> parameters() const;  // a read-only view
   void set_parameters(py::handle flat);
   py::dict tensors() const;  // read-only views of the parameters, by name
 

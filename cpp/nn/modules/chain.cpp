@@ -95,11 +95,6 @@ Status Chain<S>::run(const ModuleCall<S>& call, std::size_t count, const Signal<
 }
 
 template <class S>
-Status Chain<S>::forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) {
-  return run(call, modules_.size(), in, out);
-}
-
-template <class S>
 Status Chain<S>::forward_body(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out) {
   return run(call, modules_.size() - 1, in, out);
 }
@@ -121,20 +116,9 @@ Status Chain<S>::encode(const ModuleCall<S>& call, const Signal<S>& in, Signal<S
 }
 
 template <class S>
-Status Chain<S>::backward(const ModuleCall<S>& call, const SignalGradient<S>& out, S* gradient) {
-  return run_back(call, modules_.size(), out, gradient);
-}
-
-template <class S>
 Status Chain<S>::backward_body(const ModuleCall<S>& call, const SignalGradient<S>& out, S* gradient) {
-  return run_back(call, modules_.size() - 1, out, gradient);
-}
-
-template <class S>
-Status Chain<S>::run_back(const ModuleCall<S>& call, std::size_t count, const SignalGradient<S>& out,
-                          S* gradient) {
   SignalGradient<S> current = out;
-  for (std::size_t i = count; i-- > 0;) {
+  for (std::size_t i = modules_.size() - 1; i-- > 0;) {
     SignalGradient<S> before;
     const bool wanted = modules_[i]->input_gradient();
     FASTGRU_RETURN_IF_ERROR(modules_[i]->backward(call, current, wanted ? &before : nullptr, gradient));

@@ -37,19 +37,15 @@ class Chain {
   }
 
   Status reserve(std::int64_t steps, std::int64_t rows, bool training);
-  // `out` becomes the output of the last module.
-  Status forward(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out);
-  // The same in two parts, so that the head can run a few rows at a time: all modules but the last, then the
-  // last, which is the head. backward_body(): from the gradient of the head's input.
+  // All modules but the last, which is the head: it may run a few rows at a time. `out` becomes its input,
+  // and backward_body() maps the gradient of that to the gradient of the parameters before the head.
   Status forward_body(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out);
   Dense<S>& head() { return *head_; }
   Status backward_body(const ModuleCall<S>& call, const SignalGradient<S>& out, S* gradient);
-  // Like forward(), but stops after the last module that carries a state.
+  // Like forward_body(), but stops after the last module that carries a state.
   Status advance(const ModuleCall<S>& call, const Signal<S>& in);
   // The input of the first module that carries a state. Reserves the scratch for it.
   Status encode(const ModuleCall<S>& call, const Signal<S>& in, Signal<S>& out);
-  // Maps the gradient of the last forward()'s output to the gradient of all parameters.
-  Status backward(const ModuleCall<S>& call, const SignalGradient<S>& out, S* gradient);
   void carry_state();
 
   Status reserve_stream(const Parameters<S>& params, const std::shared_ptr<const void>& owner,
@@ -67,7 +63,6 @@ class Chain {
   void place();
   std::size_t first_state() const;
   Status run(const ModuleCall<S>& call, std::size_t count, const Signal<S>& in, Signal<S>& out);
-  Status run_back(const ModuleCall<S>& call, std::size_t count, const SignalGradient<S>& out, S* gradient);
 
   std::vector<std::unique_ptr<Module<S>>> modules_;
   Dense<S>* head_ = nullptr;

@@ -50,12 +50,6 @@ std::unique_ptr<PackedParameters<S>> Dense<S>::make_packed() const {
 }
 
 template <class S>
-std::int64_t Dense<S>::rows_at_once(std::int64_t rows) const {
-  constexpr std::int64_t kLogits = std::int64_t{1} << 22, kRows = DenseLayer<S>::kRowsOfASum;
-  return std::min(rows, std::max(kRows, kLogits / outputs_ / kRows * kRows));
-}
-
-template <class S>
 Status Dense<S>::reserve(std::int64_t steps, std::int64_t rows, bool training) {
   const std::int64_t vectors = every_step_ ? steps * rows : rows;
   if (!product_fits({vectors, outputs_, sizeof(S)})) return out_of_memory();

@@ -49,7 +49,7 @@ class Dense final : public Module<S> {
   // are never in memory at once (1 120 rows of 20 000 classes are 90 MB). The logits stay until the next call
   // and may be changed. backward_rows() must get all rows, in order and in pieces of rows_at_once(all); the
   // bits are those of one piece.
-  std::int64_t rows_at_once(std::int64_t rows) const;
+  std::int64_t rows_at_once(std::int64_t rows) const { return DenseLayer<S>::rows_at_once(rows, outputs_); }
   S* forward_rows(const ModuleCall<S>& call, const Signal<S>& in, std::int64_t first,
                   std::int64_t rows) noexcept;
   Status backward_rows(const ModuleCall<S>& call, const Signal<S>& in, std::int64_t first, std::int64_t rows,

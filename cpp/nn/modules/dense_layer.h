@@ -30,6 +30,11 @@ template <class S>
 class DenseLayer final : public PackedParameters<S> {
  public:
   static constexpr std::int64_t kRowsOfASum = kBlockRows;
+  // How many of `rows` rows a head takes at once, so that a few million logits are in memory at most.
+  static std::int64_t rows_at_once(std::int64_t rows, std::int64_t outputs) {
+    constexpr std::int64_t kLogits = std::int64_t{1} << 22;
+    return std::min(rows, std::max(kRowsOfASum, kLogits / outputs / kRowsOfASum * kRowsOfASum));
+  }
 
   // W (outputs, inputs) begins at `weight` in the flat vector, b (outputs) at `bias`.
   DenseLayer(std::int64_t inputs, std::int64_t outputs, std::int64_t weight, std::int64_t bias)

@@ -10,8 +10,6 @@
 namespace fastgru {
 namespace {
 
-constexpr std::int64_t kMostLogits = std::int64_t{1} << 22;
-
 // The mean, summed in double in a fixed order: independent sums, because one would wait for itself.
 template <class S>
 double mean_of(const S* values, std::int64_t count) {
@@ -46,14 +44,8 @@ double smoothed(S* logits, std::int64_t classes, std::int64_t target, double smo
 }  // namespace
 
 template <class S>
-std::int64_t HeadLoss<S>::chunk() const {
-  constexpr std::int64_t kBlock = DenseLayer<S>::kRowsOfASum;
-  return std::max(kBlock, kMostLogits / classes_ / kBlock * kBlock);
-}
-
-template <class S>
 Status HeadLoss<S>::reserve(std::int64_t rows, bool training, int threads) {
-  const std::int64_t some = std::min(rows, chunk());
+  const std::int64_t some = rows_at_once(rows);
   const bool fits = logits_.reserve(some * classes_) && losses_.reserve(some) &&
                     scratch_.reserve(training ? DenseLayer<S>::scratch_size(threads) : 0);
   return fits ? Status() : out_of_memory();
@@ -77,8 +69,9 @@ template <class S>
 Status HeadLoss<S>::add(const DenseLayer<S>& head, const S* flat, const HeadRows<S>& rows, int threads, S* dx,
                         S* gradient, double& sum) {
   FASTGRU_RETURN_IF_ERROR(reserve(rows.rows, true, threads));
-  for (std::int64_t first = 0; first < rows.rows; first += chunk()) {
-    const std::int64_t count = std::min(chunk(), rows.rows - first);
+  const std::int64_t most = rows_at_once(rows.rows);
+  for (std::int64_t first = 0; first < rows.rows; first += most) {
+    const std::int64_t count = std::min(most, rows.rows - first);
     head.forward(flat, rows.x + first * inputs_, count, threads, logits_.data());
     losses(rows, first, count, threads, true);
     for (std::int64_t i = 0; i < count; ++i) sum += losses_.data()[i];

@@ -34,8 +34,9 @@ class HeadLoss {
   template <class Visit>
   Status score(const DenseLayer<S>& head, const S* flat, const HeadRows<S>& rows, int threads, Visit visit) {
     FASTGRU_RETURN_IF_ERROR(reserve(rows.rows, false, threads));
-    for (std::int64_t first = 0; first < rows.rows; first += chunk()) {
-      const std::int64_t count = std::min(chunk(), rows.rows - first);
+    const std::int64_t most = rows_at_once(rows.rows);
+    for (std::int64_t first = 0; first < rows.rows; first += most) {
+      const std::int64_t count = std::min(most, rows.rows - first);
       head.forward(flat, rows.x + first * inputs_, count, threads, logits_.data());
       losses(rows, first, count, threads, false);
       for (std::int64_t i = 0; i < count; ++i) visit(first + i, -losses_.data()[i]);
@@ -44,8 +45,7 @@ class HeadLoss {
   }
 
  private:
-  // Rows of logits at once: whole blocks of the gradient's sums.
-  std::int64_t chunk() const;
+  std::int64_t rows_at_once(std::int64_t rows) const { return DenseLayer<S>::rows_at_once(rows, classes_); }
   Status reserve(std::int64_t rows, bool training, int threads);
   // losses_[i] = the loss of row first + i; with `gradient`, its logits become their gradient.
   void losses(const HeadRows<S>& rows, std::int64_t first, std::int64_t count, int threads, bool gradient);
