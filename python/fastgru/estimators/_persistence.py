@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _int8, _model_file, _self_test
+from fastgru.estimators._file_values import finite_or_none
 from fastgru.estimators._fit_loop import History
 from fastgru.estimators._network import Architecture, Network, restored_network
 
@@ -133,8 +134,8 @@ class ModelFileMixin(OwnMetadataMixin):
             "fitted": {
                 **self._inputs_config(),
                 "n_iter": history.n_iter,
-                "best_loss": _finite_or_none(history.best_loss),
-                "best_validation_score": _finite_or_none(history.best_score),
+                "best_loss": finite_or_none(history.best_loss),
+                "best_validation_score": finite_or_none(history.best_score),
                 "early_stopped": history.validation_scores is not None,
                 "seed": self._seed,
                 **self._fitted_config(),
@@ -208,17 +209,21 @@ class ModelFileMixin(OwnMetadataMixin):
 
 
 def params_for_file(estimator: Any, kind: Any) -> dict[str, Any]:
-    """Return the constructor's parameters that the class `kind` knows, as JSON values."""
-    return {name: _plain(name, getattr(estimator, name)) for name in kind._get_param_names()}
+    """Return the constructor's parameters that the class `kind` knows, as JSON values.
+
+    ``kind._replaced_in_files`` names parameters that may be objects, and what a file has in their place.
+    """
+    replaced = getattr(kind, "_replaced_in_files", {})
+    values = {name: getattr(estimator, name) for name in kind._get_param_names()}
+    for name, instead in replaced.items():
+        if not isinstance(values[name], (str, type(None))):
+            values[name] = instead
+    return {name: _plain(name, value) for name, value in values.items()}
 
 
 def _plain(name: str, value: Any) -> Any:
     """Return a constructor parameter as a JSON value."""
     if name == "callbacks" or (name == "random_state" and not isinstance(value, Integral)):
-        return None
-    if name.endswith("level") and not isinstance(
-        value, str
-    ):  # a tokenizer: the vocabulary has what can be kept
         return None
     if isinstance(value, dict):  # JSON's keys are texts; pairs keep the type of the keys
         return {"pairs": [[_plain(name, part) for part in pair] for pair in value.items()]}
@@ -253,10 +258,6 @@ def params_from_file(params: dict[str, Any]) -> dict[str, Any]:
     """Invert `params_for_file`. Only one parameter may be infinite; dicts are stored as pairs."""
     infinite = {"n_iter_no_change": np.inf} if params.get("n_iter_no_change") == "inf" else {}
     return {**{name: _unpaired(name, value) for name, value in params.items()}, **infinite}
-
-
-def _finite_or_none(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)
 
 
 def _number_or_none(fitted: dict[str, Any], name: str) -> float | None:

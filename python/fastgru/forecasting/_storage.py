@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _model_file
+from fastgru.estimators._file_values import number, whole
 from fastgru.estimators._persistence import OwnMetadataMixin, params_for_file, params_from_file
 from fastgru.forecasting._data import Data, clocks_of
 from fastgru.forecasting._index_storage import index_for_file, index_from_file
@@ -93,7 +94,7 @@ class StorageMixin(OwnMetadataMixin):
         fitted = content.config["fitted"]
         form = Form(**fitted["form"])
         _check_form(form)
-        new._seed = _whole(fitted["seed"], "seed", 0)
+        new._seed = whole(fitted["seed"], "seed", 0)
         network = new._new_network()
         network._restore(
             content._replace(config={**content.config, "fitted": fitted["regressor"]}, metadata={})
@@ -108,9 +109,9 @@ class StorageMixin(OwnMetadataMixin):
         new._shape = _read_shape(fitted["container"], len(data.series))
         new._units = _read_units(fitted["units"], len(data.series))
         new._own_metadata = dict(content.metadata)
-        new.season_ = None if fitted["season"] is None else _whole(fitted["season"], "season", 1)
-        new.window_, new.differencing_ = _whole(fitted["window"], "window", 1), form.differencing
-        new.n_iter_, new.widening_ = network.n_iter_, _number(fitted["widening"], "widening")
+        new.season_ = None if fitted["season"] is None else whole(fitted["season"], "season", 1)
+        new.window_, new.differencing_ = whole(fitted["window"], "window", 1), form.differencing
+        new.n_iter_, new.widening_ = network.n_iter_, number(fitted["widening"], "widening")
         new.validation_, new.naive_mae_ = _read_tried(fitted["tried"]), _read_naive(fitted["naive"])
         new.beats_naive_ = beats_naive(new.validation_, new.naive_mae_)
         new._begin(data)
@@ -142,11 +143,11 @@ def _series_tensors(data: Data) -> dict[str, _Floats]:
 def _read_series(fitted: dict[str, Any], tensors: dict[str, _Floats]) -> Data:
     lengths = tensors["series.lengths"].reshape(-1, 3)
     indexes = fitted["indexes"]
-    n_past, n_future = (_whole(each, "columns", 0) for each in fitted["columns"])
-    whole = np.isfinite(lengths) & (lengths == np.floor(lengths)) & (lengths >= 0)
+    n_past, n_future = (whole(each, "columns", 0) for each in fitted["columns"])
+    are_counts = np.isfinite(lengths) & (lengths == np.floor(lengths)) & (lengths >= 0)
     if (
         not len(lengths)
-        or not whole.all()
+        or not are_counts.all()
         or not isinstance(indexes, list)
         or len(indexes) not in {1, len(lengths)}
     ):
@@ -210,7 +211,7 @@ def _read_shape(saved: Any, count: int) -> Panel:
 def _read_units(saved: Any, count: int) -> list[Unit]:
     if not isinstance(saved, list) or len(saved) != count:
         raise ValueError(f"units must be a list of {count} pairs")
-    units = [Unit(_number(each[0], "units"), _number(each[1], "units")) for each in saved]
+    units = [Unit(number(each[0], "units"), number(each[1], "units")) for each in saved]
     if any(unit.scale <= 0.0 for unit in units):
         raise ValueError("units must have positive scales")
     return units
@@ -235,12 +236,12 @@ def _read_tried(saved: Any) -> list[dict[str, Any]]:
 def _read_naive(saved: Any) -> dict[str, float]:
     if not isinstance(saved, dict):
         raise ValueError(f"naive must be an object of numbers, got {str(saved)[:80]}")
-    return {name: _number(value, "naive") for name, value in saved.items()}
+    return {name: number(value, "naive") for name, value in saved.items()}
 
 
 def _check_form(form: Form) -> None:
     for name in ("horizon", "season", "window"):
-        _whole(getattr(form, name), name, 1)
+        whole(getattr(form, name), name, 1)
     if form.differencing not in DIFFERENCING or form.scaling not in SCALING:
         raise ValueError(
             f"form has the unknown differencing {form.differencing!r} or scaling {form.scaling!r}"
@@ -263,15 +264,3 @@ def _label(value: Any) -> Any:
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _whole(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return value
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name} must be a number, got {value!r}")
-    return float(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ class BaseLanguageModel(ModelFileMixin, SummaryMixin, BaseEstimator):  # type: i
 
     _vocabulary: Vocabulary
     standardize = False  # tokens have no scale
+    # A tokenizer is no JSON: the vocabulary has what a file can hold of it.
+    _replaced_in_files: ClassVar[dict[str, Any]] = {"level": None}
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from types import SimpleNamespace
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _core, _model_file
+from fastgru.estimators._file_values import finite_or_none, number, whole
 from fastgru.estimators._fit_loop import History
 from fastgru.estimators._persistence import OwnMetadataMixin, params_for_file, params_from_file
 from fastgru.sequences._pairs import Targets
@@ -23,6 +23,13 @@ _HISTORY = ("history.loss_curve", "history.validation_scores")
 
 class StorageMixin(OwnMetadataMixin):
     """``save``, the constructor for ``fastgru.load``, and pickling of the network as a plain array."""
+
+    # A tokenizer is no JSON: the vocabularies have what a file can hold of it.
+    _replaced_in_files: ClassVar[dict[str, Any]] = {
+        "level": "char",
+        "source_level": None,
+        "target_level": None,
+    }
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())  # type: ignore[misc]  # BaseEstimator's
@@ -68,7 +75,7 @@ class StorageMixin(OwnMetadataMixin):
         me: Any = self
         history: History = me._history
         config = {
-            "params": params_for_file(_without_tokenizers(self), _kind()),
+            "params": params_for_file(self, _kind()),
             "network": {**me._architecture, "dtype": "float32"},
             "fitted": {
                 "source_vocabulary": me._source.to_config(),
@@ -78,8 +85,8 @@ class StorageMixin(OwnMetadataMixin):
                 "unknown": me._targets.unknown,
                 "seed": me._seed,
                 "n_iter": history.n_iter,
-                "best_loss": _finite(history.best_loss),
-                "best_validation_score": _finite(history.best_score),
+                "best_loss": finite_or_none(history.best_loss),
+                "best_validation_score": finite_or_none(history.best_score),
             },
         }
         tensors = dict(me._network.tensors)
@@ -102,21 +109,21 @@ class StorageMixin(OwnMetadataMixin):
                     f"{name} has {vocabulary.size} symbols, and the network {architecture[name]}"
                 )
         new._architecture, new._network = architecture, content.core
-        ratio = _number(fitted["length_ratio"], "length_ratio")
+        ratio = number(fitted["length_ratio"], "length_ratio")
         if not 0 < ratio < 1e9:
             raise ValueError(f"length_ratio must be above 0, got {ratio}")
         if not isinstance(fitted["unknown"], bool):
             raise ValueError(f"unknown must be a bool, got {fitted['unknown']!r}")
-        new._targets = Targets(ratio, _whole(fitted["longest"], "longest", 1), fitted["unknown"])
-        new._seed = _whole(fitted["seed"], "seed", 0)
+        new._targets = Targets(ratio, whole(fitted["longest"], "longest", 1), fitted["unknown"])
+        new._seed = whole(fitted["seed"], "seed", 0)
         scores = content.tensors[_HISTORY[1]].tolist()
         best_loss, best_score = fitted["best_loss"], fitted["best_validation_score"]
         new._history = History(
             content.tensors[_HISTORY[0]].tolist(),
             scores or None,
-            None if best_loss is None else _number(best_loss, "best_loss"),
-            None if best_score is None else _number(best_score, "best_validation_score"),
-            _whole(fitted["n_iter"], "n_iter", 0),
+            None if best_loss is None else number(best_loss, "best_loss"),
+            None if best_score is None else number(best_score, "best_validation_score"),
+            whole(fitted["n_iter"], "n_iter", 0),
         )
         new._own_metadata = dict(content.metadata)
         new._publish()
@@ -127,28 +134,3 @@ def _kind() -> Any:
     from fastgru.sequences.seq2seq import GRUSeq2Seq
 
     return GRUSeq2Seq
-
-
-def _without_tokenizers(estimator: Any) -> Any:
-    """Return the parameters without tokenizers: the vocabularies have what a file can hold of them."""
-    parameters = estimator.get_params(deep=False)
-    for name, instead in (("level", "char"), ("source_level", None), ("target_level", None)):
-        if not isinstance(parameters[name], (str, type(None))):
-            parameters[name] = instead
-    return SimpleNamespace(**parameters)
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)
-
-
-def _whole(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return value
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name} must be a number, got {value!r}")
-    return float(value)
