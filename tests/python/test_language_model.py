@@ -313,6 +313,36 @@ def test_some_unknown_symbols_of_a_prompt_are_named(model: GRULanguageModel) -> 
         model.generate("Qthe", 3, random_state=0)
 
 
+class Halves:
+    """A tokenizer of pairs of characters, with an unknown piece."""
+
+    pieces = ("", "th", "e ", "on", " a", "nd")
+    vocab_size = len(pieces)
+
+    def encode(self, text: str) -> list[int]:
+        parts = [text[i : i + 2] for i in range(0, len(text), 2)]
+        return [self.pieces.index(part) if part in self.pieces else 0 for part in parts]
+
+    def decode(self, ids: list[int]) -> str:
+        return "".join(self.pieces[i] for i in ids)
+
+    def unk_id(self) -> int:
+        return 0
+
+    def id_to_piece(self, id: int) -> str:
+        return self.pieces[id] or "<unk>"
+
+
+def test_unknown_pieces_of_a_prompt_are_named(tmp_path: Path) -> None:
+    model = small(level=Halves()).fit(["on and on and the on", "the on"])
+    with pytest.warns(UserWarning, match="prompt has symbols that the model was not fitted on: "):
+        model.generate("the QQon", 3, random_state=0)
+    with pytest.raises(ValueError, match="prompt has none of the"):
+        model.generate("QQ", 3)
+    model.save(tmp_path / "m.safetensors")
+    assert fastgru.load(tmp_path / "m.safetensors").get_params()["level"] is None
+
+
 def test_before_fit() -> None:
     for call in (
         lambda m: m.generate(),

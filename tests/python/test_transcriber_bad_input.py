@@ -177,3 +177,11 @@ def test_a_stream_refuses_bad_steps() -> None:
     assert "".join(answers) == est.predict(X[:1])[0]
     with pytest.raises(ValueError, match="batch_size"):
         est.stream(batch_size=0)
+
+
+def test_an_unknown_word_behind_a_punctuation_mark_is_named() -> None:
+    """Where a mark is a symbol of its own, places of symbols are not those of a text's words."""
+    est = small(level="word").fit(X, ["on, off", "off", "on", "on", "off, on", "off"])
+    with pytest.raises(ValueError, match=re.escape("y[0] has at place 2 a symbol")) as error:
+        est.align(X[:1], ["on, up"])
+    assert "'up'" in str(error.value)

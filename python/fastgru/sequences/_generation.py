@@ -13,8 +13,9 @@ from sklearn.utils import check_random_state
 
 from fastgru._texts import check_texts
 from fastgru.estimators._warning import warn_user
-from fastgru.sequences._vocabulary import END, UNKNOWN, Vocabulary
-from fastgru.sequences._words import split_words
+from fastgru.sequences._answers import is_unknown, symbols_of
+from fastgru.sequences._integers import whole
+from fastgru.sequences._vocabulary import END, Vocabulary
 
 _AT_ONCE = 32  # tokens drawn between two looks for a stop
 
@@ -51,15 +52,6 @@ def checked_draw(temperature: Any, top_k: Any, top_p: Any, random_state: Any) ->
     return Draw(temperature, 0 if top_k is None else whole(top_k, "top_k", 1), top_p, seed)
 
 
-def whole(value: Any, name: str, least: int) -> int:
-    """Return an integer of at least `least`."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value!r}")
-    return int(value)
-
-
 def _real(value: Any, name: str) -> float:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
@@ -79,22 +71,17 @@ def encoded_prompt(vocabulary: Vocabulary, prompt: Any) -> NDArray[np.int64]:
     if sample in ("", []):
         return np.array([END])
     ids = vocabulary.encode(sample)
-    share = vocabulary.unknown_share(sample)
-    if share == 1:
+    unknown = is_unknown(vocabulary, ids)
+    if unknown.all():
         raise ValueError(
             f"prompt has none of the {vocabulary.size - 3} symbols that the model was fitted on: "
             f"{prompt!r:.60}"
         )
-    if share > 0:
-        strange = sorted(
-            {str(s) for s, i in zip(_symbols(vocabulary, sample), ids, strict=True) if i == UNKNOWN}
-        )
+    if unknown.any():
+        symbols = symbols_of(vocabulary, sample)
+        strange = sorted({str(symbols[place]) for place in np.flatnonzero(unknown)})
         warn_user(f"prompt has symbols that the model was not fitted on: {', '.join(strange)[:60]}")
     return np.concatenate([np.array([END]), ids])
-
-
-def _symbols(vocabulary: Vocabulary, sample: Any) -> Sequence[Any]:
-    return split_words(sample) if vocabulary.level == "word" else sample
 
 
 def checked_stop(vocabulary: Vocabulary, stop: Any) -> list[Any]:
@@ -159,7 +146,7 @@ class Writer:
     def _certain(self, text: Any) -> int:
         if not isinstance(text, str):
             return len(text)
-        # A word may yet lose the space before it, or a tokenizer's character be incomplete.
+        # The last character of a tokenizer's pieces may be incomplete.
         held = 1 if text.endswith("\ufffd") else 0
         for stop in self._stops:
             for size in range(1, len(stop)):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru.metrics import character_error_rate, token_error_rate
+from fastgru.sequences._answers import symbols_of
 from fastgru.sequences._vocabulary import END, Vocabulary
 
 _TEXTS = ("char", "word")  # levels whose samples are texts
@@ -58,7 +59,7 @@ class LabelSet:
             place = int(unknown[0])
             raise ValueError(
                 f"{name} has at place {place} a symbol that is none of the {self.size - 1} learnt by fit: "
-                f"{_symbol_at(target, place, self.vocabulary.level)!r}"
+                f"{symbols_of(self.vocabulary, target)[place]!r}"
             )
         return labels
 
@@ -78,7 +79,3 @@ class LabelSet:
 def least_frames(labels: Labels) -> int:
     """Return the fewest frames that can spell some labels: a blank stands between equal ones."""
     return len(labels) + int((labels[1:] == labels[:-1]).sum())
-
-
-def _symbol_at(target: Any, place: int, level: str) -> Any:
-    return target.split()[place] if level == "word" and isinstance(target, str) else target[place]

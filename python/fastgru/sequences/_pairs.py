@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,17 +38,18 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.sources)
 
+    @cached_property
     def arguments(self) -> tuple[Symbols, ...]:
-        """Return what the core's calls take."""
+        """What the core's calls take; joined once for all epochs."""
         return (*join(self.sources), *join(self.targets))
 
     def run_epoch(self, trainer: Any) -> float:
         """Train one epoch; return the mean loss of a symbol."""
-        return float(trainer.run_epoch(*self.arguments()))
+        return float(trainer.run_epoch(*self.arguments))
 
     def loss(self, trainer: Any) -> float:
         """Return the mean loss of a symbol with the current weights: the logarithm of the perplexity."""
-        return float(trainer.evaluate(*self.arguments()))
+        return float(trainer.evaluate(*self.arguments))
 
     def chosen(self, places: NDArray[np.int64]) -> Pairs:
         """Return some of the pairs."""

@@ -61,11 +61,7 @@ class BaseSeq2Seq(StorageMixin, BaseEstimator):  # type: ignore[misc]
         own: Any = self
         own._validate_params()
         sources, targets = check_texts(X, "X"), check_texts(y, "y")
-        if len(sources) != len(targets):
-            raise ValueError(
-                f"X and y must have equally many samples, a target for each source, got {len(sources)} and "
-                f"{len(targets)}"
-            )
+        _check_counts(len(sources), len(targets), " a target for each source,")
         draft: Any = draft_of(self)
         draft.__dict__.pop("_network", None)
         interrupted = draft._train(sources, targets)
@@ -270,16 +266,14 @@ class BaseSeq2Seq(StorageMixin, BaseEstimator):  # type: ignore[misc]
         own: Any = self
         check_is_fitted(self)
         sources, targets = check_texts(X, "X"), check_texts(y, "y")
-        if len(sources) != len(targets):
-            raise ValueError(f"X and y must have equally many samples, got {len(sources)} and {len(targets)}")
+        _check_counts(len(sources), len(targets))
         x, wanted = self._encoded(sources, self._source, "X"), self._encoded(targets, self._target, "y")
         found = self._network.score(*join(x), *join(wanted), num_threads=thread_count(own.n_jobs))
         return found, np.array([len(each) + 1 for each in wanted], dtype=np.int64)
 
     def _checked_targets(self, y: Any, count: int) -> list[Any]:
         targets = check_texts(y, "y")
-        if len(targets) != count:
-            raise ValueError(f"X and y must have equally many samples, got {count} and {len(targets)}")
+        _check_counts(count, len(targets))
         self._encoded(targets, self._target, "y")
         return targets
 
@@ -296,6 +290,11 @@ class BaseSeq2Seq(StorageMixin, BaseEstimator):  # type: ignore[misc]
             for samples in (wanted, found)
         )
         return chrf(true, answers)
+
+
+def _check_counts(sources: int, targets: int, why: str = "") -> None:
+    if sources != targets:
+        raise ValueError(f"X and y must have equally many samples,{why} got {sources} and {targets}")
 
 
 def _initial_parameters(network: _core.Seq2Seq, seed: int) -> NDArray[np.float64]:

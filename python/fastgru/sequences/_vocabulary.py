@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgru._texts import MOST_INTEGER, check_texts, kind_of
+from fastgru.sequences._integers import whole
 from fastgru.sequences._tokenizers import Tokenizer, from_model
 from fastgru.sequences._words import join_words, split_words
 
@@ -95,8 +96,8 @@ class Vocabulary:
         if isinstance(level, str) and level not in ("char", "word"):
             raise ValueError(f"level must be 'char', 'word' or a tokenizer, got {level!r}")
         tokenizer = None if isinstance(level, str) else Tokenizer(level)
-        most = None if max_size is None else _whole(max_size, "max_size", _FIRST + 1)
-        least = _whole(min_count, "min_count", 1)
+        most = None if max_size is None else whole(max_size, "max_size", _FIRST + 1)
+        least = whole(min_count, "min_count", 1)
         kind = next((kind for kind in map(kind_of, checked) if kind is not None), "tokens")
         if kind == "text" and tokenizer is not None:
             if most is not None or least > 1:
@@ -172,7 +173,7 @@ class Vocabulary:
         TypeError, ValueError
             The id is no integer, or none of this vocabulary.
         """
-        place = _whole(id, "id", 0)
+        place = whole(id, "id", 0)
         if place >= self.size:
             raise ValueError(f"id is {place}, and the vocabulary has the ids 0 to {self.size - 1}")
         if place < _FIRST:
@@ -308,14 +309,6 @@ def _checked_symbols(symbols: Any, level: str) -> Sequence[Any]:
         twice = next(symbol for symbol, count in Counter(symbols).items() if count > 1)
         raise ValueError(f"symbols of the vocabulary has {_short(twice)} more than once")
     return symbols
-
-
-def _whole(value: Any, name: str, least: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return int(value)
 
 
 def _short(value: Any) -> str:

@@ -16,9 +16,9 @@ from fastgru.sequences._generation import (
     checked_stop,
     drawn,
     encoded_prompt,
-    whole,
     written,
 )
+from fastgru.sequences._integers import whole
 from fastgru.sequences._vocabulary import Vocabulary
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru.sequences._answers import Attention
+from fastgru.sequences._integers import whole
 from fastgru.sequences._seq2seq import BaseSeq2Seq
 from fastgru.sequences._seq2seq_params import CONSTRAINTS
 
@@ -271,11 +272,11 @@ class GRUSeq2Seq(BaseSeq2Seq):
             `X` is not as in ``fit``; a number out of its range.
         """
         check_is_fitted(self)
-        num_beams = _whole(num_beams, "num_beams", 1, _MOST_BEAMS)
-        n_best = _whole(n_best, "n_best", 1, num_beams, " (num_beams)")
+        num_beams = whole(num_beams, "num_beams", 1, _MOST_BEAMS)
+        n_best = whole(n_best, "n_best", 1, num_beams, " (num_beams)")
         if max_length is not None:
-            max_length = _whole(max_length, "max_length", 1, 2**31)
-        ngram = _whole(no_repeat_ngram_size, "no_repeat_ngram_size", 0, 2**31)
+            max_length = whole(max_length, "max_length", 1, 2**31)
+        ngram = whole(no_repeat_ngram_size, "no_repeat_ngram_size", 0, 2**31)
         if isinstance(length_penalty, bool) or not isinstance(length_penalty, (int, float, np.number)):
             raise TypeError(f"length_penalty must be a number, got {length_penalty!r}")
         if not np.isfinite(length_penalty) or abs(length_penalty) > 100:
@@ -312,7 +313,7 @@ class GRUSeq2Seq(BaseSeq2Seq):
         check_is_fitted(self)
         if self._architecture["attention"] == "none":
             raise ValueError("attention needs a network with attention: attention_score is None")
-        return self._attention(X, _whole(num_beams, "num_beams", 1, _MOST_BEAMS))
+        return self._attention(X, whole(num_beams, "num_beams", 1, _MOST_BEAMS))
 
     def score_samples(self, X: Any, y: Any) -> NDArray[np.float64]:
         """Return the log-likelihood of each target, its end included, given its source.
@@ -353,11 +354,3 @@ class GRUSeq2Seq(BaseSeq2Seq):
         answers = self.predict(X)
         wanted = self._checked_targets(y, len(answers))
         return self._chrf(wanted, answers)
-
-
-def _whole(value: Any, name: str, least: int, most: int, what: str = "") -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if not least <= value <= most:
-        raise ValueError(f"{name} must be from {least} to {most}{what}, got {value}")
-    return int(value)
