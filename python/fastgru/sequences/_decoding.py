@@ -30,14 +30,7 @@ def probabilities(
 
 def best_paths(answers: list[NDArray[Any]]) -> list[list[int]]:
     """Return the labels that the most probable class of every frame spells."""
-    return [collapsed(each.argmax(axis=1)) if len(each) else [] for each in answers]
-
-
-def collapsed(path: NDArray[np.int64]) -> list[int]:
-    """Return what is left of a path when equal neighbours are joined and blanks are left out."""
-    changed = np.concatenate([[True], path[1:] != path[:-1]])
-    found: list[int] = path[changed & (path != 0)].tolist()
-    return found
+    return [_core.ctc_best_path(log_of(each)) for each in answers]
 
 
 def log_of(answers: NDArray[Any]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from fastgru import _core
 from fastgru.estimators._params import PARAMETER_CONSTRAINTS
+from fastgru.metrics import bits_per_token, perplexity
 from fastgru.sequences._language_model import BaseLanguageModel
 from fastgru.sequences._writing import WritingMixin
 
@@ -327,7 +328,8 @@ class GRULanguageModel(WritingMixin, BaseLanguageModel):
         >>> bool(1 < model.perplexity(["abba"]) < 5)
         True
         """
-        return float(np.exp(-self.score(X)))
+        _, values, lengths = self._log_likelihoods(X)
+        return perplexity(values, int(lengths.sum()))
 
     def bits_per_char(self, X: Any) -> float:
         """Return the bits that X takes, divided by the number of its characters.
@@ -344,4 +346,4 @@ class GRULanguageModel(WritingMixin, BaseLanguageModel):
         texts, values, _ = self._log_likelihoods(X)
         if not isinstance(texts[0], str):
             raise ValueError("bits_per_char needs texts, got token sequences: perplexity takes them")
-        return float(-values.sum() / np.log(2) / sum(map(len, texts)))
+        return bits_per_token(values, sum(map(len, texts)))
