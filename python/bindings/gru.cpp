@@ -1,6 +1,5 @@
 // Binds the GRU layer, its tape and its stream, for float32 and float64.
 #include "bindings/gru.h"
-#include "bindings/parameters.h"
 
 #include <pybind11/stl.h>
 
@@ -49,32 +48,6 @@ py::object gru_object(std::shared_ptr<const Weights<S>> weights, bool batch_firs
 
 template py::object gru_object(std::shared_ptr<const Weights<float>>, bool);
 template py::object gru_object(std::shared_ptr<const Weights<double>>, bool);
-
-template <class S>
-py::list PyGru<S>::parameter_layout() const {
-  return layout_of(weights()->layout().slots());
-}
-
-template <class S>
-py::object PyGru<S>::parameters() const {
-  const std::shared_ptr<const Weights<S>> held = weights();
-  return flat_view<S>(held, held->params(), held->layout().total());
-}
-
-template <class S>
-void PyGru<S>::set_parameters(py::handle flat) {
-  const Operand<S> values = read_parameters<S>(flat, "parameters", weights()->layout().total());
-  auto fresh = std::make_shared<Weights<S>>(config_);
-  run_released([&](const RunOptions&) { return fresh->assign(values.data); });
-  const std::lock_guard<std::mutex> lock(mutex_);
-  weights_ = std::move(fresh);
-}
-
-template <class S>
-std::shared_ptr<const Weights<S>> PyGru<S>::weights() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return weights_;
-}
 
 // (T, B, ·) of an array in the layout the layer speaks.
 template <class S>
@@ -341,6 +314,8 @@ void bind_scalar(py::module_& module, const std::string& suffix) {
       .def_property_readonly("parameter_layout", &Layer::parameter_layout)
       .def_property_readonly("parameters", &Layer::parameters)
       .def("set_parameters", &Layer::set_parameters, py::arg("flat"))
+      .def("set_tensors", &Layer::set_tensors, py::arg("tensors"))
+      .def("has_tensors", &Layer::has_tensors, py::arg("tensors"), py::arg("every") = 1)
       .def("forward", &Layer::forward, py::arg("x"), py::arg("h0") = none, py::arg("lengths") = none,
            py::arg("out") = none)
       .def("forward_train", &Layer::forward_train, py::arg("x"), py::arg("h0") = none,

@@ -126,6 +126,10 @@ class PyGru {
   py::list parameter_layout() const;
   py::object parameters() const;
   void set_parameters(py::handle flat);
+  // The same with one array for each tensor of the layout, in its order.
+  void set_tensors(const py::list& tensors);
+  // Whether the parameters have the bits of these tensors, as far as every `every`-th cache line tells.
+  bool has_tensors(const py::list& tensors, std::size_t every) const;
   py::tuple forward(py::handle x, py::handle h0, py::handle lengths, py::handle out);
   py::tuple forward_train(py::handle x, py::handle h0, py::handle lengths, std::uint64_t seed,
                           bool low_memory);
@@ -152,6 +156,8 @@ class PyGru {
   template <class V>
   SequenceView<V> view_of(V* data, const Operand<S>& operand) const;
   std::shared_ptr<const Weights<S>> weights() const;
+  Operand<S> read_tensor(py::handle tensor, const ParamSlot& slot) const;
+  void assign(const S* flat);
 
   GruConfig config_;
   bool batch_first_;

@@ -2,8 +2,9 @@
 
 The layer is `GRU`; the scikit-learn estimators over it are `GRURegressor` and
 `GRUClassifier`; `GRUForecaster` forecasts time series, `GRUAnomalyDetector` finds anomalies,
-`GRUTranscriber` writes down speech. Names are imported on first use, so that ``import fastgru`` costs little
-more than NumPy, and scikit-learn is imported only for an estimator.
+`GRUTranscriber` writes down speech. `from_torch` and `to_torch` convert layers of PyTorch, and
+`fastgru.torch` has modules that replace its own. Names are imported on first use, so that
+``import fastgru`` costs little more than NumPy, and scikit-learn is imported only for an estimator.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from fastgru._version import __version__
 
 if TYPE_CHECKING:
     import fastgru.inspection as inspection  # noqa: PLR0402
+    import fastgru.torch as torch  # noqa: F401, PLR0402
     from fastgru import metrics, plot
+    from fastgru._conversion import ConversionError
     from fastgru._core import ModelFormatError, get_num_threads
     from fastgru._model_file import load
     from fastgru.anomalies import GRUAnomalyDetector
     from fastgru.config import set_num_threads, set_reproducible, show_config
+    from fastgru.convert.pytorch import from_torch, to_torch
     from fastgru.estimators import GRUClassifier, GRURegressor, SequenceScaler
     from fastgru.forecasting.backtest import backtest
     from fastgru.forecasting.forecaster import GRUForecaster
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRU",
+    "ConversionError",
     "GRUAnomalyDetector",
     "GRUClassifier",
     "GRUForecaster",
@@ -44,6 +49,7 @@ __all__ = [
     "__version__",
     "backtest",
     "explain",
+    "from_torch",
     "get_num_threads",
     "inspection",
     "load",
@@ -54,9 +60,11 @@ __all__ = [
     "set_reproducible",
     "show_config",
     "to_sequences",
+    "to_torch",
 ]
 
 _HOMES = {
+    "ConversionError": "fastgru._conversion",
     "GRU": "fastgru.gru",
     "GRUAnomalyDetector": "fastgru.anomalies",
     "GRUClassifier": "fastgru.estimators",
@@ -69,6 +77,7 @@ _HOMES = {
     "SequenceScaler": "fastgru.estimators",
     "backtest": "fastgru.forecasting.backtest",
     "explain": "fastgru.gru",
+    "from_torch": "fastgru.convert.pytorch",
     "get_num_threads": "fastgru._core",
     "inspection": "fastgru.inspection",  # a module
     "load": "fastgru._model_file",
@@ -79,6 +88,8 @@ _HOMES = {
     "set_reproducible": "fastgru.config",
     "show_config": "fastgru.config",
     "to_sequences": "fastgru.frames",
+    "to_torch": "fastgru.convert.pytorch",
+    "torch": "fastgru.torch",  # a module; not in __all__, as it needs PyTorch
 }
 
 if not TYPE_CHECKING:  # a type checker shall see the names above, not "any name at all"

@@ -23,8 +23,9 @@ MODULES = sorted(
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    if name == "fastgru.adapters.sktime":
-        pytest.importorskip("sktime")
+    for package, needed in (("fastgru.adapters.sktime", "sktime"), ("fastgru.torch", "torch")):
+        if name.startswith(package):
+            pytest.importorskip(needed)
     module = importlib.import_module(name)
     result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0

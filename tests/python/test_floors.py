@@ -52,6 +52,7 @@ PYTHON_FLOORS = [
         "frames",
         "metrics",
         "_containers",
+        "_conversion",
         "_gaps",
         "_int8",
         "_tables",
@@ -63,12 +64,15 @@ PYTHON_FLOORS = [
     },
     {"estimators", "inspection"},
     {"anomalies", "forecasting", "plot", "sequences"},
-    {"adapters", "convert", "cli", "__main__"},
+    {"adapters", "convert", "torch", "cli", "__main__"},
 ]
 # Third-party packages that a floor may import when it is imported itself. More only inside functions.
 # scikit-learn brings scipy, joblib and threadpoolctl with it.
 # A file whose class has a base class of another package imports that, too: it is loaded by those who have it.
-PYTHON_OWN_PACKAGES = {"python/fastgru/adapters/sktime.py": {"sktime"}}
+PYTHON_OWN_PACKAGES = {
+    "python/fastgru/adapters/sktime.py": {"sktime"},
+    **{f"python/fastgru/torch/{p.name}": {"torch"} for p in (REPO / "python/fastgru/torch").glob("*.py")},
+}
 PYTHON_PACKAGES: list[set[str]] = [
     set(),
     {"numpy"},

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastgru import _core, _int8, _model_file, _self_test
+from fastgru._conversion import ConversionReport
 from fastgru.gru import parameters
 from fastgru.gru.quantization import QuantizationReport
 
@@ -114,6 +115,7 @@ class Layer:
     _random: np.random.Generator
     _metadata: dict[str, str]
     quantization_report: QuantizationReport | None = None  # of a layer that `quantize` made
+    conversion_report: ConversionReport | None = None  # of a layer that came from another library
 
     def _configure(self, config: Config) -> None:
         self._config = config
@@ -224,7 +226,7 @@ class Layer:
             state_dict = _model_file.weights(state_dict)
         layout = self._core.parameter_layout
         self._core.set_parameters(parameters.flatten(state_dict, layout, self.dtype, prefix))
-        self.quantization_report = None  # it spoke of the weights before
+        self.quantization_report = self.conversion_report = None  # they spoke of the weights before
 
     @property
     def metadata(self) -> dict[str, str]:
