@@ -2,8 +2,8 @@
 
 The layer is `GRU`; the scikit-learn estimators over it are `GRURegressor` and
 `GRUClassifier`; `GRUForecaster` forecasts time series, `GRUAnomalyDetector` finds anomalies,
-`GRUTranscriber` writes down speech. `from_torch` and `to_torch` convert layers of PyTorch, and
-`fastgru.torch` has modules that replace its own. Names are imported on first use, so that
+`GRUTranscriber` writes down speech. `from_torch`, `to_torch`, `from_onnx` and `to_onnx` convert models, and
+`fastgru.torch` has modules that replace PyTorch's. Names are imported on first use, so that
 ``import fastgru`` costs little more than NumPy, and scikit-learn is imported only for an estimator.
 """
 
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from fastgru._model_file import load
     from fastgru.anomalies import GRUAnomalyDetector
     from fastgru.config import set_num_threads, set_reproducible, show_config
+    from fastgru.convert.from_onnx import from_onnx
     from fastgru.convert.pytorch import from_torch, to_torch
+    from fastgru.convert.to_onnx import to_onnx
     from fastgru.estimators import GRUClassifier, GRURegressor, SequenceScaler
     from fastgru.forecasting.backtest import backtest
     from fastgru.forecasting.forecaster import GRUForecaster
     from fastgru.frames import to_sequences
-    from fastgru.gru import GRU, explain
+    from fastgru.gru import GRU, GRUNetwork, explain
     from fastgru.sequences.language_model import GRULanguageModel
     from fastgru.sequences.seq2seq import GRUSeq2Seq
     from fastgru.sequences.transcriber import GRUTranscriber
@@ -41,6 +43,7 @@ __all__ = [
     "GRUClassifier",
     "GRUForecaster",
     "GRULanguageModel",
+    "GRUNetwork",
     "GRURegressor",
     "GRUSeq2Seq",
     "GRUTranscriber",
@@ -49,6 +52,7 @@ __all__ = [
     "__version__",
     "backtest",
     "explain",
+    "from_onnx",
     "from_torch",
     "get_num_threads",
     "inspection",
@@ -59,6 +63,7 @@ __all__ = [
     "set_num_threads",
     "set_reproducible",
     "show_config",
+    "to_onnx",
     "to_sequences",
     "to_torch",
 ]
@@ -70,6 +75,7 @@ _HOMES = {
     "GRUClassifier": "fastgru.estimators",
     "GRUForecaster": "fastgru.forecasting.forecaster",
     "GRULanguageModel": "fastgru.sequences.language_model",
+    "GRUNetwork": "fastgru.gru",
     "GRURegressor": "fastgru.estimators",
     "GRUSeq2Seq": "fastgru.sequences.seq2seq",
     "GRUTranscriber": "fastgru.sequences.transcriber",
@@ -77,6 +83,7 @@ _HOMES = {
     "SequenceScaler": "fastgru.estimators",
     "backtest": "fastgru.forecasting.backtest",
     "explain": "fastgru.gru",
+    "from_onnx": "fastgru.convert.from_onnx",
     "from_torch": "fastgru.convert.pytorch",
     "get_num_threads": "fastgru._core",
     "inspection": "fastgru.inspection",  # a module
@@ -87,6 +94,7 @@ _HOMES = {
     "set_num_threads": "fastgru.config",
     "set_reproducible": "fastgru.config",
     "show_config": "fastgru.config",
+    "to_onnx": "fastgru.convert.to_onnx",
     "to_sequences": "fastgru.frames",
     "to_torch": "fastgru.convert.pytorch",
     "torch": "fastgru.torch",  # a module; not in __all__, as it needs PyTorch

@@ -1,4 +1,4 @@
-"""Converters of models to other formats: C source."""
+"""Converters: models as C source, and between fastgru, PyTorch and ONNX."""
 
 from fastgru.convert.to_c import to_c
 

@@ -2,6 +2,7 @@
 
 from fastgru.gru.base import Gradients
 from fastgru.gru.gru import GRU
+from fastgru.gru.network import GRUNetwork
 from fastgru.gru.plans import explain
 
-__all__ = ["GRU", "Gradients", "explain"]
+__all__ = ["GRU", "GRUNetwork", "Gradients", "explain"]
