@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fastgru import __version__, _paths
-from fastgru.cli import _anomalies, _bench, _demo, _export, _forecast, _generate, _info
+from fastgru.cli import _anomalies, _bench, _convert, _demo, _export, _forecast, _generate, _info
 from fastgru.cli._errors import InputError
 
 __all__ = ["main"]
@@ -96,4 +96,5 @@ def _make_parser() -> argparse.ArgumentParser:
     _info.add_parser(commands)
     _bench.add_parser(commands)
     _export.add_parser(commands)
+    _convert.add_parser(commands)
     return parser
