@@ -2,7 +2,7 @@
 
 The layer is `GRU`; the scikit-learn estimators over it are `GRURegressor` and
 `GRUClassifier`; `GRUForecaster` forecasts time series, `GRUAnomalyDetector` finds anomalies,
-`GRUTranscriber` writes down speech. `from_torch`, `to_torch`, `from_onnx` and `to_onnx` convert models, and
+`GRUTranscriber` writes down speech. `from_torch`, `from_onnx`, `from_keras` and `to_…` convert models, and
 `fastgru.torch` has modules that replace PyTorch's. Names are imported on first use, so that
 ``import fastgru`` costs little more than NumPy, and scikit-learn is imported only for an estimator.
 """
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from fastgru._model_file import load
     from fastgru.anomalies import GRUAnomalyDetector
     from fastgru.config import set_num_threads, set_reproducible, show_config
+    from fastgru.convert.from_keras import from_keras
     from fastgru.convert.from_onnx import from_onnx
     from fastgru.convert.pytorch import from_torch, to_torch
+    from fastgru.convert.to_keras import to_keras
     from fastgru.convert.to_onnx import to_onnx
     from fastgru.estimators import GRUClassifier, GRURegressor, SequenceScaler
     from fastgru.forecasting.backtest import backtest
@@ -52,6 +54,7 @@ __all__ = [
     "__version__",
     "backtest",
     "explain",
+    "from_keras",
     "from_onnx",
     "from_torch",
     "get_num_threads",
@@ -63,6 +66,7 @@ __all__ = [
     "set_num_threads",
     "set_reproducible",
     "show_config",
+    "to_keras",
     "to_onnx",
     "to_sequences",
     "to_torch",
@@ -83,6 +87,7 @@ _HOMES = {
     "SequenceScaler": "fastgru.estimators",
     "backtest": "fastgru.forecasting.backtest",
     "explain": "fastgru.gru",
+    "from_keras": "fastgru.convert.from_keras",
     "from_onnx": "fastgru.convert.from_onnx",
     "from_torch": "fastgru.convert.pytorch",
     "get_num_threads": "fastgru._core",
@@ -94,6 +99,7 @@ _HOMES = {
     "set_num_threads": "fastgru.config",
     "set_reproducible": "fastgru.config",
     "show_config": "fastgru.config",
+    "to_keras": "fastgru.convert.to_keras",
     "to_onnx": "fastgru.convert.to_onnx",
     "to_sequences": "fastgru.frames",
     "to_torch": "fastgru.convert.pytorch",

@@ -51,6 +51,7 @@ def compared(
     ours: tuple[NDArray[Any], ...],
     exact: tuple[NDArray[Any], ...],
     theirs: tuple[NDArray[Any], ...],
+    precision: str | None = None,
 ) -> ConversionReport:
     """Compare the outputs of two models to the same input.
 
@@ -62,6 +63,8 @@ def compared(
         The outputs.
     exact : tuple of ndarray
         Ours in float64. How far `ours` is from them says how much rounding matters with these weights.
+    precision : {"float32", "float64"}, optional
+        That of the other library, if it is not that of `ours`.
 
     Raises
     ------
@@ -75,7 +78,7 @@ def compared(
         rounding = _difference(own, precise)
         unit = max(1.0, float(np.nanmax(np.abs(precise), initial=0.0)))
         difference = _difference(own, other)
-        if not difference <= _TOLERANCE[own.dtype.name] * unit + 100 * rounding:
+        if not difference <= _TOLERANCE[precision or own.dtype.name] * unit + 100 * rounding:
             raise ConversionError(
                 f"the converted model differs from {library} by {difference:.3g} on random input"
             )

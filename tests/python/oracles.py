@@ -9,6 +9,7 @@ import pytest
 HOW_TO = {
     "jax": "JAX, a peer of the benchmark alone, is not installed (pip install jax)",
     "torch": "PyTorch is not installed (pip install torch; too large for the extra 'test')",
+    "keras": "Keras is not installed (pip install keras h5py; its backend here is PyTorch)",
     "onnx": "onnx, which writes the oracle's models, is not installed (pip install onnx)",
     "onnxruntime": "onnxruntime is not installed (pip install onnxruntime)",
 }

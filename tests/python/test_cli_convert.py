@@ -91,8 +91,11 @@ def test_refusals(
     fastgru.to_onnx(network, "network.onnx")
     Path("cut.safetensors").write_bytes(Path("gru.safetensors").read_bytes()[:-1])
     cases = [
-        (["gru.safetensors", "gru.h5"], "gru.h5: its ending must be one of .safetensors, .pt, .onnx"),
-        (["gru.txt", "gru.onnx"], "gru.txt: its ending must be one of .safetensors, .pt, .pth, .onnx"),
+        (["gru.safetensors", "gru.h5"], "gru.h5: its ending must be one of .safetensors, .pt, .onnx, .keras"),
+        (
+            ["gru.txt", "gru.onnx"],
+            "gru.txt: its ending must be one of .safetensors, .pt, .pth, .onnx,",
+        ),
         (["nowhere.onnx", "x.safetensors"], "nowhere.onnx: No such file or directory"),
         (["bad.onnx", "x.safetensors"], "bad.onnx' is no ONNX model"),
         (["cut.safetensors", "x.onnx"], "MetadataIncompleteBuffer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from fastgru._conversion import ConversionReport
 from fastgru.cli._errors import InputError
 from fastgru.cli._output import check_writable, whole_file
 from fastgru.convert._library import library
+from fastgru.convert.from_keras import from_keras
 from fastgru.convert.from_onnx import from_onnx
 from fastgru.convert.pytorch import from_torch, to_torch
+from fastgru.convert.to_keras import to_keras
 from fastgru.convert.to_onnx import to_onnx
 
 
@@ -21,7 +24,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command."""
     parser = commands.add_parser(
         "convert",
-        help="turn a model of PyTorch or ONNX into one of fastgru, or the reverse",
+        help="turn a model of PyTorch, ONNX or Keras into one of fastgru, or the reverse",
         description="Convert a model exactly, or refuse it. The files' endings name the formats: "
         f"from {', '.join(_READERS)} to {', '.join(_WRITERS)}.",
     )
@@ -89,6 +92,10 @@ def _read_onnx(options: argparse.Namespace) -> Any:
     return from_onnx(options.source)
 
 
+def _read_keras(options: argparse.Namespace) -> Any:
+    return from_keras(options.source)
+
+
 def _write_state_dict(model: Any, path: Path, options: argparse.Namespace) -> ConversionReport | None:
     module = to_torch(model)
     library("torch", "writing .pt").save(module.state_dict(), path)
@@ -106,14 +113,26 @@ def _write_onnx(model: Any, path: Path, options: argparse.Namespace) -> Conversi
     return to_onnx(model, path, h0=options.h0, lengths=options.lengths)
 
 
+def _write_keras(model: Any, path: Path, options: argparse.Namespace) -> ConversionReport | None:
+    built = to_keras(model)
+    with tempfile.TemporaryDirectory() as folder:
+        named = Path(folder) / "model.keras"  # Keras wants this ending
+        built.save(named)
+        path.write_bytes(named.read_bytes())
+    report: ConversionReport | None = built.conversion_report
+    return report
+
+
 _READERS: dict[str, Callable[..., Any]] = {
     ".safetensors": _read_safetensors,
     ".pt": _read_state_dict,
     ".pth": _read_state_dict,
     ".onnx": _read_onnx,
+    ".keras": _read_keras,
 }
 _WRITERS: dict[str, Callable[..., Any]] = {
     ".safetensors": _write_safetensors,
     ".pt": _write_state_dict,
     ".onnx": _write_onnx,
+    ".keras": _write_keras,
 }

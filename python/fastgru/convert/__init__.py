@@ -1,4 +1,4 @@
-"""Converters: models as C source, and between fastgru, PyTorch and ONNX."""
+"""Converters: models as C source, and between fastgru, PyTorch, ONNX and Keras."""
 
 from fastgru.convert.to_c import to_c
 

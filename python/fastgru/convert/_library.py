@@ -8,8 +8,8 @@ from typing import Any
 __all__ = ["library"]
 
 
-def library(name: str, what: str) -> Any:
-    """Return the module `name`, whose extra has the same name.
+def library(name: str, what: str, extra: str | None = None) -> Any:
+    """Return the module `name`.
 
     Parameters
     ----------
@@ -17,6 +17,8 @@ def library(name: str, what: str) -> Any:
         The package to import.
     what : str
         What needs it, for the message.
+    extra : str, optional
+        The extra that installs it, if that has another name.
 
     Raises
     ------
@@ -27,5 +29,5 @@ def library(name: str, what: str) -> Any:
         return import_module(name)
     except ImportError as error:
         raise ImportError(
-            f'{what} needs {name}, which cannot be imported ({error}): pip install "fastgru[{name}]"'
+            f'{what} needs {name}, which cannot be imported ({error}): pip install "fastgru[{extra or name}]"'
         ) from error

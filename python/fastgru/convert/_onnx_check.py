@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ def in_float64(model: GRU | GRUNetwork) -> GRU | GRUNetwork:
     layer = in_float64(model.gru)
     assert isinstance(layer, GRU)
     head = None if model.head is None else (model.head[0].astype(float), model.head[1].astype(float))
-    return GRUNetwork(layer, model.embedding, model.reverse, model.pooling, head, model.link)
+    return replace(model, gru=layer, head=head)
 
 
 def _selected(

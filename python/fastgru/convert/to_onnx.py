@@ -188,6 +188,10 @@ def _add_network(writer: Writer, network: GRUNetwork, h0: bool, lengths: bool) -
     gru = network.gru
     if gru.precision == "int8":
         raise ConversionError('precision="int8" cannot be expressed: its sums are of whole numbers')
+    if network.mask is not None:
+        raise ConversionError("mask cannot be expressed: leave steps out, or pass lengths=True")
+    if network.turned and network.pooling is None:
+        raise ConversionError("turned=True cannot be expressed: ONNX has answers in the order of time")
     config = {**gru._config._asdict(), "reverse": network.reverse}
     dtype = config["dtype"]
     shape: list[Any] = ["B", "T"] if gru.batch_first else ["T", "B"]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgru._conversion import ConversionReport
 from fastgru.gru.gru import GRU
+from fastgru.gru.masking import compressed, expanded
 
 __all__ = ["GRUNetwork"]
 
@@ -21,7 +22,7 @@ _LINKS = (None, "softmax", "sigmoid")
 class GRUNetwork:
     """A network ``embedding → GRU → pooling → dense head`` that is called as a layer is.
 
-    `fastgru.from_onnx` makes it of a model that is more than a layer.
+    `fastgru.from_onnx` and `fastgru.from_keras` make it of a model that is more than a layer.
 
     Parameters
     ----------
@@ -38,6 +39,13 @@ class GRUNetwork:
         Weight and bias of the dense head.
     link : {None, "softmax", "sigmoid"}, default=None
         What makes answers of the head's outputs.
+    mask : float, optional
+        Steps whose features all have this value, or tokens of this value, are skipped, wherever they stand:
+        they leave the states as they are.
+    repeat : bool, default=False
+        Whether the states at a skipped step are those of the last step read; zeros if not.
+    turned : bool, default=False
+        Whether answers to each step come in the order in which `reverse` layers read them: last step first.
     conversion_report : ConversionReport, optional
         What the self-check of the conversion measured.
 
@@ -59,6 +67,9 @@ class GRUNetwork:
     pooling: str | None = None
     head: tuple[NDArray[Any], NDArray[Any]] | None = None
     link: str | None = None
+    mask: float | None = None
+    repeat: bool = False
+    turned: bool = False
     conversion_report: ConversionReport | None = None
 
     def __post_init__(self) -> None:
@@ -68,6 +79,8 @@ class GRUNetwork:
         width = gru.hidden_size * (1 + gru.bidirectional)
         if self.reverse and gru.bidirectional:
             raise ValueError("reverse=True needs a layer of one direction")
+        if self.mask is not None and self.pooling in ("mean", "max"):
+            raise ValueError(f"mask cannot be used with pooling={self.pooling!r}")
         for name, value, known in (("pooling", self.pooling, _POOLINGS), ("link", self.link, _LINKS)):
             if value not in known:
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
@@ -108,19 +121,57 @@ class GRUNetwork:
         TypeError, ValueError
             As of `GRU`; or a token is no integer of the vocabulary.
         """
-        if self.embedding is not None:
-            x = self._embedded(np.asarray(x))
-        rows = np.asarray(x, self.gru.dtype)
-        if self.reverse:
-            rows = self._turned(rows, lengths)
-        states, h_n = self.gru(rows, h0, lengths)
-        if self.pooling is not None:
-            y = self._pooled(states, h_n, lengths)
-        else:
-            y = self._turned(states, lengths) if self.reverse else states
+        states, h_n = self._states(np.asarray(x), h0, lengths)
+        y = states if self.pooling is None else self._pooled(states, h_n, lengths)
         if self.head is not None:
             y = y @ self.head[0].T + self.head[1]
         return _answers(y, self.link), h_n
+
+    def _states(
+        self, x: NDArray[Any], h0: ArrayLike | None, lengths: ArrayLike | None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the states at all steps, and the final ones."""
+        given = x
+        if self.embedding is not None:
+            x = self._embedded(x)
+        x = np.asarray(x, self.gru.dtype)
+        if self.mask is not None:
+            skipped = (given == self.mask) if self.embedding is not None else (x == self.mask).all(axis=-1)
+            return self._masked(x, ~skipped, h0, lengths)
+        if not self.reverse:
+            return self.gru(x, h0, lengths)
+        states, h_n = self.gru(self._turned(x, lengths), h0, lengths)
+        return (states if self.turned else self._turned(states, lengths)), h_n
+
+    def _masked(
+        self, x: NDArray[Any], valid: NDArray[Any], h0: ArrayLike | None, lengths: ArrayLike | None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Run the layers over the valid steps alone, and put the states back to their steps."""
+        rows_first = self.gru.batch_first or x.ndim == 2
+        single = x.ndim == 2
+        if single:
+            x, valid = x[np.newaxis], valid[np.newaxis]
+        elif not rows_first:
+            x, valid = x.swapaxes(0, 1), valid.T
+        if lengths is not None:
+            valid = valid & (np.arange(valid.shape[1]) < np.asarray(lengths)[:, np.newaxis])
+        if self.reverse:
+            x, valid = x[:, ::-1], valid[:, ::-1]
+        steps, counts = compressed(x, valid)
+        if single:
+            states, h_n = self.gru(steps[0, : counts[0]], h0)
+            full = np.zeros((1, *x.shape[1:2], states.shape[-1]), states.dtype)
+            full[0, : counts[0]] = states
+            states = full
+        elif rows_first:
+            states, h_n = self.gru(steps, h0, counts)
+        else:
+            states, h_n = self.gru(steps.swapaxes(0, 1), h0, counts)
+            states = states.swapaxes(0, 1)
+        states = expanded(states, valid, self.gru.bidirectional, self.repeat)
+        if self.reverse and not self.turned:
+            states = states[:, ::-1]
+        return (states[0] if single else states if rows_first else states.swapaxes(0, 1)), h_n
 
     def _embedded(self, tokens: NDArray[Any]) -> NDArray[Any]:
         table = self.embedding
@@ -161,6 +212,8 @@ class GRUNetwork:
         parts = [repr(self.gru) + (", reverse" if self.reverse else "")]
         if self.embedding is not None:
             parts.insert(0, f"embedding of {len(self.embedding)} tokens")
+        if self.mask is not None:
+            parts.insert(0, f"mask {self.mask:g}")
         parts += [f"{self.pooling} over time"] if self.pooling else []
         if self.head is not None:
             parts.append(f"dense head of {len(self.head[1])}")
