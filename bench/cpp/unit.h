@@ -40,7 +40,7 @@ double seconds_of(benchmark::State& state, Body body) {
     benchmark::ClobberMemory();
   }
   const double ticks = static_cast<double>(std::clock() - start);
-  state.SetLabel(active_kernels().name);
+  state.SetLabel(active_isa());
   return ticks / CLOCKS_PER_SEC / static_cast<double>(state.iterations());
 }
 

@@ -52,7 +52,7 @@ StateHeader header_of(const fastgru::ModelStream& stream) noexcept {
 
 uint32_t fastgru_abi_version(void) noexcept { return FASTGRU_ABI_VERSION; }
 const char* fastgru_version(void) noexcept { return FASTGRU_VERSION; }
-const char* fastgru_isa(void) noexcept { return fastgru::active_kernels().name; }
+const char* fastgru_isa(void) noexcept { return fastgru::active_kernel_set().name; }
 const char* fastgru_isa_warning(void) noexcept { return fastgru::isa_warning().c_str(); }
 
 const char* fastgru_status_name(fastgru_status status) noexcept {

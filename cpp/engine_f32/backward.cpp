@@ -89,6 +89,7 @@ class BackwardPass {
     const std::int64_t index = layer * directions_ + d, offset = index * rows_ * hidden_;
     BackwardDirection b{};
     b.kernels = tape_.plan.kernels;
+    b.three_digits = tape_.plan.recipe.set.three_digits;
     b.cell = &(*cells_)[static_cast<std::size_t>(index)];
     b.order = &order_;
     b.steps = {0, steps_};
@@ -160,7 +161,7 @@ class BackwardPass {
 
   Status run_recurrence(const BackwardDirection* directions, std::int64_t count) {
     const std::int64_t block = split_.block_rows(), items = count * split_.blocks;
-    const std::int64_t size = (backward_scratch_size(directions[0], block) + 15) / 16 * 16;
+    const std::int64_t size = (backward_scratch_size(directions[0], block, split_.slices) + 15) / 16 * 16;
     if (!tape_.carry.reserve(size * items)) return out_of_memory("the scratch of a backward call");
     const double flops = 6.0 * static_cast<double>(hidden_ * hidden_ * block);
     for_row_blocks(split_, count, options_.interrupt,
@@ -190,20 +191,51 @@ class BackwardPass {
         !order_.ragged() && dx.row_stride == dx.features && dx.step_stride == rows_ * dx.features;
     const RowSplit split = plan_input_rows((last - first) * rows_, tape_.plan.threads);
     const std::int64_t items = dense ? split.blocks : last - first;
+    const std::int64_t size = input_scratch_size(directions, count, dense ? split.block_rows() : rows_);
+    if (!tape_.scratch.reserve(size * tape_.plan.threads)) return out_of_memory("the gradient of the input");
     parallel_for(items, tape_.plan.threads, [&](std::int64_t item, int thread) {
       Interrupt* interrupt = options_.interrupt;
       if (interrupt != nullptr && (thread == 0 ? interrupt->check() : interrupt->raised())) return;
       const std::int64_t start = item * rows_;
       const RowRange rows = dense ? split.block(item) : RowRange{start, start + order_.active(first + item)};
       float* to = dense ? dx.data + (first * rows_ + rows.first) * dx.features : dx.at(first + item, 0);
-      for (std::int64_t i = 0; i < count; ++i) input_rows(directions[i], rows, to, dx);
+      for (std::int64_t i = 0; i < count; ++i) {
+        input_rows(directions[i], rows, to, dx,
+                   reinterpret_cast<char*>(tape_.scratch.data() + thread * size));
+      }
     });
     return stopped() ? Status::interrupted() : Status();
   }
 
+  // Floats of one thread's scratch for so many rows of dx.
+  static std::int64_t input_scratch_size(const BackwardDirection* directions, std::int64_t count,
+                                         std::int64_t rows) {
+    std::int64_t bytes = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const ThreeDigitWeights* w = directions[i].cell->w_digits;
+      if (w != nullptr) bytes = std::max(bytes, padded_width(w->row_bytes(rows) + 64, 64));
+    }
+    return bytes / static_cast<std::int64_t>(sizeof(float));
+  }
+
+  void input_rows_in_digits(const BackwardDirection& direction, const GemmArgs& g, char* scratch) const {
+    const ThreeDigitTable& table = *direction.three_digits;
+    const ThreeDigitWeights& w = *direction.cell->w_digits;
+    ThreeDigitProductArgs p{};
+    p.vectors.last = w.digits().vectors;
+    p.vectors.weights_exceed_l2 = exceeds_l2(w.bytes());
+    p.rows = g.rows;
+    p.width = g.width;
+    p.a = w.split(table, g.rows, g.a, g.a_stride, next_line(scratch));
+    p.w = w.digits();
+    p.out = g.c;
+    p.out_stride = g.c_stride;
+    table.product(p);
+  }
+
   // One direction's part of some rows of dx, counted from its first step on, written at `to`.
-  void input_rows(const BackwardDirection& direction, RowRange rows, float* to,
-                  const SequenceView<float>& dx) const {
+  void input_rows(const BackwardDirection& direction, RowRange rows, float* to, const SequenceView<float>& dx,
+                  char* scratch) const {
     if (!direction.reverse) {
       for (std::int64_t i = 0; i < rows.size(); ++i) std::fill_n(to + i * dx.row_stride, dx.features, 0.0f);
     }
@@ -217,6 +249,7 @@ class BackwardPass {
     g.weights = direction.cell->w;
     g.c = to;
     g.c_stride = dx.row_stride;
+    if (direction.cell->w_digits != nullptr && g.rows > 0) return input_rows_in_digits(direction, g, scratch);
     tape_.plan.kernels->gemm(g);
   }
 

@@ -18,7 +18,13 @@ class BackwardLoop {
         padded_(padded_width(d.hidden, d.kernels->lanes)),
         panels_(member.share(padded_ / d.kernels->lanes)),
         carry_(scratch),
-        zeros_(carry_ + rows.size() * padded_) {}
+        zeros_(carry_ + rows.size() * padded_),
+        digits_(reinterpret_cast<char*>(zeros_ + padded_) + member.thread() * digit_bytes(d, rows.size())) {}
+
+  // Of one thread, for the rows of a product in digits.
+  static std::int64_t digit_bytes(const BackwardDirection& d, std::int64_t rows) {
+    return d.cell->u_digits == nullptr ? 0 : padded_width(d.cell->u_digits->row_bytes(rows) + 64, 64);
+  }
 
   bool run(StopSignal& stop) {
     if (member_.thread() == 0) begin();
@@ -118,6 +124,7 @@ class BackwardLoop {
   void product(std::int64_t from, std::int64_t row, std::int64_t count) const {
     if (count <= 0) return;
     const CellBackwardArgs a = product_args(from, row, count);
+    if (d_.cell->u_digits != nullptr) return digit_product(a);
     const std::int64_t column = panels_.first * d_.kernels->lanes;
     GemmArgs g{};
     g.rows = count;
@@ -129,6 +136,21 @@ class BackwardLoop {
     g.c = a.carry + column;
     g.c_stride = padded_;
     d_.kernels->gemm(g);
+  }
+
+  // carry += a u
+  void digit_product(const CellBackwardArgs& a) const {
+    const ThreeDigitWeights& u = *d_.cell->u_digits;
+    ThreeDigitProductArgs p{};
+    p.vectors = a.panels;
+    p.vectors.weights_exceed_l2 = exceeds_l2(u.bytes());
+    p.rows = a.rows;
+    p.width = padded_;
+    p.a = u.split(*d_.three_digits, a.rows, a.a, a.a_stride, next_line(digits_));
+    p.w = u.digits();
+    p.out = a.carry;
+    p.out_stride = a.carry_stride;
+    d_.three_digits->product(p);
   }
 
   void step(std::int64_t t, std::int64_t from, std::int64_t row, std::int64_t count) const {
@@ -149,6 +171,10 @@ class BackwardLoop {
     previous_state(t, row, a);
     a.slots = d_.slots.at(t, b);
     a.slots_stride = d_.slots.stride();
+    if (a.depth > 0 && d_.cell->u_digits != nullptr) {
+      digit_product(a);
+      a.depth = 0;
+    }
     if (d_.reset_after) {
       d_.kernels->backward_reset_after(a);
       return;
@@ -168,12 +194,15 @@ class BackwardLoop {
   const std::int64_t padded_;
   PanelRange panels_;
   float *const carry_, *const zeros_;
+  char* const digits_;
 };
 
 }  // namespace
 
-std::int64_t backward_scratch_size(const BackwardDirection& d, std::int64_t rows) {
-  return (rows + 1) * padded_width(d.hidden, d.kernels->lanes);
+std::int64_t backward_scratch_size(const BackwardDirection& d, std::int64_t rows, int slices) {
+  const std::int64_t digits = slices * BackwardLoop::digit_bytes(d, rows);
+  return (rows + 1) * padded_width(d.hidden, d.kernels->lanes) +
+         digits / static_cast<std::int64_t>(sizeof(float));
 }
 
 bool run_backward(const BackwardDirection& direction, RowRange rows, TeamMember& member, float* scratch,

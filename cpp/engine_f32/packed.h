@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine_f32/plan/plan.h"
+#include "engine_f32/recipes/three_digit_weights.h"
 #include "kernels/kernel_table.h"
 #include "runtime/aligned.h"
 
@@ -18,6 +19,8 @@ struct BackwardCell {
   float* u = nullptr;    // columns: d(h) from [dq da_r da_z], or from [da_r da_z] (reset before)
   float* u_n = nullptr;  // columns: d(r*h) from da_n (reset before)
   float* w = nullptr;    // columns: d(x) from [da_r da_z da_n]
+  // u and w in three digits, where the recipe is. Null: in float32 alone.
+  const ThreeDigitWeights *u_digits = nullptr, *w_digits = nullptr;
 };
 
 template <>
@@ -39,14 +42,17 @@ struct Weights<float>::Packed {
   void round_params();
   bool place_forward();
   void pack_forward();
+  bool in_three_digits() const { return recipe.recipe == &kThreeDigitsRecipe; }
   bool place_backward() const;
   void pack_backward() const;
+  void pack_backward_digits(std::size_t i, std::int64_t layer, const CellOffsets& at) const;
 
   AlignedBuffer<char> forward_storage_;
   mutable std::mutex backward_mutex_;
   mutable std::atomic<bool> backward_ready_{false};
   mutable AlignedBuffer<char> backward_storage_;
   mutable std::vector<BackwardCell> backward_cells_;
+  mutable std::vector<ThreeDigitWeights> backward_digits_;  // u and w of each cell
 };
 
 }  // namespace fastgru

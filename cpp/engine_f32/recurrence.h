@@ -59,6 +59,7 @@ bool run_forward(const ForwardDirection& direction, RowRange rows, TeamMember& m
 
 struct BackwardDirection {
   const KernelTable* kernels;
+  const ThreeDigitTable* three_digits;  // null where the cell has none
   const BackwardCell* cell;
   const RowOrder* order;
   StepRange steps;  // all, or a sub-range; sub-ranges follow each other back through the direction's run
@@ -76,7 +77,8 @@ struct BackwardDirection {
   bool ends() const { return reverse ? steps.last == order->steps() : steps.first == 0; }
 };
 
-std::int64_t backward_scratch_size(const BackwardDirection& direction, std::int64_t rows);
+// Floats of scratch of a team of `slices` threads.
+std::int64_t backward_scratch_size(const BackwardDirection& direction, std::int64_t rows, int slices);
 // `scratch`, which the team shares, carries the gradient from one range of steps to the next.
 bool run_backward(const BackwardDirection& direction, RowRange rows, TeamMember& member, float* scratch,
                   StopSignal& stop);

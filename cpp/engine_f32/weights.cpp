@@ -77,12 +77,16 @@ bool Weights<float>::Packed::place_backward() const {
   const GruConfig& config = layout.config();
   const std::int64_t lanes = kernels->lanes, hidden = config.hidden_size;
   backward_cells_.resize(cells.size());
+  if (in_three_digits()) backward_digits_.resize(2 * cells.size());
   return place(backward_storage_, [&](Pieces& pieces) {
     for_cells(layout, [&](std::size_t i, std::int64_t layer, const CellOffsets&) {
       BackwardCell& cell = backward_cells_[i];
       cell.u = pieces.take<float>(packed_size(hidden * (config.reset_after ? 3 : 2), hidden, 1, lanes));
       if (!config.reset_after) cell.u_n = pieces.take<float>(packed_size(hidden, hidden, 1, lanes));
       cell.w = pieces.take<float>(packed_size(3 * hidden, config.layer_input_size(layer), 1, lanes));
+      if (!in_three_digits()) return;
+      backward_digits_[2 * i].place(pieces, hidden, 1, 3 * hidden);
+      backward_digits_[2 * i + 1].place(pieces, config.layer_input_size(layer), 1, 3 * hidden);
     });
   });
 }
@@ -103,7 +107,19 @@ void Weights<float>::Packed::pack_backward() const {
     }
     pack_columns(p + at.weight_ih, config.layer_input_size(layer), 0, 3 * hidden, 3 * hidden, 0, lanes,
                  cell.w);
+    if (in_three_digits()) pack_backward_digits(i, layer, at);
   });
+}
+
+// The columns of a plain matrix: value k of a column is in row k of the weights. u in the tape's order.
+void Weights<float>::Packed::pack_backward_digits(std::size_t i, std::int64_t layer,
+                                                  const CellOffsets& at) const {
+  const std::int64_t hidden = layout.config().hidden_size, input = layout.config().layer_input_size(layer);
+  ThreeDigitWeights &u = backward_digits_[2 * i], &w = backward_digits_[2 * i + 1];
+  u.pack(*recipe.set.three_digits, params.data() + at.weight_hh, 1, hidden, 2 * hidden);
+  w.pack(*recipe.set.three_digits, params.data() + at.weight_ih, 1, input);
+  backward_cells_[i].u_digits = u.finite() ? &u : nullptr;
+  backward_cells_[i].w_digits = w.finite() ? &w : nullptr;
 }
 
 Status Weights<float>::Packed::assign(const float* values) {

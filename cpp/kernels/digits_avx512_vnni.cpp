@@ -1,8 +1,7 @@
 // The kernels on digits for AVX-512 with VNNI, and for AMX (tile, int8) beside it: one file, as they share
 // code.
 //
-// AMX has not been run on a CPU that has it yet: the tests run its kernels with tiles in memory, and
-// dispatch.cpp uses them only where they give the bits of VNNI.
+// The tests also run the kernels for AMX with tiles in memory, where no CPU has it.
 //
 // GCC 12 warns about the undefined operands inside its own AVX-512 intrinsics (GCC bug 105593).
 #if defined(__GNUC__) && !defined(__clang__)
@@ -19,6 +18,9 @@
 #include "simd/tiles_amx.h"
 
 #include "kernels/digits_amx.inl"
+#include "kernels/three_digits_table.h"
+#include "kernels/three_digits_pack.inl"
+#include "kernels/three_digits.inl"
 #endif
 
 namespace fastgru {
@@ -28,6 +30,8 @@ const DigitTable kDigits_avx512_vnni = make_digit_table("avx512_vnni");
 #ifdef FASTGRU_AMX
 extern const DigitTable kDigits_amx;
 const DigitTable kDigits_amx = make_amx_table("amx");
+extern const ThreeDigitTable kThreeDigits_amx;
+const ThreeDigitTable kThreeDigits_amx = make_three_digit_table();
 #endif
 
 }  // namespace fastgru

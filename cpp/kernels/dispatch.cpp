@@ -4,8 +4,6 @@
 #include <atomic>
 #include <cstdlib>
 
-#include "kernels/digit_check.h"
-
 #ifdef FASTGRU_AMX
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,6 +29,7 @@ extern const DigitTable kDigits_avx2, kDigits_avx512_vnni;
 #endif
 #ifdef FASTGRU_AMX
 extern const DigitTable kDigits_amx;
+extern const ThreeDigitTable kThreeDigits_amx;
 #endif
 
 namespace {
@@ -83,7 +82,8 @@ bool has_avx512() {
 }
 
 #ifdef FASTGRU_AMX
-// Whether the CPU has AMX tiles with products of bytes, and Linux lets this process use them.
+// Whether the CPU has AMX tiles with products of bytes, and Linux lets this process use them: it is asked
+// once, and what it grants holds for all threads.
 bool has_amx() {
   constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   const CpuidWords seven = cpuid(7, 0);
@@ -96,53 +96,45 @@ const DigitTable* vnni_digits() {
   return has_avx512() && bit(cpuid(7, 0).ecx, 11) ? &kDigits_avx512_vnni : nullptr;
 }
 
-// AMX in place of VNNI, where it is there. It has not been seen to work yet, so it has to give the bits of
-// VNNI first.
-const DigitTable* best_vnni_digits() {
-#ifdef FASTGRU_AMX
-  static const bool amx = has_amx() && same_bits(kDigits_amx, kDigits_avx512_vnni, 37, 70, 100);
-  if (amx) return &kDigits_amx;
-#endif
-  return &kDigits_avx512_vnni;
-}
-
 #endif
 
 struct Dispatch {
-  std::vector<const KernelTable*> compiled;
+  std::vector<std::string> compiled;
   std::vector<KernelSet> supported;
   std::atomic<const KernelSet*> active{nullptr};
   std::string warning;
 
   Dispatch() {
-    add(&kTable_baseline, true, &kDigits_baseline);
+    add({kTable_baseline.name, &kTable_baseline, &kDigits_baseline, nullptr}, true);
 #ifdef FASTGRU_X86
-    add(&kTable_avx2, has_avx2(), &kDigits_avx2);
-    add(&kTable_avx512, has_avx512(), vnni_digits());
+    add({kTable_avx2.name, &kTable_avx2, &kDigits_avx2, nullptr}, has_avx2());
+    add({kTable_avx512.name, &kTable_avx512, vnni_digits(), nullptr}, has_avx512());
+#endif
+#ifdef FASTGRU_AMX
+    add({"amx", &kTable_avx512, &kDigits_amx, &kThreeDigits_amx}, vnni_digits() != nullptr && has_amx());
 #endif
     active = &supported.back();
     const char* wanted = std::getenv("FASTGRU_ISA");
     if (wanted != nullptr && *wanted != '\0' && !choose(wanted)) {
       warning = std::string("FASTGRU_ISA=") + wanted + " is not available here, there are: " + list() +
-                "; using " + active.load()->kernels->name;
+                "; using " + active.load()->name;
     }
   }
 
-  void add(const KernelTable* table, bool runs_here, const DigitTable* digits) {
-    compiled.push_back(table);
-    if (runs_here) supported.push_back({table, digits});
+  void add(const KernelSet& set, bool runs_here) {
+    compiled.push_back(set.name);
+    if (runs_here) supported.push_back(set);
   }
 
   std::string list() const {
     std::string text;
-    for (const KernelSet& set : supported)
-      text += (text.empty() ? "" : ", ") + std::string(set.kernels->name);
+    for (const KernelSet& set : supported) text += (text.empty() ? "" : ", ") + std::string(set.name);
     return text;
   }
 
   bool choose(const std::string& name) {
     for (const KernelSet& set : supported) {
-      if (name != set.kernels->name) continue;
+      if (name != set.name) continue;
       active = &set;
       return true;
     }
@@ -159,26 +151,18 @@ Dispatch& dispatch() {
 
 std::vector<std::string> isa_names() {
   std::vector<std::string> names;
-  for (const KernelSet& set : dispatch().supported) names.emplace_back(set.kernels->name);
+  for (const KernelSet& set : dispatch().supported) names.emplace_back(set.name);
   return names;
 }
-std::vector<std::string> compiled_isa_names() {
-  std::vector<std::string> names;
-  for (const KernelTable* table : dispatch().compiled) names.emplace_back(table->name);
-  return names;
-}
+std::vector<std::string> compiled_isa_names() { return dispatch().compiled; }
 const KernelTable& active_kernels() { return *active_kernel_set().kernels; }
 KernelSet active_kernel_set() { return *dispatch().active.load(); }
 KernelSet active_digit_set() {
   const KernelSet* set = dispatch().active.load();
   while (set->digits == nullptr) --set;  // the baseline has them
-  KernelSet found = *set;
-#ifdef FASTGRU_X86
-  if (found.digits == &kDigits_avx512_vnni) found.digits = best_vnni_digits();
-#endif
-  return found;
+  return *set;
 }
-std::string active_isa() { return active_kernels().name; }
+std::string active_isa() { return active_kernel_set().name; }
 bool set_active_isa(const std::string& name) { return dispatch().choose(name); }
 const std::string& isa_warning() { return dispatch().warning; }
 

@@ -7,6 +7,7 @@
 
 #include "kernels/digit_table.h"
 #include "kernels/kernel_table.h"
+#include "kernels/three_digits_table.h"
 
 namespace fastgru {
 
@@ -21,12 +22,13 @@ const KernelTable& active_kernels();
 std::string active_isa();
 
 struct KernelSet {
+  const char* name = nullptr;  // of the instruction set
   const KernelTable* kernels = nullptr;
-  const DigitTable* digits = nullptr;  // for the same layouts; null: this instruction set has none
+  const DigitTable* digits = nullptr;             // for the same layouts; null: this instruction set has none
+  const ThreeDigitTable* three_digits = nullptr;  // null: this instruction set has none
 };
 KernelSet active_kernel_set();
-// With the best kernels on digits, AMX among them: a process asks for that at the first call. Where the
-// active instruction set has none, the one below it.
+// Where the active instruction set has no kernels on digits, the one below it.
 KernelSet active_digit_set();
 
 // Chooses by name; false when this machine has no such ISA.

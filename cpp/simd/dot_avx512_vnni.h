@@ -28,8 +28,14 @@ inline IntVec broadcast(const Digit* p) {
   memcpy(&digits, p, sizeof digits);
   return {_mm512_set1_epi32(digits)};
 }
+// In assembly: GCC 12 copies every sum of the intrinsic to another register and back in a loop.
 inline IntVec dot(IntVec sum, IntVec row, IntVec weights) {
+#if defined(__GNUC__)
+  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum.v) : "v"(row.v), "v"(weights.v));
+  return sum;
+#else
   return {_mm512_dpbusd_epi32(sum.v, row.v, weights.v)};
+#endif
 }
 inline IntVec add(IntVec a, IntVec b) { return {_mm512_add_epi32(a.v, b.v)}; }
 inline Vec to_float(IntVec a) { return {_mm512_cvtepi32_ps(a.v)}; }

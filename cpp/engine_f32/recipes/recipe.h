@@ -102,7 +102,7 @@ struct Recipe {
 };
 
 extern const Recipe kFloat32Recipe, kFloat32ResetBeforeRecipe;
-extern const Recipe kTwoDigitsRecipe, kInt8Recipe;
+extern const Recipe kThreeDigitsRecipe, kTwoDigitsRecipe, kInt8Recipe;
 // All of them.
 const std::vector<const Recipe*>& recipes();
 

@@ -5,7 +5,7 @@ namespace fastgru {
 
 const std::vector<const Recipe*>& recipes() {
   static const std::vector<const Recipe*> all = {&kFloat32Recipe, &kFloat32ResetBeforeRecipe,
-                                                 &kTwoDigitsRecipe, &kInt8Recipe};
+                                                 &kThreeDigitsRecipe, &kTwoDigitsRecipe, &kInt8Recipe};
   return all;
 }
 

@@ -17,6 +17,7 @@ struct MemoryTile {
 
 thread_local MemoryTile held[8];
 thread_local bool configured = false;
+thread_local int tile_rows = 0;  // of all tiles but the last two
 
 // Faults where the CPU would.
 void must(bool holds) {
@@ -24,10 +25,12 @@ void must(bool holds) {
 }
 
 struct Tiles {
-  static void configure() {
-    must(!configured);
+  static void configure(int64_t rows = 16) {
+    must(!configured && rows >= 1 && rows <= 16);
     configured = true;
+    tile_rows = static_cast<int>(rows);
   }
+  static int rows_of(int tile) { return tile >= 6 ? 16 : tile_rows; }
   static void release() {
     must(configured);
     configured = false;
@@ -40,24 +43,36 @@ struct Tiles {
   template <int T>
   static void load(const void* from, int64_t stride) {
     must(configured);
-    for (int r = 0; r < 16; ++r) {
+    for (int r = 0; r < rows_of(T); ++r) {
       __builtin_memcpy(held[T].bytes[r], static_cast<const char*>(from) + r * stride, 64);
     }
   }
   template <int T>
   static void store(void* to, int64_t stride) {
     must(configured);
-    for (int r = 0; r < 16; ++r) __builtin_memcpy(static_cast<char*>(to) + r * stride, held[T].bytes[r], 64);
+    for (int r = 0; r < rows_of(T); ++r) {
+      __builtin_memcpy(static_cast<char*>(to) + r * stride, held[T].bytes[r], 64);
+    }
   }
   template <int C, int A, int B>
   static void dot() {
-    must(configured);
-    for (int m = 0; m < 16; ++m) {
+    add_products<C, A, B, uint8_t>();
+  }
+  template <int C, int A, int B>
+  static void dot_signed() {
+    add_products<C, A, B, int8_t>();
+  }
+
+ private:
+  template <int C, int A, int B, class Row>
+  static void add_products() {
+    must(configured && rows_of(C) == rows_of(A) && rows_of(B) == 16);
+    for (int m = 0; m < rows_of(C); ++m) {
       for (int n = 0; n < 16; ++n) {
         int32_t sum;
         __builtin_memcpy(&sum, &held[C].bytes[m][4 * n], 4);
         for (int k = 0; k < 64; ++k) {
-          sum += static_cast<int32_t>(held[A].bytes[m][k]) *
+          sum += static_cast<int32_t>(static_cast<Row>(held[A].bytes[m][k])) *
                  static_cast<int32_t>(static_cast<int8_t>(held[B].bytes[k / 4][4 * n + k % 4]));
         }
         __builtin_memcpy(&held[C].bytes[m][4 * n], &sum, 4);
@@ -71,10 +86,15 @@ struct Tiles {
 
 #include "kernels/digits.inl"
 #include "kernels/digits_amx.inl"
+#include "kernels/three_digits_table.h"
+#include "kernels/three_digits_pack.inl"
+#include "kernels/three_digits.inl"
 
 namespace fastgru {
 
 extern const DigitTable kDigits_tiles_in_memory;
 const DigitTable kDigits_tiles_in_memory = make_amx_table("tiles in memory");
+extern const ThreeDigitTable kThreeDigits_tiles_in_memory;
+const ThreeDigitTable kThreeDigits_tiles_in_memory = make_three_digit_table();
 
 }  // namespace fastgru

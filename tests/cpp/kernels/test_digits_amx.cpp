@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "kernels/digit_check.h"
+#include "digit_check.h"
 #include "kernels/dispatch.h"
 
 namespace fastgru {

@@ -27,8 +27,8 @@ TEST_CASE("dispatch: a name makes its table the active one; an unknown one chang
   fastgru::testing::for_each_isa([&](const std::string& name) {
     CHECK(fastgru::active_isa() == name);
     const fastgru::KernelTable& table = fastgru::active_kernels();
-    CHECK(table.name == name);
-    CHECK(tables.insert(&table).second);
+    CHECK(table.name == (name == "amx" ? "avx512" : name));  // AMX is for digits alone
+    CHECK(tables.insert(&table).second == (name != "amx"));
     for (const char* unknown : {"", "AVX2", "avx", "sse9"}) {
       CHECK_FALSE(fastgru::set_active_isa(unknown));
       CHECK(fastgru::active_isa() == name);

@@ -1,5 +1,5 @@
 // Runs the kernels on digits of two tables on the same numbers.
-#include "kernels/digit_check.h"
+#include "digit_check.h"
 
 #include <vector>
 
