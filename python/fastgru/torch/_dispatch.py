@@ -14,6 +14,7 @@ from fastgru.torch._engine import Call, Engine, Options
 
 __all__ = ["computed"]
 
+_PLAIN = (Tensor, nn.Parameter)
 # Of the modules alive. A module has no attribute of it, so that it is copied and pickled as PyTorch's is.
 _engines: WeakKeyDictionary[nn.Module, dict[Any, Engine]] = WeakKeyDictionary()
 
@@ -27,10 +28,10 @@ def computed(module: nn.Module, options: Options, call: Call, weights: list[Tens
 
 def _at_once(call: Call, weights: list[Tensor]) -> bool:
     """Whether the tensors hold numbers, and nobody records what happens to them."""
+    if _get_current_dispatch_mode() is not None:
+        return False
     tensors = [tensor for tensor in (*call, *weights) if tensor is not None]
-    return _get_current_dispatch_mode() is None and all(
-        type(tensor) in (Tensor, nn.Parameter) and tensor.device.type == "cpu" for tensor in tensors
-    )
+    return all(type(tensor) in _PLAIN and tensor.device.type == "cpu" for tensor in tensors)
 
 
 def _engine(module: nn.Module, options: Options, dtype: torch.dtype) -> Engine:
