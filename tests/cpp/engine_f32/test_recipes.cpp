@@ -77,8 +77,10 @@ TEST_CASE("recipes: chosen by precision, sizes and instruction set") {
     const bool exact = set.three_digits != nullptr;
     CHECK(recipe_of(sized(4, 200, Precision::highest)) == (exact ? "three digits" : "float32"));
     CHECK(recipe_of(sized(4, 95, Precision::highest)) == "float32");
-    CHECK(recipe_of(sized(4, 200, Precision::high)) == (fast ? "two digits" : "float32"));
-    CHECK(recipe_of(sized(4, 200, Precision::medium)) == (fast ? "two digits" : "float32"));
+    const char* two = fast ? "two digits" : "float32";
+    CHECK(recipe_of(sized(4, 200, Precision::high)) == (exact ? "three digits" : two));
+    CHECK(recipe_of(sized(4, 200, Precision::medium)) == (exact ? "three digits" : two));
+    CHECK(recipe_of(sized(4, 401, Precision::high)) == two);
     CHECK(recipe_of(sized(4, 20, Precision::high)) == "float32");
     CHECK(recipe_of(sized(4, 20, Precision::int8)) == "int8");
     GruConfig before = sized(4, 200, Precision::high);
@@ -106,7 +108,7 @@ TEST_CASE("recipes: chosen by precision, sizes and instruction set") {
 TEST_CASE("recipes: high keeps its bound over many steps, in every direction and layer") {
   for_each_isa([](const std::string& isa) {
     double worst = 0;
-    for (const std::int64_t hidden : {96, 130, 256}) {
+    for (const std::int64_t hidden : {96, 130, 256, 410}) {
       for (const std::int64_t rows : {1, 2, 5, 33}) {
         worst = std::max(worst, largest_error({sized(9, hidden, Precision::high), 60, rows, false, true}));
       }
