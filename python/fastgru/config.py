@@ -97,10 +97,10 @@ def set_reproducible(enabled: bool) -> None:
         True: a sample's result has the same bits alone or in any batch, at any number of threads and on every
         instruction set with fused multiply-add (AVX2, AVX-512); faster plans that break this are not chosen.
         False (the default): a precision may choose the arithmetic that is fastest on this machine: integer
-        digits for "high", and on CPUs with AMX for "highest", too (as exact as float32, but other bits). Under
-        True both compute in float32. It holds for layers that are made, and estimators that are fitted or
-        loaded, afterwards. The "baseline" instruction set has no fused multiply-add on x86-64: its bits differ
-        from those of the others.
+        digits for "high", and on CPUs with AMX for "highest", too (as exact as float32, with other bits).
+        Under True both compute in float32. It holds for layers that are made, and estimators that are fitted
+        or loaded, afterwards. The "baseline" instruction set has no fused multiply-add on x86-64: its bits
+        differ from those of the others.
 
     Raises
     ------

@@ -9,8 +9,9 @@ namespace {
 // units: 0.98 of the time with 32 rows, 1.1 with one).
 constexpr std::int64_t kLeastHidden = 96;
 constexpr std::int64_t kLeastHiddenOfThreeDigits = 96;
-// Two digits read fewer bytes, which pays for one row of more units than that; for 32 rows three digits with W x
-// in digits are faster (128 units 1.07 times, 256 units 1.3; one row of 256 units as fast, of 512 0.64 times).
+// Two digits read fewer bytes, which pays for one row of more units than that; for 32 rows three digits with
+// W x in digits are faster (128 units 1.07 times, 256 units 1.3; one row of 256 units as fast, of 512 0.64
+// times).
 constexpr std::int64_t kMostHiddenOfThreeDigitsInHigh = 400;
 
 // Three digits are as exact as float32. Without AMX their six products lose to float32.

@@ -75,7 +75,7 @@ def _check(network: GRUNetwork) -> None:
     gru = network.gru
     obstacles = {
         'precision="int8"': gru.precision == "int8",
-        f"pooling={network.pooling!r}": network.pooling in ("mean", "max"),
+        f"pooling={network.pooling!r}": network.pooling not in (None, "last"),
         "reverse=True without turned=True": network.reverse and not (network.pooling or network.turned),
         "repeat=True of two directions": network.repeat and gru.bidirectional and not network.pooling,
         f"mask={network.mask} of tokens": network.embedding is not None and network.mask not in (None, 0.0),

@@ -15,6 +15,7 @@ from fastgru import _core, _model_file
 from fastgru._conversion import ConversionError, ConversionReport
 from fastgru._version import __version__
 from fastgru.convert import _onnx_parts as parts
+from fastgru.convert._c_choices import PROBABILITIES
 from fastgru.convert._onnx_export_check import checked
 from fastgru.convert._onnx_frames import framed, unframed
 from fastgru.convert._onnx_write import Writer
@@ -272,9 +273,10 @@ class _Estimator:
 
     def _answers(self, logits: str) -> str:
         writer, loss = self.writer, self.config["loss"]
-        if loss in ("cross_entropy", "ctc"):
+        link = PROBABILITIES.get(loss)
+        if link == "softmax":
             return writer.add("Softmax", logits, axis=-1)
-        if loss == "binary_cross_entropy":
+        if link == "sigmoid":
             return writer.add("Sigmoid", logits)
         mean, scale = self.core.scaling[2:]
         count = len(self.config["quantiles"])

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgru import _core
 from fastgru._conversion import ConversionReport
 from fastgru.gru.gru import GRU
 from fastgru.gru.masking import compressed, expanded
 
 __all__ = ["GRUNetwork"]
 
-_POOLINGS = (None, "last", "mean", "max")
+_POOLINGS = (None, *_core.network_choices()["pooling"])
 _LINKS = (None, "softmax", "sigmoid")
 
 
@@ -79,11 +80,11 @@ class GRUNetwork:
         width = gru.hidden_size * (1 + gru.bidirectional)
         if self.reverse and gru.bidirectional:
             raise ValueError("reverse=True needs a layer of one direction")
-        if self.mask is not None and self.pooling in ("mean", "max"):
-            raise ValueError(f"mask cannot be used with pooling={self.pooling!r}")
         for name, value, known in (("pooling", self.pooling, _POOLINGS), ("link", self.link, _LINKS)):
             if value not in known:
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+        if self.mask is not None and self.pooling not in (None, "last"):
+            raise ValueError(f"mask cannot be used with pooling={self.pooling!r}")
         if self.embedding is not None and np.shape(self.embedding)[1:] != (gru.input_size,):
             raise ValueError(
                 f"embedding must have shape (vocabulary, {gru.input_size}), got {np.shape(self.embedding)}"
