@@ -122,10 +122,11 @@ FASTGRU_INLINE Vec joined_three(const int32_t* sums) {
   return fma(to_float(load_ints(sums)), set1(65536.0f), low);
 }
 
-// Sums that wait for what is made of them: of `count` rows from `row` on and one column (a vector of 16, or
-// the three of a panel); or of one row and `count` columns from `column` on.
+// Sums that wait for what is made of them: number i is of row row + i * down and column column + i * across.
+// So they are `count` rows of one column (a vector of 16, or the three of a panel), or `count` columns of one
+// row.
 struct Sums {
-  int64_t row, count, column;
+  int64_t row, down, column, across, count;
   const int32_t* sums;
   int64_t height, apart;  // of the tiles: rows, and distance
 
@@ -134,24 +135,32 @@ struct Sums {
   }
 };
 
-// Does the waiting sums some rows at a time: End::run<N, false>(args, sums, first) for N rows.
+struct SumPlace {
+  int64_t row, column;
+  SumPlace(const Sums& sums, int64_t i)
+      : row(sums.row + i * sums.down), column(sums.column + i * sums.across) {}
+};
+
+// Does the waiting sums some at a time: End::run<N>(args, sums, first) for N of them. Not inlined: copies at
+// every call made the kernels twice as large, and no faster.
 template <class End, class Args>
 class Pending {
  public:
-  explicit FASTGRU_INLINE Pending(const Args& args) : args_(args) {}
+  explicit Pending(const Args& args) : args_(args) {}
 
-  FASTGRU_INLINE void put(const Sums& sums) {
+  void put(const Sums& sums) {
     sums_ = sums;
     done_ = 0;
   }
-  FASTGRU_INLINE void some() {
+  FASTGRU_NO_INLINE void some() {
     if (done_ + kEndRows > sums_.count) return;
-    End::template run<kEndRows, false>(args_, sums_, done_);
+    End::template run<kEndRows>(args_, sums_, done_);
     done_ += kEndRows;
   }
-  FASTGRU_INLINE void all() {
+  FASTGRU_NO_INLINE void all() {
     while (done_ + kEndRows <= sums_.count) some();
-    for (; done_ < sums_.count; ++done_) End::template run<1, false>(args_, sums_, done_);
+    for (; done_ + 2 <= sums_.count; done_ += 2) End::template run<2>(args_, sums_, done_);
+    if (done_ < sums_.count) End::template run<1>(args_, sums_, done_++);
   }
 
  private:
@@ -174,7 +183,7 @@ FASTGRU_INLINE int64_t run_tiles(int64_t column, int64_t row, int64_t rows, cons
                    [&] { pending.some(); });
     }
     pending.all();
-    pending.put({row, rows - row < step ? rows - row : step, column, turns[0], a.height, kApart});
+    pending.put({row, 1, column, 0, rows - row < step ? rows - row : step, turns[0], a.height, kApart});
     int32_t* used = turns[0];
     turns[0] = turns[1];
     turns[1] = used;
@@ -233,6 +242,7 @@ template <int Gates, class End, class Args>
 FASTGRU_NO_INLINE void run_columns_of_row(const PanelRange& columns, const ThreeDigitRows& a,
                                           const ThreeDigitMatrix& w, const Args& args) {
   int32_t sums[Gates * kVectorSums];
+  Pending<End, Args> pending(args);
   constexpr int64_t kAtOnce = Gates == 3 ? kEndRows : 6;
   const auto at_once = [](int64_t left) { return left < kAtOnce ? left : kAtOnce; };
   for_panels(columns, at_once, [&](int64_t column, int64_t some) {
@@ -249,14 +259,8 @@ FASTGRU_NO_INLINE void run_columns_of_row(const PanelRange& columns, const Three
         ++i;
       }
     }
-    const Sums of_row = {0, some, column, sums, kDigitTileRows, 0};
-    int64_t done = 0;
-    if (some == kEndRows) {
-      End::template run<kEndRows, true>(args, of_row, 0);
-      done = kEndRows;
-    }
-    for (; done + 2 <= some; done += 2) End::template run<2, true>(args, of_row, done);
-    for (; done < some; ++done) End::template run<1, true>(args, of_row, done);
+    pending.put({0, 0, column, 1, some, sums, kDigitTileRows, 0});
+    pending.all();
   });
 }
 
@@ -280,19 +284,11 @@ FASTGRU_INLINE void run_columns(const PanelRange& columns, int64_t rows, const T
   Tiles::release();
 }
 
-// Number i of some sums: rows of one column, or (Across) columns of one row.
-template <bool Across>
-struct SumPlace {
-  int64_t row, column;
-  SumPlace(const Sums& sums, int64_t i)
-      : row(Across ? sums.row : sums.row + i), column(Across ? sums.column + i : sums.column) {}
-};
-
 struct ProductEnd {
-  template <int N, bool Across>
+  template <int N>
   static FASTGRU_INLINE void run(const ThreeDigitProductArgs& a, const Sums& sums, int64_t first) {
     for_each_of<N>([&](int i) {
-      const SumPlace<Across> at(sums, first + i);
+      const SumPlace at(sums, first + i);
       const int64_t column = at.column * kLanes, left = a.width - column;
       float* out = a.out + at.row * a.out_stride + column;
       const Vec from = a.bias != nullptr ? load(a.bias + column) : load_upto(out, left);
@@ -308,16 +304,16 @@ void three_digit_product(const ThreeDigitProductArgs& a) {
 
 // The new states of N rows of a panel, or N panels of a row, from the sums of their gates: sum(gate, i, from)
 // adds them to `from`. Gate by gate, so that the values of eight stay in registers.
-template <int N, bool Across, class Sum>
+template <int N, class Sum>
 FASTGRU_INLINE void end_of_step(const ThreeDigitCellArgs& a, const Sums& sums, int64_t first, Sum sum) {
   const auto input = [&](int gate, int i) {
-    const SumPlace<Across> at(sums, first + i);
+    const SumPlace at(sums, first + i);
     return load(a.gx + at.row * a.gx_stride + (at.column * kGates + gate) * kLanes);
   };
   const auto keep = [&](int slot, const Vec(&v)[N]) {
     if (a.slots == nullptr) return;
     for_each_of<N>([&](int i) {
-      const SumPlace<Across> at(sums, first + i);
+      const SumPlace at(sums, first + i);
       float* to = a.slots + at.row * a.slots_stride + slot * a.hidden;
       store_columns<false>(to, panel_columns(at.column, a.hidden), v[i]);
     });
@@ -326,9 +322,8 @@ FASTGRU_INLINE void end_of_step(const ThreeDigitCellArgs& a, const Sums& sums, i
   for_each_of<N>([&](int i) { n[i] = sum(0, i, input(0, i)); });  // r at first
   sigmoid(n);
   keep(1, n);
-  for_each_of<N>([&](int i) {
-    q[i] = sum(2, i, load(a.bias + (SumPlace<Across>(sums, first + i).column * 4 + 3) * kLanes));
-  });
+  for_each_of<N>(
+      [&](int i) { q[i] = sum(2, i, load(a.bias + (SumPlace(sums, first + i).column * 4 + 3) * kLanes)); });
   keep(0, q);
   for_each_of<N>([&](int i) { n[i] = fma(n[i], q[i], input(2, i)); });
   tanh(n);
@@ -337,7 +332,7 @@ FASTGRU_INLINE void end_of_step(const ThreeDigitCellArgs& a, const Sums& sums, i
   sigmoid(z);
   keep(2, z);
   for_each_of<N>([&](int i) {
-    const SumPlace<Across> at(sums, first + i);
+    const SumPlace at(sums, first + i);
     const Columns c = panel_columns(at.column, a.hidden);
     const Vec h = load_columns<false>(a.h_prev + at.row * a.h_prev_stride, c);
     store_columns<false>(a.h + at.row * a.h_stride, c, fma(z[i], sub(h, n[i]), n[i]));
@@ -345,10 +340,10 @@ FASTGRU_INLINE void end_of_step(const ThreeDigitCellArgs& a, const Sums& sums, i
 }
 
 struct CellEnd {
-  template <int N, bool Across>
+  template <int N>
   static FASTGRU_INLINE void run(const ThreeDigitCellArgs& a, const Sums& sums, int64_t first) {
-    end_of_step<N, Across>(a, sums, first, [&](int gate, int i, Vec from) {
-      const SumPlace<Across> at(sums, first + i);
+    end_of_step<N>(a, sums, first, [&](int gate, int i, Vec from) {
+      const SumPlace at(sums, first + i);
       const Vec column = load(a.u.scale + (at.column * kGates + gate) * kLanes);
       return fma(joined_three(sums.at(first + i) + gate * kVectorSums), mul(set1(a.a.scale[at.row]), column),
                  from);
@@ -364,9 +359,8 @@ void three_digit_cell_end(const ThreeDigitCellArgs& a, const float* sums) {
   for_panels(a.panels, one_at_once, [&](int64_t panel, int64_t) {
     for (int64_t row = 0; row < a.rows; ++row) {
       const float* of_panel = sums + row * a.gx_stride + panel * kGates * kLanes;
-      end_of_step<1, false>(a, {row, 1, panel, nullptr, 1, 0}, 0, [&](int gate, int, Vec from) {
-        return add(load(of_panel + gate * kLanes), from);
-      });
+      end_of_step<1>(a, {row, 1, panel, 0, 1, nullptr, 1, 0}, 0,
+                     [&](int gate, int, Vec from) { return add(load(of_panel + gate * kLanes), from); });
     }
   });
 }
