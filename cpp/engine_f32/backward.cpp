@@ -180,7 +180,9 @@ class BackwardPass {
       tape_.products.collect(directions[i], x, layout_.cell(layer, directions[i].reverse ? 1 : 0),
                              args_.dparams);
     }
-    return tape_.products.run(*tape_.plan.kernels, tape_.plan.threads, tape_.scratch, options_.interrupt);
+    const Plan& plan = tape_.plan;
+    return tape_.products.run(*plan.kernels, gradient_digits(plan.recipe), plan.threads, tape_.scratch,
+                              options_.interrupt);
   }
 
   // dx = sum over directions of [da_r da_z da_n] W: the caller's for the first layer, else the dy of the

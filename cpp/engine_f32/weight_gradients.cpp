@@ -112,6 +112,13 @@ void add_rows(CellGradients& cell, const BackwardDirection& d, SequenceView<cons
   cell.rows.close();
 }
 
+// Of all steps, whatever range of them is collected: memory="low" has the same bits.
+bool fills_blocks(const RowOrder& order) {
+  std::int64_t rows = 0;
+  for (std::int64_t t = 0; t < order.steps(); ++t) rows += order.active(t);
+  return gradients_in_digits(rows, (order.steps() * order.rows() + kBlockRows - 1) / kBlockRows);
+}
+
 }  // namespace
 
 void GradientProducts::collect(const BackwardDirection& d, SequenceView<const float> x,
@@ -120,6 +127,7 @@ void GradientProducts::collect(const BackwardDirection& d, SequenceView<const fl
   CellGradients& cell = cells_[used_++];
   cell.rows.clear();
   cell.adds = !d.begins();
+  cell.fills_blocks = fills_blocks(*d.order);
   cell.shapes = gradient_shapes(d.hidden, x.features, d.reset_after);
   const bool bias = offsets.bias_ih >= 0;
   WeightGradient input, state;
@@ -142,10 +150,15 @@ std::int64_t stride_of(const GradientPiece& piece, std::int64_t lanes) {
   return padded_width(piece.last - piece.first, lanes);
 }
 
+// Floats of the packed tape.
+std::int64_t pack_size(const GradientPiece& piece, std::int64_t lanes) {
+  return kBlockRows * (piece.digits ? kDigitVectors : kOuterVectors) * lanes;
+}
+
 // Floats: the packed tape, then the sums, then of each part its results and its packed operand.
 std::int64_t scratch_size(const GradientPiece& piece, std::int64_t lanes) {
-  const std::int64_t stride = stride_of(piece, lanes);
-  return kBlockRows * kOuterVectors * lanes + stride + piece.depth * (stride + kBlockRows);
+  const std::int64_t stride = stride_of(piece, lanes), padding = kOuterParts * lanes;
+  return pack_size(piece, lanes) + stride + piece.depth * stride + (piece.depth + padding) * kBlockRows;
 }
 
 // Writes [column j][slot column] into the parameters' own layout, a few of its rows at a time: rows a power
@@ -173,10 +186,10 @@ void write_gradient(const CellGradients& cell, int part, const GradientPiece& pi
 
 }  // namespace
 
-void GradientProducts::run_piece(const KernelTable& kernels, const GradientPiece& piece, float* scratch,
-                                 Interrupt* interrupt, bool owner) const {
+void GradientProducts::run_piece(const GradientPiece& piece, OuterKernel outer, std::int64_t lanes,
+                                 float* scratch, Interrupt* interrupt, bool owner) const {
   const CellGradients& cell = cells_[piece.cell];
-  const std::int64_t lanes = kernels.lanes, stride = stride_of(piece, lanes);
+  const std::int64_t stride = stride_of(piece, lanes);
   OuterArgs args{};
   args.runs = cell.rows.runs().data();
   args.block_ends = cell.rows.block_ends().data();
@@ -185,7 +198,7 @@ void GradientProducts::run_piece(const KernelTable& kernels, const GradientPiece
   args.width = cell.shapes.width();
   args.out_stride = stride;
   args.pack_a = scratch;
-  args.sums = scratch + kBlockRows * kOuterVectors * lanes;
+  args.sums = scratch + pack_size(piece, lanes);
   float* out = args.sums + stride;
   std::fill_n(args.sums, (1 + piece.depth) * stride, 0.0f);
   float* pack = out + piece.depth * stride;
@@ -198,7 +211,7 @@ void GradientProducts::run_piece(const KernelTable& kernels, const GradientPiece
     args.parts[i].out = out;
     args.parts[i].pack = pack;
     out += part.depth * stride;
-    pack += part.depth * kBlockRows;
+    pack += padded_width(part.depth, lanes) * kBlockRows;
   }
   const std::int64_t blocks = static_cast<std::int64_t>(cell.rows.block_ends().size());
   const std::int64_t slice = blocks_per_check(piece.depth, stride);
@@ -206,7 +219,7 @@ void GradientProducts::run_piece(const KernelTable& kernels, const GradientPiece
     if (should_stop(interrupt, owner)) return;
     args.first_block = block;
     args.last_block = std::min(block + slice, blocks);
-    kernels.outer(args);
+    outer(args);
   }
   for (int i = 0; i < kOuterParts; ++i) {
     if (!piece.wanted[i]) continue;
@@ -214,11 +227,12 @@ void GradientProducts::run_piece(const KernelTable& kernels, const GradientPiece
   }
 }
 
-Status GradientProducts::run(const KernelTable& kernels, int threads, AlignedBuffer<float>& scratch,
-                             Interrupt* interrupt) {
+Status GradientProducts::run(const KernelTable& kernels, OuterKernel digits, int threads,
+                             AlignedBuffer<float>& scratch, Interrupt* interrupt) {
   pieces_.clear();
   for (std::size_t i = 0; i < used_; ++i) {
-    plan_gradient_pieces(cells_[i].shapes, i, kernels.lanes, threads, pieces_);
+    const bool in_digits = digits != nullptr && cells_[i].fills_blocks;
+    plan_gradient_pieces(cells_[i].shapes, i, kernels.lanes, threads, in_digits, pieces_);
   }
   std::int64_t size = 0;
   for (const GradientPiece& piece : pieces_) {
@@ -226,8 +240,9 @@ Status GradientProducts::run(const KernelTable& kernels, int threads, AlignedBuf
   }
   if (!scratch.reserve(size * threads)) return out_of_memory("the weight gradients");
   parallel_for(static_cast<std::int64_t>(pieces_.size()), threads, [&](std::int64_t item, int thread) {
-    run_piece(kernels, pieces_[static_cast<std::size_t>(item)], scratch.data() + thread * size, interrupt,
-              thread == 0);
+    const GradientPiece& piece = pieces_[static_cast<std::size_t>(item)];
+    run_piece(piece, piece.digits ? digits : kernels.outer, kernels.lanes, scratch.data() + thread * size,
+              interrupt, thread == 0);
   });
   return interrupt != nullptr && interrupt->raised() ? Status::interrupted() : Status();
 }

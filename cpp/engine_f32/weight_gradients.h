@@ -39,7 +39,8 @@ struct WeightGradient {
 
 struct CellGradients {
   RowRuns rows;
-  bool adds = false;  // to the gradients that an earlier range of steps wrote
+  bool fills_blocks = false;  // the running rows of all steps fill the blocks of the sums well
+  bool adds = false;          // to the gradients that an earlier range of steps wrote
   GradientShapes shapes;
   WeightGradient results[kOuterParts];
 
@@ -59,12 +60,14 @@ class GradientProducts {
   void collect(const BackwardDirection& direction, SequenceView<const float> x, const CellOffsets& offsets,
                float* dparams);
 
-  // Computes them all, split over threads by columns: no sum is shared.
-  Status run(const KernelTable& kernels, int threads, AlignedBuffer<float>& scratch, Interrupt* interrupt);
+  // Computes them all, split over threads by columns: no sum is shared. `digits`: the kernel in digits, for
+  // the cells whom it suits; null: none.
+  Status run(const KernelTable& kernels, OuterKernel digits, int threads, AlignedBuffer<float>& scratch,
+             Interrupt* interrupt);
 
  private:
-  void run_piece(const KernelTable& kernels, const GradientPiece& piece, float* scratch, Interrupt* interrupt,
-                 bool owner) const;
+  void run_piece(const GradientPiece& piece, OuterKernel outer, std::int64_t lanes, float* scratch,
+                 Interrupt* interrupt, bool owner) const;
 
   std::vector<CellGradients> cells_;
   std::size_t used_ = 0;

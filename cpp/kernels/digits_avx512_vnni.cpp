@@ -16,11 +16,13 @@
 
 #ifdef FASTGRU_AMX
 #include "simd/tiles_amx.h"
+#include "simd/columns_avx512.h"
 
 #include "kernels/digits_amx.inl"
 #include "kernels/three_digits_table.h"
 #include "kernels/three_digits_pack.inl"
 #include "kernels/three_digits.inl"
+#include "kernels/outer_digits.inl"
 #endif
 
 namespace fastgru {
@@ -32,6 +34,8 @@ extern const DigitTable kDigits_amx;
 const DigitTable kDigits_amx = make_amx_table("amx");
 extern const ThreeDigitTable kThreeDigits_amx;
 const ThreeDigitTable kThreeDigits_amx = make_three_digit_table();
+extern const OuterKernel kOuterDigits_amx;
+const OuterKernel kOuterDigits_amx = outer_digits;
 #endif
 
 }  // namespace fastgru

@@ -30,6 +30,7 @@ extern const DigitTable kDigits_avx2, kDigits_avx512_vnni;
 #ifdef FASTGRU_AMX
 extern const DigitTable kDigits_amx;
 extern const ThreeDigitTable kThreeDigits_amx;
+extern const OuterKernel kOuterDigits_amx;
 #endif
 
 namespace {
@@ -105,13 +106,14 @@ struct Dispatch {
   std::string warning;
 
   Dispatch() {
-    add({kTable_baseline.name, &kTable_baseline, &kDigits_baseline, nullptr}, true);
+    add({kTable_baseline.name, &kTable_baseline, &kDigits_baseline, nullptr, nullptr}, true);
 #ifdef FASTGRU_X86
-    add({kTable_avx2.name, &kTable_avx2, &kDigits_avx2, nullptr}, has_avx2());
-    add({kTable_avx512.name, &kTable_avx512, vnni_digits(), nullptr}, has_avx512());
+    add({kTable_avx2.name, &kTable_avx2, &kDigits_avx2, nullptr, nullptr}, has_avx2());
+    add({kTable_avx512.name, &kTable_avx512, vnni_digits(), nullptr, nullptr}, has_avx512());
 #endif
 #ifdef FASTGRU_AMX
-    add({"amx", &kTable_avx512, &kDigits_amx, &kThreeDigits_amx}, vnni_digits() != nullptr && has_amx());
+    add({"amx", &kTable_avx512, &kDigits_amx, &kThreeDigits_amx, kOuterDigits_amx},
+        vnni_digits() != nullptr && has_amx());
 #endif
     active = &supported.back();
     const char* wanted = std::getenv("FASTGRU_ISA");

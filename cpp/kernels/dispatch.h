@@ -26,6 +26,7 @@ struct KernelSet {
   const KernelTable* kernels = nullptr;
   const DigitTable* digits = nullptr;             // for the same layouts; null: this instruction set has none
   const ThreeDigitTable* three_digits = nullptr;  // null: this instruction set has none
+  OuterKernel outer_digits = nullptr;             // weight gradients in three digits; null: as above
 };
 KernelSet active_kernel_set();
 // Where the active instruction set has no kernels on digits, the one below it.

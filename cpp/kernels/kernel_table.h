@@ -33,6 +33,7 @@ constexpr int kSlots = 4;
 constexpr int kBlockRows = 256;   // rows of one block of a weight gradient's sum
 constexpr int kOuterVectors = 3;  // vectors of gates a weight gradient's tile takes at most
 constexpr int kOuterParts = 3;    // weight gradients that share the tape's rows
+constexpr int kDigitVectors = 8;  // vectors of gates that a weight gradient in digits packs at once
 
 // The panels of hidden units that a call computes, and their order. Serpentine panel order (backwards at
 // every other step) finds the last step's weights still in the cache (H=512, batch 1: 1.5 times faster); the
@@ -139,11 +140,11 @@ struct WeightGradientPart {
   int64_t first = 0, last = 0;  // columns of a; none: the part is not wanted
   int64_t depth = 0;            // columns of b
   float* out = nullptr;         // row j begins at out + j * out_stride, with the call's first column
-  float* pack = nullptr;        // scratch: kBlockRows * depth floats
+  float* pack = nullptr;        // scratch: kBlockRows * depth floats; in digits depth is padded
 };
 
 // The sums are taken over blocks of at most kBlockRows rows, each from zero, and the block sums are added in
-// order.
+// order. In digits (outer_digits.inl): scratch begins at whole lines of 64 bytes.
 struct OuterArgs {
   const RowRun* runs = nullptr;
   const int64_t* block_ends = nullptr;  // runs of block k end at block_ends[k]
@@ -153,8 +154,10 @@ struct OuterArgs {
   WeightGradientPart parts[kOuterParts];
   float* sums = nullptr;  // sums[i] += sum over rows of a[row][i], from the call's first column on; padded
   int64_t out_stride = 0;
-  float* pack_a = nullptr;  // scratch: kBlockRows * kOuterVectors * lanes floats
+  float* pack_a = nullptr;  // scratch: kBlockRows * kOuterVectors * lanes floats; in digits kDigitVectors
 };
+
+using OuterKernel = void (*)(const OuterArgs&);
 
 // One step of Adam (Kingma and Ba 2015) over `count` parameters. The corrections for the step number are in
 // step_size and inverse_root: step_size = rate / (1 - beta_1^t), inverse_root = 1 / sqrt(1 - beta_2^t).
@@ -242,7 +245,7 @@ struct KernelTable {
   // reset_after=false, second half of a step: `a` is da_n, the product is d(r*h): da_r into its slot, carry
   // += d(r*h) * r. Its product starts from zero, not from carry.
   void (*backward_reset_before_pass2)(const CellBackwardArgs&);
-  void (*outer)(const OuterArgs&);
+  OuterKernel outer;
   void (*adam)(const AdamArgs&);
   void (*dense_pack)(const DensePackArgs&);
   void (*dense_forward)(const DenseForwardArgs&);

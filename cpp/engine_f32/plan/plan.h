@@ -26,6 +26,8 @@ struct RecipeChoice {
   const char* reason = "";
 };
 RecipeChoice choose_recipe(const GruConfig& config);
+// The kernel of weight gradients in digits, which the recipe in three digits takes; null: in float32.
+OuterKernel gradient_digits(const RecipeChoice& choice);
 
 struct LayerPlan {
   bool hoist = false;

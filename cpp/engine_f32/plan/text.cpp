@@ -74,16 +74,19 @@ void add_layer(const Plan& plan, const GruConfig& config, std::size_t layer, Tex
 void add_gradients(const Plan& plan, const GruConfig& config, std::size_t layer, Text& text) {
   const std::int64_t input = config.layer_input_size(static_cast<std::int64_t>(layer));
   const GradientShapes shapes = gradient_shapes(config.hidden_size, input, config.reset_after);
+  const std::int64_t rows = plan.steps * plan.rows;
+  const bool digits = gradient_digits(plan.recipe) != nullptr &&
+                      gradients_in_digits(rows, (rows + kBlockRows - 1) / kBlockRows);
   std::vector<GradientPiece> pieces;
-  plan_gradient_pieces(shapes, 0, plan.kernels->lanes, plan.threads, pieces);
+  plan_gradient_pieces(shapes, 0, plan.kernels->lanes, plan.threads, digits, pieces);
   bool together = false;
   for (const GradientPiece& piece : pieces) {
     together =
         together || (piece.wanted[kInputPart] && (piece.wanted[kStatePart] || piece.wanted[kResetPart]));
   }
-  text.add("layer %zu, training: weight gradients in %zu piece%s%s, dW_ih and dW_hh %s\n", layer,
+  text.add("layer %zu, training: weight gradients in %zu piece%s%s, dW_ih and dW_hh %s%s\n", layer,
            pieces.size(), if_true(pieces.size() != 1, "s"), if_true(config.bidirectional, " a direction"),
-           together ? "together" : "one after the other");
+           together ? "together" : "one after the other", if_true(digits, ", in three digits (AMX)"));
 }
 
 void add_training(const Plan& plan, const GruConfig& config, Text& text) {

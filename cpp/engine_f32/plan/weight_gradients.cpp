@@ -12,6 +12,11 @@ namespace {
 // Minimum vectors of gates per piece on one thread; below it, packing the second operand is more than a few
 // percent of the work.
 constexpr std::int64_t kPieceVectors = 24;
+// Bytes of a piece's results in digits. They need not stay in L2: fewer pieces pack less, which counts for
+// more.
+constexpr std::int64_t kDigitResultBytes = 8 << 20;
+// Fewer rows are filled up with zeros.
+constexpr std::int64_t kLeastDigitRows = 64;
 // Some milliseconds of work, after which a piece looks at the interrupt.
 constexpr double kSliceFlops = 1e9;
 
@@ -29,9 +34,9 @@ GradientPiece within(const GradientShapes& shapes, GradientPiece piece, std::int
   return piece;
 }
 
-// Vectors of gates whose results stay in L2.
+// Vectors of gates whose results stay in L2; in digits, those that a piece takes at most.
 std::int64_t fitting_vectors(const GradientPiece& piece, std::int64_t lanes) {
-  return l2_bytes() / 3 / (4 * lanes * piece.depth);
+  return (piece.digits ? kDigitResultBytes : l2_bytes() / 3) / (4 * lanes * piece.depth);
 }
 
 // Cuts `whole` into `count` pieces of about equal work. The work of a vector of slot columns is the depth of
@@ -69,11 +74,18 @@ GradientShapes gradient_shapes(std::int64_t hidden, std::int64_t input, bool res
   return shapes;
 }
 
+OuterKernel gradient_digits(const RecipeChoice& choice) {
+  return choice.recipe == &kThreeDigitsRecipe ? choice.set.outer_digits : nullptr;
+}
+
+bool gradients_in_digits(std::int64_t rows, std::int64_t blocks) { return rows >= kLeastDigitRows * blocks; }
+
 // Compute dW_ih and dW_hh together if all their results fit L2, so that the tape is packed once; else one
 // after the other: every piece packs its second operand, and fewer pieces are worth a second packing of the
-// tape (in three pieces for both (100,64,128,256) trained 4 % slower, H=192 and 300 3 %).
+// tape (in three pieces for both (100,64,128,256) trained 4 % slower, H=192 and 300 3 %). In digits always
+// together: packing takes a larger share ((100,64,128,256): 14.6 ms in three pieces, 12.5 in one).
 void plan_gradient_pieces(const GradientShapes& shapes, std::size_t cell, std::int64_t lanes, int threads,
-                          std::vector<GradientPiece>& pieces) {
+                          bool digits, std::vector<GradientPiece>& pieces) {
   // As many for each thread, and no more than that: every piece packs its second operand once more
   // ((100,32,64,128) on two threads, these products: eight pieces 2.3 ms, two 1.6, one thread 3.0).
   const auto add = [&](const GradientPiece& piece) {
@@ -83,9 +95,10 @@ void plan_gradient_pieces(const GradientShapes& shapes, std::size_t cell, std::i
   };
   GradientPiece every;
   every.cell = cell;
+  every.digits = digits;
   std::fill_n(every.wanted, kOuterParts, true);
   const GradientPiece together = within(shapes, every, 0, shapes.width());
-  if (fitting_vectors(together, lanes) >= panel_count(shapes.width(), lanes)) {
+  if (digits || fitting_vectors(together, lanes) >= panel_count(shapes.width(), lanes)) {
     add(together);
     return;
   }

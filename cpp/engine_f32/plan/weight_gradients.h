@@ -36,12 +36,16 @@ struct GradientPiece {
   std::int64_t first = 0, last = 0;
   std::int64_t depth = 0;  // of the wanted parts together
   bool wanted[kOuterParts] = {};
+  bool digits = false;
 };
+
+// Whether gradients over so many rows, in so many blocks of kBlockRows, take less time in digits.
+bool gradients_in_digits(std::int64_t rows, std::int64_t blocks);
 
 // Appends the pieces of cell number `cell`. No sum is shared between pieces, so the bits do not depend on
 // them.
 void plan_gradient_pieces(const GradientShapes& shapes, std::size_t cell, std::int64_t lanes, int threads,
-                          std::vector<GradientPiece>& pieces);
+                          bool digits, std::vector<GradientPiece>& pieces);
 
 // Blocks of kBlockRows rows that a piece of depth x stride results takes between two looks at the interrupt.
 std::int64_t blocks_per_check(std::int64_t depth, std::int64_t stride);

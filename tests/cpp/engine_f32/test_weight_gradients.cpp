@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "each_isa.h"
+#include "engine_f32/plan/plan.h"
 #include "gru_case.h"
 
 namespace {
@@ -342,4 +343,28 @@ TEST_CASE("outer: each block is summed from zero, and the blocks' sums are added
         CHECK(sum.part[0][at(sum, i, j)] == whole.part[0][at(whole, i, j)]);
     }
   });
+}
+
+TEST_CASE("weight gradients: in digits with the recipe in three digits, for enough rows a block, together") {
+  for_each_isa([](const std::string& isa) {
+    fastgru::GruConfig config;
+    config.input_size = 30;
+    config.hidden_size = 512;
+    const fastgru::RecipeChoice wide = fastgru::choose_recipe(config);
+    CHECK((fastgru::gradient_digits(wide) != nullptr) == (isa == "amx"));
+    config.hidden_size = 20;
+    const bool narrow = fastgru::gradient_digits(fastgru::choose_recipe(config)) != nullptr;
+    CHECK_FALSE(narrow);
+  });
+  CHECK(fastgru::gradients_in_digits(64, 1));
+  CHECK_FALSE(fastgru::gradients_in_digits(63, 1));
+  CHECK_FALSE(fastgru::gradients_in_digits(257, 5));
+  std::vector<fastgru::GradientPiece> pieces;
+  for (const int threads : {1, 2, 3}) {
+    pieces.clear();
+    fastgru::plan_gradient_pieces(fastgru::gradient_shapes(512, 512, true), 0, 16, threads, true, pieces);
+    REQUIRE(pieces.size() == static_cast<std::size_t>(threads));
+    CHECK(pieces.front().digits);
+    CHECK((pieces.front().wanted[fastgru::kStatePart] && pieces.back().wanted[fastgru::kInputPart]));
+  }
 }

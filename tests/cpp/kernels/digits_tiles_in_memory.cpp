@@ -89,6 +89,8 @@ struct Tiles {
 #include "kernels/three_digits_table.h"
 #include "kernels/three_digits_pack.inl"
 #include "kernels/three_digits.inl"
+#include "simd/columns_avx512.h"
+#include "kernels/outer_digits.inl"
 
 namespace fastgru {
 
@@ -96,5 +98,7 @@ extern const DigitTable kDigits_tiles_in_memory;
 const DigitTable kDigits_tiles_in_memory = make_amx_table("tiles in memory");
 extern const ThreeDigitTable kThreeDigits_tiles_in_memory;
 const ThreeDigitTable kThreeDigits_tiles_in_memory = make_three_digit_table();
+extern const OuterKernel kOuterDigits_tiles_in_memory;
+const OuterKernel kOuterDigits_tiles_in_memory = outer_digits;
 
 }  // namespace fastgru

@@ -2,34 +2,17 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <string>
 
 #include "digit_check.h"
 #include "kernels/dispatch.h"
+#include "runs_vnni.h"
 
 namespace fastgru {
 extern const DigitTable kDigits_avx512_vnni, kDigits_tiles_in_memory;
 }
 
-namespace {
-
-// Whether this machine runs the kernels for AVX-512 VNNI.
-bool runs_vnni() {
-  for (const std::string& name : fastgru::isa_names()) {
-    if (name != "avx512") continue;
-    const std::string before = fastgru::active_isa();
-    fastgru::set_active_isa(name);
-    const fastgru::DigitTable* digits = fastgru::active_kernel_set().digits;
-    fastgru::set_active_isa(before);
-    return digits != nullptr && digits->group == 4;
-  }
-  return false;
-}
-
-}  // namespace
-
 TEST_CASE("digits, AMX: tiles give the bits of AVX-512 VNNI for every number of rows and every width") {
-  if (!runs_vnni()) {
+  if (!fastgru::testing::runs_vnni()) {
     MESSAGE("not run: this machine has no AVX-512 VNNI");
     return;
   }
