@@ -10,9 +10,9 @@
 // - After half a microsecond without a product, the next one waits 270 ns (the unit sleeps). So the end of a
 //   step is done some rows at a time between the products of the next tile: 1.25 times as fast as tile by
 //   tile (batch 32, 128 units).
-// - Tried and left: sums of two tiles of rows at once where the weights fit L2 (6 % slower at 256 units),
-// four
-//   rows at once at the end of a step (7 % slower).
+// - Tried and left: two tiles of rows at once where the weights fit L2 (6 % slower at 256 units), four rows
+// at
+//   once at the end of a step (7 % slower).
 
 namespace fastgru {
 namespace {

@@ -278,3 +278,23 @@ TEST_CASE("three digits: sizes of any kind keep 24 bits, and what is not finite 
     }
   });
 }
+
+#if defined(__x86_64__) && defined(__GNUC__)
+TEST_CASE("three digits: a kernel leaves the tiles of its thread unconfigured") {
+  const std::string before = fastgru::active_isa();
+  if (!fastgru::set_active_isa("amx")) {
+    MESSAGE("not run: this machine has no AMX, or the system does not grant it");
+    return;
+  }
+  const ThreeDigitTable& table = *fastgru::active_kernel_set().three_digits;
+  fastgru::set_active_isa(before);
+  Random random(8);
+  const Matrix w(table, 20, 1, 70, random_vector<float>(random, 20 * 70, 1));
+  const Rows a(table, w, 9, random_vector<float>(random, 9 * 70, 1));
+  product(table, w, a, nullptr, Floats(9 * 20));
+  unsigned low = 0, high = 0;  // XGETBV(1): the parts of the state that are in use
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(1));
+  CHECK((low & (1u << 17)) == 0);  // configuration
+  CHECK((low & (1u << 18)) == 0);  // data
+}
+#endif
