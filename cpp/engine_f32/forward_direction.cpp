@@ -10,7 +10,7 @@ namespace {
 // Floats of the scratch that the cell itself asks for, of one thread.
 std::int64_t own_floats(const ForwardDirection& d, std::int64_t rows) {
   const std::int64_t chunk_rows = d.plan.hoist ? d.plan.chunk * rows : 0;
-  return d.cell->scratch_bytes(std::max(rows, chunk_rows)) / static_cast<std::int64_t>(sizeof(float));
+  return d.cell->scratch_bytes(rows, chunk_rows) / static_cast<std::int64_t>(sizeof(float));
 }
 
 // The loop's fixed facts and its scratch: hoisted W x [chunk step][row][panel][3][L], inputs that had to be

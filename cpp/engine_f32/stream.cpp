@@ -27,7 +27,7 @@ struct Stream<float>::Impl {
     panel_count = padded / weights.packed().kernels->lanes;
     std::int64_t own = 0, common = 0;
     for (const auto& cell : weights.packed().cells) {
-      own = std::max(own, cell->scratch_bytes(rows) / static_cast<std::int64_t>(sizeof(float)));
+      own = std::max(own, cell->scratch_bytes(rows, rows) / static_cast<std::int64_t>(sizeof(float)));
       common = std::max(common, rows * cell->shared_floats());
     }
     if (!memory.reserve(2 * state_size() + rows * padded * kGates + own + common)) throw std::bad_alloc();

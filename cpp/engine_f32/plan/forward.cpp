@@ -37,8 +37,9 @@ LayerPlan plan_layer(const GruConfig& config, const Recipe& recipe, const Kernel
   if (!plan.hoist) return plan;
   const bool beyond = weight_bytes > l2_bytes();
   const std::int64_t fitting = (beyond ? l2_bytes() / 4 : kChunkBytes) / (4 * width * block);
+  const std::int64_t enough = beyond ? kAnyRows : std::max<std::int64_t>(recipe.hoisted_rows / block, 1);
   const std::int64_t least = beyond ? (kChunkRows + block - 1) / block : 1;
-  plan.chunk = std::min({std::max(fitting, least), kMaxChunk, steps});
+  plan.chunk = std::min({std::max(fitting, least), enough, kMaxChunk, steps});
   if (hints.chunk > 0) plan.chunk = std::min({hints.chunk, kMaxChunk, steps});
   return plan;
 }

@@ -79,7 +79,7 @@ class DigitCell : public ForwardCell {
     pack_digits(*set_.digits, params.weight_hh, hidden_size(), hidden_size(), 0, kGates, digits_, digits_,
                 u_.parts);
   }
-  std::int64_t scratch_bytes(std::int64_t rows) const override { return states_.bytes(rows); }
+  std::int64_t scratch_bytes(std::int64_t rows, std::int64_t) const override { return states_.bytes(rows); }
 
   void step(const StepArgs& args, int) const override {
     DigitCellArgs a{};
@@ -147,8 +147,8 @@ class Int8Cell final : public DigitCell {
     DigitCell::pack(params);
     pack_digits(*set().digits, params.weight_ih, hidden_size(), input_size(), 0, kGates, 1, 2, w_.parts);
   }
-  std::int64_t scratch_bytes(std::int64_t rows) const override {
-    return std::max(DigitCell::scratch_bytes(rows), inputs_.bytes(rows));
+  std::int64_t scratch_bytes(std::int64_t rows, std::int64_t input_rows) const override {
+    return std::max(DigitCell::scratch_bytes(rows, input_rows), inputs_.bytes(input_rows));
   }
 
   void input(const InputArgs& args) const override {
@@ -176,7 +176,7 @@ std::unique_ptr<ForwardCell> make_cell(const GruConfig& config, const KernelSet&
 
 }  // namespace
 
-const Recipe kTwoDigitsRecipe = {"two digits", true, 2, 4, make_cell<TwoDigitsCell>};
-const Recipe kInt8Recipe = {"int8", true, 1, 1, make_cell<Int8Cell>};
+const Recipe kTwoDigitsRecipe = {"two digits", true, 2, 4, kAnyRows, make_cell<TwoDigitsCell>};
+const Recipe kInt8Recipe = {"int8", true, 1, 1, kAnyRows, make_cell<Int8Cell>};
 
 }  // namespace fastgru

@@ -143,7 +143,8 @@ void float_input(const KernelTable& kernels, const ForwardCell& cell, const floa
   kernels.input_gemm(g);
 }
 
-const Recipe kFloat32Recipe = {"float32", false, 4, 4, make_cell<ResetAfterCell>};
-const Recipe kFloat32ResetBeforeRecipe = {"float32, reset before", true, 4, 4, make_cell<ResetBeforeCell>};
+const Recipe kFloat32Recipe = {"float32", false, 4, 4, kAnyRows, make_cell<ResetAfterCell>};
+const Recipe kFloat32ResetBeforeRecipe = {"float32, reset before",   true, 4, 4, kAnyRows,
+                                          make_cell<ResetBeforeCell>};
 
 }  // namespace fastgru

@@ -36,7 +36,7 @@ struct InputArgs {
   std::int64_t x_stride = 0;
   float* gx = nullptr;
   std::int64_t gx_stride = 0;
-  char* scratch = nullptr;  // ForwardCell::scratch_bytes(rows)
+  char* scratch = nullptr;  // ForwardCell::scratch_bytes()
 };
 
 // One step of some rows. Recipes copy these field by field: a wider read waits for what was written just
@@ -54,7 +54,7 @@ struct StepArgs {
   std::int64_t h_stride = 0;
   float* slots = nullptr;  // null: no tape
   std::int64_t slots_stride = 0;
-  char* scratch = nullptr;  // ForwardCell::scratch_bytes(rows)
+  char* scratch = nullptr;  // ForwardCell::scratch_bytes()
   float* shared = nullptr;  // rows * ForwardCell::shared_floats()
 };
 
@@ -76,8 +76,8 @@ class ForwardCell {
 
   virtual void place(Pieces& pieces) = 0;
   virtual void pack(const CellParams& params) = 0;
-  // Of one thread, for input() or step().
-  virtual std::int64_t scratch_bytes(std::int64_t /*rows*/) const { return 0; }
+  // Of one thread, for step() of `rows` rows or input() of `input_rows`.
+  virtual std::int64_t scratch_bytes(std::int64_t /*rows*/, std::int64_t /*input_rows*/) const { return 0; }
   virtual void input(const InputArgs& args) const = 0;
   // A step has one pass or two. A team that shares the hidden units waits between two, and shares some
   // memory.
@@ -93,11 +93,14 @@ class ForwardCell {
 void float_input(const KernelTable& kernels, const ForwardCell& cell, const float* w, const float* bias,
                  bool shared_tail, const InputArgs& args);
 
+constexpr std::int64_t kAnyRows = std::int64_t{1} << 40;
+
 struct Recipe {
   const char* name;
   bool input_first;  // a step needs hoisted W x
   int state_bytes;   // of a packed weight over the state, and over the input
   int input_bytes;
+  std::int64_t hoisted_rows;  // of W x at once are enough, where the weights stay in L2
   std::unique_ptr<ForwardCell> (*make)(const GruConfig& config, const KernelSet& set, std::int64_t input);
 };
 

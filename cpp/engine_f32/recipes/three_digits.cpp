@@ -74,8 +74,9 @@ class ThreeDigitsCell final : public ForwardCell {
     }
     std::fill_n(zeros_, 4 * padded_width(hidden_size(), kLanes), 0.0f);
   }
-  std::int64_t scratch_bytes(std::int64_t rows) const override {
-    return bytes_of(kFloatRows * sums_) + 64 + std::max(u_.digits.row_bytes(rows), w_.digits.row_bytes(rows));
+  std::int64_t scratch_bytes(std::int64_t rows, std::int64_t input_rows) const override {
+    return bytes_of(kFloatRows * sums_) + 64 +
+           std::max(u_.digits.row_bytes(rows), w_.digits.row_bytes(input_rows));
   }
 
   void input(const InputArgs& args) const override {
@@ -173,6 +174,6 @@ std::unique_ptr<ForwardCell> make_cell(const GruConfig& config, const KernelSet&
 
 }  // namespace
 
-const Recipe kThreeDigitsRecipe = {"three digits", true, 3, 3, make_cell};
+const Recipe kThreeDigitsRecipe = {"three digits", true, 3, 3, 4 * kDigitTileRows, make_cell};
 
 }  // namespace fastgru
