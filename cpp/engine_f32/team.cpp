@@ -8,26 +8,10 @@ using Clock = std::chrono::steady_clock;
 
 // Some hundred microseconds: longer than what a core does beside a call on an idle machine.
 constexpr int kSpins = 20000;
-// After a team was late: twice as long each time, until one is on time. Every attempt on a busy machine costs
-// a few milliseconds, a time slice of another process.
-constexpr Clock::duration kFirstRest = std::chrono::milliseconds(20);
-constexpr Clock::duration kLongestRest = std::chrono::milliseconds(320);
-
-std::atomic<Clock::rep> g_rest{kFirstRest.count()}, g_rest_end{0};
-
-void rest_teams() {
-  const Clock::rep rest = g_rest.load();
-  g_rest_end.store(Clock::now().time_since_epoch().count() + rest);
-  g_rest.store(std::min(2 * rest, kLongestRest.count()));
-}
 
 }  // namespace
 
 int barrier_spins(int threads) { return threads <= available_cores() ? kSpins : 0; }
-
-void teams_in_time() { g_rest.store(kFirstRest.count()); }
-
-bool teams_rest() { return Clock::now().time_since_epoch().count() < g_rest_end.load(); }
 
 PanelRange TeamMember::share(std::int64_t panels) const {
   PanelRange range;
@@ -52,7 +36,7 @@ Next TeamMember::finish_with_team(std::int64_t i, StopSignal& signal) {
   wait_for_team();
   if (next != Next::kAlone) return next;
   if (thread_ != 0) return Next::kLeave;
-  rest_teams();
+  rest_threads();
   *this = TeamMember();
   return Next::kAlone;
 }

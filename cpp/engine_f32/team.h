@@ -10,6 +10,7 @@
 #include "engine_f32/plan/plan.h"
 #include "runtime/barrier.h"
 #include "runtime/interrupt.h"
+#include "runtime/lateness.h"
 #include "runtime/threads.h"
 
 namespace fastgru {
@@ -84,10 +85,6 @@ class TeamMember {
 
 // Tries of a barrier before it yields, for so many threads. 0: there is not a core for each.
 int barrier_spins(int threads);
-// Whether a team was late a moment ago: row blocks then run on one thread each.
-bool teams_rest();
-// To be called where the teams of a call were not late.
-void teams_in_time();
 
 // One row block of one of the directions that run at once.
 struct WorkItem {
@@ -103,7 +100,7 @@ void for_row_blocks(const RowSplit& split, std::int64_t directions, Interrupt* i
   const std::int64_t items = directions * split.blocks;
   const auto made = [&](std::int64_t i) { return WorkItem{i, i % directions, split.block(i / directions)}; };
   const int spins = split.slices > 1 ? barrier_spins(split.threads()) : 0;
-  if (split.slices == 1 || (spins > 0 && teams_rest())) {
+  if (split.slices == 1 || (spins > 0 && threads_rest())) {
     parallel_for(items, split.teams, [&](std::int64_t i, int thread) {
       if (interrupt != nullptr && interrupt->raised()) return;
       TeamMember alone;
@@ -126,9 +123,6 @@ void for_row_blocks(const RowSplit& split, std::int64_t directions, Interrupt* i
       member.wait();  // the next item uses the same state and scratch
     }
   });
-  bool late = false;
-  for (int i = 0; i < split.teams; ++i) late = late || states[i]->late.load();
-  if (spins > 0 && !late) teams_in_time();
 }
 
 }  // namespace fastgru

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "runtime/denormals.h"
+#include "runtime/lateness.h"
 #include "runtime/team_size.h"
 
 #if defined(_OPENMP)
@@ -86,6 +87,11 @@ void mark_child() {
 const int g_fork_hook = pthread_atfork(nullptr, nullptr, mark_child);
 #endif
 
+void run_alone(std::int64_t first, std::int64_t last, void (*body)(void*, std::int64_t, int), void* context) {
+  const FlushDenormals flush;
+  for (std::int64_t item = first; item < last; ++item) body(context, item, 0);
+}
+
 }  // namespace
 
 int available_cores() {
@@ -116,24 +122,31 @@ int usable_threads(int requested) {
 }
 
 void parallel_for(std::int64_t items, int threads, void (*body)(void*, std::int64_t, int), void* context) {
+  std::int64_t first = 0;
 #if defined(_OPENMP)
-  TeamSize team(static_cast<int>(std::min<std::int64_t>(items, usable_threads(threads))));
+  const int usable = usable_threads(threads);
+  // A rest may end within the loop.
+  for (; usable > 1 && items - first > 1 && threads_rest(); ++first)
+    run_alone(first, first + 1, body, context);
+  TeamSize team(static_cast<int>(std::min<std::int64_t>(items - first, usable)));
   if (team.size() > 1) {
     g_pool_started.store(true);
+    LoopTime time;
 #pragma omp parallel num_threads(team.size())
     {
       if (omp_get_thread_num() == 0) team.started();
+      const LoopTime::Share share(time);
       const FlushDenormals flush;
 #pragma omp for schedule(dynamic, 1) nowait
-      for (std::int64_t item = 0; item < items; ++item) body(context, item, omp_get_thread_num());
+      for (std::int64_t item = first; item < items; ++item) body(context, item, omp_get_thread_num());
     }
+    time.end();
     return;
   }
 #else
   (void)threads;
 #endif
-  const FlushDenormals flush;
-  for (std::int64_t item = 0; item < items; ++item) body(context, item, 0);
+  run_alone(first, items, body, context);
 }
 
 void parallel_team(int threads, void (*body)(void*, int, int), void* context) {

@@ -163,6 +163,7 @@ CALLS_THE_SYSTEM = [
     "io/safetensors.cpp",
     "kernels/dispatch.cpp",
     "runtime/aligned.cpp",
+    "runtime/lateness.cpp",
     "runtime/team_size.cpp",
     "runtime/threads.cpp",
 ]

@@ -261,10 +261,12 @@ TEST_CASE("plan: the threads of machines with 2 to 64 cores have even work") {
             static_cast<double>(rounds * split.block_rows() * ((panels + split.slices - 1) / split.slices));
         const double mean = static_cast<double>(rows * panels) / threads;
         CHECK(rounds == 1);
-        // One tile of one panel is the least that a thread can take of so few rows. The limit is that of
-        // NEON, 33 rows on 64 threads: 9 x 7 has more to do than 4 x 16 (1.09), and the cheaper barriers.
+        // One tile of one panel is the least that a thread can take of so few rows. Panels of 4 units
+        // (baseline, NEON): 17 and 33 rows on 64 threads have 6 x 10 (1.15) and 7 x 9 (1.14), NEON 9 x 7 for
+        // the latter; the more even 2 x 32 and 4 x 16 pay more for their barriers than they save.
         const bool plenty = rows * panels >= 24 * threads;
-        CHECK_MESSAGE((!plenty || slowest <= 1.16 * mean), isa << " slowest " << slowest / mean);
+        const double most = lanes == 4 && threads == 64 ? 1.16 : 1.10;
+        CHECK_MESSAGE((!plenty || slowest <= most * mean), isa << " slowest " << slowest / mean);
         line += " " + std::to_string(rows) + ":" + std::to_string(split.blocks) + "x" +
                 std::to_string(split.slices);
       }

@@ -64,7 +64,7 @@ TEST_CASE("team: where a thread is late, the first goes on alone, and the other 
     CHECK(members[0].share(10).first == 0);
     CHECK(members[0].share(10).last == 10);
   }
-  CHECK(fastgru::teams_rest());
+  CHECK(fastgru::threads_rest());
 }
 
 TEST_CASE("team: threads without a core of their own wait for each other") {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/barrier.h"
+#include "runtime/lateness.h"
 
 namespace {
 
@@ -28,6 +29,11 @@ struct Counts {
   }
   std::vector<std::atomic<int>> values;
 };
+
+// Loops run on one thread for some time after an earlier one was late.
+void wait_for_the_end_of_a_rest() {
+  while (fastgru::threads_rest()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
 
 }  // namespace
 
@@ -71,6 +77,7 @@ TEST_CASE("parallel_for: the calling thread, and no other, is thread 0") {
 
 TEST_CASE("parallel_for: two items meet where there are two threads") {
   if (usable_threads(2) < 2) return;  // built without OpenMP: one thread
+  wait_for_the_end_of_a_rest();
   const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   std::atomic<int> come{0};
   Counts met(2);
@@ -87,6 +94,7 @@ TEST_CASE("parallel_for and parallel_team within a parallel loop run on their ow
   Counts teams(40);
   std::atomic<int> wrong{0};
   const int outer_threads = std::min(4, usable_threads(4));
+  wait_for_the_end_of_a_rest();
   parallel_for(40, 4, [&](std::int64_t outer, int) {
     const std::thread::id here = std::this_thread::get_id();
     if (outer_threads > 1 && usable_threads(4) != 1) ++wrong;
