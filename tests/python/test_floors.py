@@ -44,7 +44,7 @@ CODELESS = "cpp/runtime/exact.h"  # for the preprocessor alone
 
 # Python: the floor of each module or subpackage of fastgru, lowest first.
 PYTHON_FLOORS = [
-    {"_version", "_core", "_paths"},
+    {"_version", "_core", "_paths", "_whole_file"},
     {
         "gru",
         "config",

@@ -151,11 +151,32 @@ def test_what_cannot_be_expressed(tmp_path: Path) -> None:
             fastgru.to_onnx(model, path)
     with pytest.raises(TypeError, match="h0 must be a bool, got int"):
         fastgru.to_onnx(fastgru.GRU(2, 3), path, h0=1)  # type: ignore[arg-type]
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"nowhere/m\.onnx'$"):
         fastgru.to_onnx(fastgru.GRU(2, 3), tmp_path / "nowhere" / "m.onnx")
     with pytest.raises(FileNotFoundError):
         fastgru.to_onnx(tmp_path / "nothing.safetensors", path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_there_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through a link, with the mode it had; a failure leaves it as it was, and nothing beside it."""
+    path, link = tmp_path / "m.onnx", tmp_path / "link.onnx"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    link.symlink_to(path)
+
+    def full(of: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+        patched.setattr(Path, "write_bytes", full)
+        fastgru.to_onnx(fastgru.GRU(2, 3), link)
+    assert path.read_bytes() == b"old"
+    fastgru.to_onnx(fastgru.GRU(2, 3), link)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+    onnx.checker.check_model(onnx.load(path))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["link.onnx", "m.onnx"]
 
 
 def test_without_onnx(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fastgru import _core, _model_file
 from fastgru._conversion import ConversionError, ConversionReport
 from fastgru._version import __version__
+from fastgru._whole_file import whole_file
 from fastgru.convert import _onnx_parts as parts
 from fastgru.convert._c_choices import PROBABILITIES
 from fastgru.convert._onnx_export_check import checked
@@ -83,19 +84,9 @@ def to_onnx(
     source = model if isinstance(model, GRUNetwork) else content_of(model)
     proto = onnx_model(source, h0=h0, lengths=lengths)
     report = checked(proto, source, h0, lengths)
-    _write(proto, Path(os.fsdecode(path)))
+    with whole_file(Path(os.fsdecode(path))) as temporary:
+        temporary.write_bytes(proto.SerializeToString())
     return report
-
-
-def _write(proto: Any, path: Path) -> None:
-    """Write to a temporary file first, so that a file that is there stays whole."""
-    data = proto.SerializeToString()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def onnx_model(model: GRUNetwork | _model_file.Content, *, h0: bool = False, lengths: bool = False) -> Any:
