@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru._conversion import ConversionReport, compared
+from fastgru.convert._layers import in_float64
 from fastgru.gru import GRU, GRUNetwork
 
 if TYPE_CHECKING:
     from fastgru.convert._onnx_stages import Stages
     from fastgru.convert.from_onnx import Outputs
 
-__all__ = ["checked", "in_float64", "session_of"]
+__all__ = ["checked", "session_of"]
 
 
 def session_of(model: Any) -> Any | None:
@@ -95,18 +95,6 @@ def _inputs(model: Any, ours: GRU | GRUNetwork, stages: Stages) -> tuple[dict[st
         lengths = rng.integers(1, steps + 1, rows).astype(np.int32)
         feeds[stages.lengths] = lengths
     return feeds, (x, h0, lengths)
-
-
-def in_float64(model: GRU | GRUNetwork) -> GRU | GRUNetwork:
-    """Return the same model in float64."""
-    if isinstance(model, GRU):
-        exact = GRU(**{**model._config._asdict(), "dtype": "float64"})
-        exact.load_state_dict(model.state_dict())
-        return exact
-    layer = in_float64(model.gru)
-    assert isinstance(layer, GRU)
-    head = None if model.head is None else (model.head[0].astype(float), model.head[1].astype(float))
-    return replace(model, gru=layer, head=head)
 
 
 def _selected(

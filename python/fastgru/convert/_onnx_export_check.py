@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from fastgru import _model_file
 from fastgru._conversion import ConversionReport, compared
-from fastgru.convert._onnx_check import in_float64, session_of
+from fastgru.convert._layers import in_float64
+from fastgru.convert._onnx_check import session_of
 from fastgru.gru import GRU, GRUNetwork
 
 __all__ = ["checked"]

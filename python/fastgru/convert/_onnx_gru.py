@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru._conversion import ConversionError
+from fastgru.convert._layers import gates
 from fastgru.convert._onnx_file import label
 
-__all__ = ["GruNode", "attributes", "gates", "read_gru", "unread"]
+__all__ = ["GruNode", "attributes", "read_gru", "unread"]
 
 _KNOWN = {"direction", "hidden_size", "layout", "linear_before_reset", "activations", "output_sequence"}
 
@@ -49,12 +50,6 @@ def attributes(node: Any) -> dict[str, Any]:
             value = [each.decode() if isinstance(each, bytes) else each for each in value]
         found[attribute.name] = value.decode() if isinstance(value, bytes) else value
     return found
-
-
-def gates(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the blocks z, r, h of ONNX as r, z, n, or the reverse: the first two change places."""
-    first, second, third = np.split(array, 3)
-    return np.concatenate([second, first, third])
 
 
 def unread(node: Any, found: dict[str, Any], known: set[str]) -> None:

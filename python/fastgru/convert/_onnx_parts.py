@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgru.convert._onnx_gru import gates
+from fastgru.convert._layers import gates
 from fastgru.convert._onnx_write import Writer
 
 __all__ = ["encoded", "layers", "pooled", "quantiles", "scaled_answers", "tokens"]

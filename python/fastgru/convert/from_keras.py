@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from fastgru._conversion import ConversionError, ConversionReport, compared
 from fastgru.convert._keras_source import KerasLayer, layers_of
-from fastgru.convert._onnx_check import in_float64
-from fastgru.convert._onnx_gru import gates
+from fastgru.convert._layers import gates, in_float64, load_with_zeros
 from fastgru.gru import GRU, GRUNetwork
 
 __all__ = ["checked", "from_keras"]
@@ -169,8 +168,7 @@ def _stacked(layers: list[KerasLayer], cells: list[list[KerasLayer]]) -> tuple[G
         reset_after=bool(first.config["reset_after"]),
         dtype=arrays[0][0].dtype,
     )
-    zeros = {name: np.zeros(array.shape, gru.dtype) for name, array in gru.state_dict().items()}
-    gru.load_state_dict({**zeros, **state})
+    load_with_zeros(gru, state)
     return gru, reverse
 
 

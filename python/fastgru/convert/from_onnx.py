@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgru._conversion import ConversionError
+from fastgru.convert._layers import load_with_zeros
 from fastgru.convert._onnx_check import checked
 from fastgru.convert._onnx_file import read_graph, read_model
 from fastgru.convert._onnx_nodes import follow
@@ -193,7 +193,12 @@ def _built(stages: Stages, flow: Flow | None) -> GRU | GRUNetwork:
         reset_after=first.reset_after,
         dtype=dtype,
     )
-    gru.load_state_dict(_state(stages, gru, dtype))
+    state = {
+        name.replace("_l0", f"_l{index}"): array
+        for index, layer in enumerate(stages.layers)
+        for name, array in layer.weights.items()
+    }
+    load_with_zeros(gru, state)
     head = None
     if flow is not None and stages.weight is not None and flow.axes[-1].name == "outputs":
         offset = (
@@ -209,12 +214,3 @@ def _built(stages: Stages, flow: Flow | None) -> GRU | GRUNetwork:
         return gru
     table = None if stages.table is None else np.ascontiguousarray(stages.table, dtype)
     return GRUNetwork(gru, table, reverse, pooling, head, link)
-
-
-def _state(stages: Stages, gru: GRU, dtype: Any) -> dict[str, NDArray[Any]]:
-    """Return the layers' weights by name; zeros for the biases of a layer without, where others have some."""
-    state = {name: np.zeros(array.shape, dtype) for name, array in gru.state_dict().items()}
-    for index, layer in enumerate(stages.layers):
-        for name, array in layer.weights.items():
-            state[name.replace("_l0", f"_l{index}")] = array
-    return state

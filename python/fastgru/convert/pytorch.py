@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastgru._conversion import ConversionError, ConversionReport, compared
+from fastgru.convert._layers import in_float64
 from fastgru.convert._library import library
 from fastgru.gru import GRU
 from fastgru.gru.parameters import check_flag
@@ -202,8 +203,7 @@ def _checked(torch: Any, gru: GRU, module: Any) -> ConversionReport:
     directions = 1 + gru.bidirectional
     x = rng.normal(size=(7, 7, gru.input_size)).astype(gru.dtype)  # of one meaning in both axis orders
     h0 = rng.uniform(-1, 1, (gru.num_layers * directions, 7, gru.hidden_size)).astype(gru.dtype)
-    exact = GRU(**{**gru._config._asdict(), "precision": "highest", "dtype": "float64"})
-    exact.load_state_dict(gru.state_dict())
+    exact = in_float64(gru)
     cell = isinstance(module, torch.nn.GRUCell)
     plain = copy.deepcopy(module).to("cpu", getattr(torch, gru.dtype.name)).eval()
     with torch.no_grad():

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru._conversion import ConversionError
+from fastgru.convert._layers import gates, reconfigured
 from fastgru.convert._library import library
-from fastgru.convert._onnx_gru import gates
 from fastgru.convert.from_keras import checked
 from fastgru.gru import GRU, GRUNetwork
 
@@ -66,7 +66,7 @@ def to_keras(model: GRU | GRUNetwork) -> Any:
         dense.set_weights([weight.T, bias])
     elif network.link is not None:
         built.add(keras.layers.Activation(network.link, dtype=dtype))
-    built.conversion_report = checked(built, _rows_first(network))
+    built.conversion_report = checked(built, replace(network, gru=reconfigured(gru, batch_first=True)))
     return built
 
 
@@ -126,10 +126,3 @@ def _arrays(gru: GRU, end: str) -> list[NDArray[Any]]:
         parts = [gates(state[name + end]) for name in ("bias_ih", "bias_hh")]
         arrays.append(np.stack(parts) if gru.reset_after else parts[0])
     return arrays
-
-
-def _rows_first(network: GRUNetwork) -> GRUNetwork:
-    """Return the same network for (B, T, features)."""
-    gru = GRU(**{**network.gru._config._asdict(), "batch_first": True})
-    gru.load_state_dict(network.gru.state_dict())
-    return replace(network, gru=gru)
