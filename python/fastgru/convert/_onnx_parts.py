@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from fastgru.convert._layers import gates
 from fastgru.convert._onnx_write import Writer
+from fastgru.sequences._vocabulary import UNKNOWN
 
-__all__ = ["encoded", "layers", "pooled", "quantiles", "scaled_answers", "tokens"]
-
-_UNKNOWN = 1  # the id of every token that is not in the vocabulary (cpp/nn/modules/input_encoder.h)
+__all__ = ["encoded", "layers", "linked", "pooled", "quantiles", "scaled_answers", "tokens"]
 
 
 def tokens(writer: Writer, x: str, table: NDArray[Any], known_alone: bool) -> str:
@@ -20,7 +19,7 @@ def tokens(writer: Writer, x: str, table: NDArray[Any], known_alone: bool) -> st
     if known_alone:
         low = writer.add("GreaterOrEqual", x, writer.constant("first token", 1, np.int64))
         high = writer.add("Less", x, writer.constant("vocabulary", len(table), np.int64))
-        unknown = writer.constant("unknown token", _UNKNOWN, np.int64)
+        unknown = writer.constant("unknown token", UNKNOWN, np.int64)
         x = writer.add("Where", writer.add("And", low, high), x, unknown)
     return writer.add("Gather", writer.constant("embedding", table), x)
 
@@ -132,6 +131,13 @@ def _largest(writer: Writer, y: str, count: str, dtype: Any) -> str:
     largest = writer.add("ReduceMax", writer.add("Where", valid, y, lowest), axes=[0], keepdims=0)
     some = writer.add("Greater", writer.cast(count, np.int64), zero)
     return writer.add("Where", some, largest, writer.constant("zero", 0, dtype))
+
+
+def linked(writer: Writer, logits: str, link: str) -> str:
+    """Return the probabilities of logits: "softmax" over the last axis, or "sigmoid"."""
+    if link == "softmax":
+        return writer.add("Softmax", logits, axis=-1)
+    return writer.add("Sigmoid", logits)
 
 
 def quantiles(writer: Writer, logits: str, outputs: int, count: int) -> str:

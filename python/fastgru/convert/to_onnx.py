@@ -122,8 +122,7 @@ def _add_content(writer: Writer, content: _model_file.Content, h0: bool, lengths
             "a GRUSeq2Seq cannot be expressed: two networks, attention and a search of answers"
         )
     config = content.config.get("network", content.config)
-    if config["precision"] == "int8":
-        raise ConversionError('precision="int8" cannot be expressed: its sums are of whole numbers')
+    _refuse_int8(config["precision"])
     if content.core.parameters.nbytes > _PROTOBUF_LIMIT:
         raise ConversionError("the model is larger than the 2 GiB that one ONNX file can hold")
     state = named(content.core.parameters, content.core.parameter_layout)
@@ -139,6 +138,11 @@ def _add_content(writer: Writer, content: _model_file.Content, h0: bool, lengths
         if fitted.get(name)
     }
     return {"kind": content.kind, **texts, **own}
+
+
+def _refuse_int8(precision: str) -> None:
+    if precision == "int8":
+        raise ConversionError('precision="int8" cannot be expressed: its sums are of whole numbers')
 
 
 def _add_layer(
@@ -178,8 +182,7 @@ def _outputs(writer: Writer, config: dict[str, Any], dtype: str, y: str, shape: 
 def _add_network(writer: Writer, network: GRUNetwork, h0: bool, lengths: bool) -> dict[str, str]:
     """Add what `from_onnx` made."""
     gru = network.gru
-    if gru.precision == "int8":
-        raise ConversionError('precision="int8" cannot be expressed: its sums are of whole numbers')
+    _refuse_int8(gru.precision)
     if network.mask is not None:
         raise ConversionError("mask cannot be expressed: leave steps out, or pass lengths=True")
     if network.turned and network.pooling is None:
@@ -204,7 +207,7 @@ def _add_network(writer: Writer, network: GRUNetwork, h0: bool, lengths: bool) -
         width = len(network.head[1])
         y = _dense(writer, y, *network.head)
     if network.link is not None:
-        y = writer.add("Softmax", y, axis=-1) if network.link == "softmax" else writer.add("Sigmoid", y)
+        y = parts.linked(writer, y, network.link)
     _outputs(writer, config, dtype, y, [*shape, width], h_n)
     return {}
 
@@ -265,10 +268,8 @@ class _Estimator:
     def _answers(self, logits: str) -> str:
         writer, loss = self.writer, self.config["loss"]
         link = PROBABILITIES.get(loss)
-        if link == "softmax":
-            return writer.add("Softmax", logits, axis=-1)
-        if link == "sigmoid":
-            return writer.add("Sigmoid", logits)
+        if link is not None:
+            return parts.linked(writer, logits, link)
         mean, scale = self.core.scaling[2:]
         count = len(self.config["quantiles"])
         if count < 2:

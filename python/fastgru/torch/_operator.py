@@ -65,20 +65,9 @@ def _gru(
 
 
 @torch.library.register_fake("fastgru::gru")
-def _(
-    x: Tensor,
-    h0: Tensor,
-    weights: list[Tensor],
-    lengths: Tensor | None,
-    seed: Tensor | None,
-    hidden_size: int,
-    num_layers: int,
-    bias: bool,
-    batch_first: bool,
-    dropout: float,
-    bidirectional: bool,
-) -> tuple[Tensor, Tensor]:
-    width = hidden_size * (1 + bidirectional)
+def _(x: Tensor, h0: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    options = Options(x.shape[-1], *rest[3:])  # behind weights, lengths and the seed
+    width = options.hidden_size * (1 + options.bidirectional)
     return x.new_empty([*x.shape[:-1], width]), h0.new_empty(h0.shape)
 
 
