@@ -190,7 +190,7 @@ py::tuple PyGru<S>::forward_train(py::handle x, py::handle h0, py::handle length
 }
 
 template <class S>
-py::tuple PyGru<S>::backward(PyTape<S>& tape, py::handle dy, py::handle dh_n) {
+py::tuple PyGru<S>::backward(PyTape<S>& tape, py::handle dy, py::handle dh_n, bool wants_dx) {
   if (tape.layer != identity_) raise_value_error("tape comes from another layer's forward_train");
   if (tape.used) raise_value_error("tape was used already: one forward_train serves one backward");
   const std::int64_t steps = tape.steps, rows = tape.rows;
@@ -206,12 +206,15 @@ py::tuple PyGru<S>::backward(PyTape<S>& tape, py::handle dy, py::handle dh_n) {
     args.dy = view_of(gradient.data, gradient);
   }
   const Operand<S> states = read_states(dh_n, "dh_n", tape.batched, rows);
-  py::object dx = new_sequence(tape.batched, steps, rows, config_.input_size);
+  py::object dx = py::none();
+  if (wants_dx) {
+    dx = new_sequence(tape.batched, steps, rows, config_.input_size);
+    args.dx = view_of(data_of<S>(dx), operand_of<S>(dx));
+  }
   const bool empty = steps == 0 || rows == 0;  // the states are those of before, and nothing had an effect
   py::object dh0 = empty ? same_states(tape.batched, rows, states.data) : new_states(tape.batched, rows);
   py::object dparams = new_array<S>({tape.weights->layout().total()});
   args.dh_n = states.data;
-  args.dx = view_of(data_of<S>(dx), operand_of<S>(dx));
   args.dh0 = data_of<S>(dh0);
   args.dparams = data_of<S>(dparams);
   tape.used = true;
@@ -320,7 +323,8 @@ void bind_scalar(py::module_& module, const std::string& suffix) {
            py::arg("out") = none)
       .def("forward_train", &Layer::forward_train, py::arg("x"), py::arg("h0") = none,
            py::arg("lengths") = none, py::arg("seed") = 0, py::arg("low_memory") = false)
-      .def("backward", &Layer::backward, py::arg("tape"), py::arg("dy") = none, py::arg("dh_n") = none)
+      .def("backward", &Layer::backward, py::arg("tape"), py::arg("dy") = none, py::arg("dh_n") = none,
+           py::arg("wants_dx") = true)
       .def("stream", &Layer::stream, py::arg("batch_size") = 1)
       .def("explain", &Layer::explain, py::arg("T"), py::arg("B"));
 }

@@ -133,7 +133,8 @@ class PyGru {
   py::tuple forward(py::handle x, py::handle h0, py::handle lengths, py::handle out);
   py::tuple forward_train(py::handle x, py::handle h0, py::handle lengths, std::uint64_t seed,
                           bool low_memory);
-  py::tuple backward(PyTape<S>& tape, py::handle dy, py::handle dh_n);
+  // dx is None where it is not wanted: its product is not computed then.
+  py::tuple backward(PyTape<S>& tape, py::handle dy, py::handle dh_n, bool wants_dx);
   std::unique_ptr<PyStream<S>> stream(std::int64_t batch_size) const;
   std::string explain(std::int64_t steps, std::int64_t rows) const;
 

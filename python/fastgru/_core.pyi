@@ -211,8 +211,12 @@ class GruF32(_Gru[np.float32]):
         low_memory: bool = False,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], TapeF32]: ...
     def backward(
-        self, tape: TapeF32, dy: ArrayLike | None = None, dh_n: ArrayLike | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...
+        self,
+        tape: TapeF32,
+        dy: ArrayLike | None = None,
+        dh_n: ArrayLike | None = None,
+        wants_dx: bool = True,
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32], NDArray[np.float32]]: ...
     def stream(self, batch_size: int = 1) -> StreamF32: ...
 
 class GruF64(_Gru[np.float64]):
@@ -225,8 +229,12 @@ class GruF64(_Gru[np.float64]):
         low_memory: bool = False,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], TapeF64]: ...
     def backward(
-        self, tape: TapeF64, dy: ArrayLike | None = None, dh_n: ArrayLike | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+        self,
+        tape: TapeF64,
+        dy: ArrayLike | None = None,
+        dh_n: ArrayLike | None = None,
+        wants_dx: bool = True,
+    ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64], NDArray[np.float64]]: ...
     def stream(self, batch_size: int = 1) -> StreamF64: ...
 
 class NetworkStreamF32(_Stream[np.float32]):

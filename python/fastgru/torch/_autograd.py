@@ -39,7 +39,8 @@ class _Layer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, dh_n: Tensor | None) -> Any:
         lengths, x, h0, _y, *weights = ctx.saved_tensors
-        arguments = (ctx.engine, ctx.tapes, ctx.seed, dy, dh_n, lengths, x, h0, *weights)
+        wants_dx = ctx.needs_input_grad[3]  # x is data in most models
+        arguments = (ctx.engine, ctx.tapes, ctx.seed, wants_dx, dy, dh_n, lengths, x, h0, *weights)
         # Only where the gradient itself may be differentiated does it need a node that refuses that.
         gradients = _Gradient.apply(*arguments) if torch.is_grad_enabled() else _gradients(*arguments)
         return (None, None, None, *gradients)
@@ -91,6 +92,7 @@ def _gradients(
     engine: Engine,
     tapes: list[Any],
     seed: Tensor | None,
+    wants_dx: bool,
     dy: Tensor | None,
     dh_n: Tensor | None,
     lengths: Tensor | None,
@@ -102,5 +104,5 @@ def _gradients(
         tape = tapes.pop()
     except IndexError:  # a second backward (retain_graph): a tape serves one
         *_, tape = engine.forward_train(Call(x, h0, lengths, seed), weights)
-    dx, dh0, *parameters = engine.backward(tape, dy, dh_n)
+    dx, dh0, parameters = engine.backward(tape, dy, dh_n, wants_dx)
     return (dx, None if h0 is None else dh0, *parameters)

@@ -30,8 +30,10 @@ def _at_once(call: Call, weights: list[Tensor]) -> bool:
     """Whether the tensors hold numbers, and nobody records what happens to them."""
     if _get_current_dispatch_mode() is not None:
         return False
-    tensors = [tensor for tensor in (*call, *weights) if tensor is not None]
-    return all(type(tensor) in _PLAIN and tensor.device.type == "cpu" for tensor in tensors)
+    for tensor in (*call, *weights):
+        if tensor is not None and not (type(tensor) in _PLAIN and tensor.is_cpu):
+            return False
+    return True
 
 
 def _engine(module: nn.Module, options: Options, dtype: torch.dtype) -> Engine:

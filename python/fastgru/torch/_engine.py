@@ -40,11 +40,16 @@ class Call(NamedTuple):
     def arrays(self) -> tuple[Any, Any, Any, int]:
         """Return the arguments of the core, which share the tensors' memory."""
         return (
-            self.x.detach().numpy(),
-            None if self.h0 is None else self.h0.detach().numpy(),
+            _array(self.x),
+            None if self.h0 is None else _array(self.h0),
             None if self.lengths is None else self.lengths.numpy(),
             0 if self.seed is None else int(self.seed),
         )
+
+
+def _array(tensor: Tensor) -> Any:
+    """Return an array on a tensor's memory."""
+    return (tensor.detach() if tensor.requires_grad else tensor).numpy()
 
 
 def check_supported(name: str, weight: Tensor, tensors: dict[str, Tensor | None]) -> None:
@@ -102,8 +107,10 @@ class Engine:
 
     def _enter(self, weights: Sequence[Tensor], short: bool) -> Any:
         """Return a core with these weights, which get no others before `_leave`."""
-        arrays = [weight.detach().numpy() for weight in weights]
-        versions = [(id(weight), 0 if weight.is_inference() else weight._version) for weight in weights]
+        arrays = [_array(weight) for weight in weights]
+        versions = []
+        if self._large:
+            versions = [(id(weight), 0 if weight.is_inference() else weight._version) for weight in weights]
         with self._lock:
             seen = short and versions == self._versions
             if not self._core.has_tensors(arrays, _EVERY if seen else 1):
@@ -141,10 +148,16 @@ class Engine:
         y.setflags(write=True)  # the core only reads it; PyTorch's own count of versions watches over writes
         return torch.from_numpy(y), torch.from_numpy(h_n), (core, tape)
 
-    def backward(self, tape: Any, dy: Tensor | None, dh_n: Tensor | None) -> list[Tensor]:
-        """Return the gradients of x, h0 and of each weight."""
+    def backward(
+        self, tape: Any, dy: Tensor | None, dh_n: Tensor | None, wants_dx: bool = True
+    ) -> tuple[Tensor | None, Tensor, list[Tensor]]:
+        """Return the gradients of x (None where it is not wanted), of h0 and of each weight."""
         core, own = tape
         gradients = (None if each is None else each.detach().numpy() for each in (dy, dh_n))
-        dx, dh0, flat = map(torch.from_numpy, core.backward(own, *gradients))
-        parts = flat.split([shape.numel() for shape in self._shapes])
-        return [dx, dh0, *(part.view(shape) for part, shape in zip(parts, self._shapes, strict=True))]
+        dx, dh0, flat = core.backward(own, *gradients, wants_dx)
+        parts = torch.from_numpy(flat).split([shape.numel() for shape in self._shapes])
+        return (
+            None if dx is None else torch.from_numpy(dx),
+            torch.from_numpy(dh0),
+            [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)],
+        )

@@ -90,8 +90,9 @@ def _gru_backward(
     options = Options(x.shape[-1], hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
     engine = _engine(options, weights)
     *_, tape = engine.forward_train(Call(x, h0, lengths, seed), weights)
-    gradients = engine.backward(tape, dy, dh_n)
-    return [*gradients[:2], *(gradient.clone() for gradient in gradients[2:])]  # outputs share no memory
+    dx, dh0, parameters = engine.backward(tape, dy, dh_n)
+    assert dx is not None
+    return [dx, dh0, *(gradient.clone() for gradient in parameters)]  # outputs share no memory
 
 
 @torch.library.register_fake("fastgru::gru_backward")
