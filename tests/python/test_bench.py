@@ -313,6 +313,24 @@ def test_scores_of_data_sets(repo: Path, tmp_path: Path) -> None:
     assert (tmp_path / "datasets.txt").read_text(encoding="utf-8") in done.stdout
 
 
+def test_modules_of_torch(bench: Any, repo: Path) -> None:
+    """Both modules train and step to the same numbers; the command prints a ratio for each case."""
+    oracle("torch")
+    modules = bench("torch_module")
+    for training in (True, False):
+        case = modules.Case(training, 6 if training else 1, 3, 4, 5)
+        calls = modules.prepared(case)
+        assert list(calls) == ["fastgru.torch.GRU", "torch.nn.GRU"]
+        assert 0 <= modules.apart(calls) < 1e-5
+        next(iter(calls.values()))()  # one call ahead: seen
+        assert modules.apart(calls) > 1e-4
+    done = run_module("bench.torch_module", "--rounds", "1", "--seconds", "0", cwd=repo)
+    assert done.returncode == 0, done.stderr
+    for case in modules.CASES:
+        assert f"{case}: fastgru.torch.GRU" in done.stdout
+    assert done.stdout.count("; ratio ") == len(modules.CASES)
+
+
 def test_unknown_data_sets_are_refused(repo: Path, tmp_path: Path) -> None:
     done = run_module("bench.datasets", "--sets", "nonsense", "--output", str(tmp_path / "new"), cwd=repo)
     assert done.returncode == 2
