@@ -70,7 +70,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "softmax over rows": (behind("Softmax", axis=1), r"\(Softmax\): the attribute axis=1 cannot"),
     "residual": (behind("Add", "y"), r"\(Add\) cannot be expressed with these inputs$"),
-    "scaled": (behind("Mul", "HB"), r"\(Mul\) cannot be expressed$"),
+    "scaled": (behind("Mul", "HB"), r"\(Mul\) cannot be expressed with these inputs$"),
     "bias of states": (behind("Add", "four"), r"^the model fails ONNX' own checks"),
     "two heads": (
         lambda: headed(

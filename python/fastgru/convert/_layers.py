@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastgru.gru import GRU, GRUNetwork
 
-__all__ = ["gates", "in_float64", "load_with_zeros", "reconfigured"]
+__all__ = ["gates", "in_float64", "in_units", "load_with_zeros", "reconfigured"]
 
 
 def gates(array: NDArray[Any]) -> NDArray[Any]:
@@ -35,6 +35,11 @@ def in_float64(model: GRU | GRUNetwork) -> GRU | GRUNetwork:
         return layer
     head = None if model.head is None else (model.head[0].astype(float), model.head[1].astype(float))
     return replace(model, gru=layer, head=head)
+
+
+def in_units(x: NDArray[Any], model: GRUNetwork) -> NDArray[Any]:
+    """Return standardised values as the model reads them: with its means and scales."""
+    return x if model.x_scaling is None else x * model.x_scaling[1] + model.x_scaling[0]
 
 
 def load_with_zeros(gru: GRU, state: Mapping[str, NDArray[Any]]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgru._conversion import ConversionReport, compared
-from fastgru.convert._layers import in_float64
+from fastgru.convert._layers import in_float64, in_units
 from fastgru.gru import GRU, GRUNetwork
 
 if TYPE_CHECKING:
@@ -80,7 +80,10 @@ def _inputs(model: Any, ours: GRU | GRUNetwork, stages: Stages) -> tuple[dict[st
         kind = next(v for v in model.graph.input if v.name == stages.x.name).type.tensor_type.elem_type
         x = x.astype(np.int32 if kind == 6 else np.int64)
     else:
-        x = rng.normal(size=(*first, gru.input_size)).astype(gru.dtype)
+        x = rng.normal(size=(*first, gru.input_size))
+        if isinstance(ours, GRUNetwork):
+            x = in_units(x, ours)
+        x = x.astype(gru.dtype)
     feeds = {stages.x.name: x}
     h0 = lengths = None
     if stages.initial[0] is not None:

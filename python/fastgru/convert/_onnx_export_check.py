@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastgru import _model_file
 from fastgru._conversion import ConversionReport, compared
-from fastgru.convert._layers import in_float64
+from fastgru.convert._layers import in_float64, in_units
 from fastgru.convert._onnx_check import session_of
 from fastgru.gru import GRU, GRUNetwork
 
@@ -55,11 +55,11 @@ def _feeds(model: Any, h0: bool, lengths: bool) -> dict[str, NDArray[Any]]:
         config = gru._config._asdict()
         first = (_ROWS, _STEPS) if gru.batch_first else (_STEPS, _ROWS)
         table = model.embedding if isinstance(model, GRUNetwork) else None
-        x = (
-            rng.normal(size=(*first, gru.input_size)).astype(gru.dtype)
-            if table is None
-            else rng.integers(0, len(table), first)
-        )
+        if table is not None:
+            x = rng.integers(0, len(table), first)
+        else:
+            x = rng.normal(size=(*first, gru.input_size))
+            x = (in_units(x, model) if isinstance(model, GRUNetwork) else x).astype(gru.dtype)
     feeds = {"x": x}
     if h0:
         shape = (config["num_layers"] * (1 + config["bidirectional"]), _ROWS, config["hidden_size"])

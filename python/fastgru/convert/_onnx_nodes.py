@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgru._conversion import ConversionError
 from fastgru.convert._onnx_file import Graph, label
@@ -186,6 +187,8 @@ def _sliced(stages: Stages, name: str, data: Value | None, axis: int, start: int
     if isinstance(data, States) and axis == 0:
         return _blocks(data, 0, list(range(len(data.blocks)))[start:end], False)
     if isinstance(data, Input) and axis == 0 and 0 <= start < end < 2**31 and data.natural() == data:
+        if data.scaling:
+            return None
         part = Axis(f"{data.name} {start}:{end}", end - start)
         return Input(data.name, (part, *data.axes[1:]), data.integers, (start, end))
     if isinstance(data, Flow) and start == -1 and end > 2**30:
@@ -306,9 +309,31 @@ def _dense(stages: Stages, node: Any, read: list[Value | None]) -> Value | None:
 
 
 def _add(stages: Stages, node: Any, read: list[Value | None]) -> Value | None:
-    flows = [value for value in read if isinstance(value, Flow)]
-    constants = [value for value in read if isinstance(value, Const)]
-    return stages.bias(flows[0], constants[0].array) if len(flows) == len(constants) == 1 else None
+    flow, constant = _operands(read)
+    if constant is None or not isinstance(flow, Flow):
+        return None
+    if flow.stage == "multiplied":
+        return stages.add_mean(flow, constant)
+    return stages.bias(flow, constant)
+
+
+def _operands(read: list[Value | None]) -> tuple[Value | None, NDArray[Any] | None]:
+    """Return a sequence or an answer and the constant that it is computed with, in any order."""
+    values = [value for value in read if isinstance(value, Input | Flow)]
+    constants = [value.array for value in read if isinstance(value, Const)]
+    return (values[0], constants[0]) if len(values) == len(constants) == 1 else (None, None)
+
+
+def _scale(stages: Stages, node: Any, read: list[Value | None]) -> Value | None:
+    """Sub and Div of the input, which they stand first for; Mul of the answers."""
+    value, constant = _operands(read)
+    if constant is None or constant.dtype.kind != "f" or (node.op_type != "Mul" and read[0] is not value):
+        return None
+    if isinstance(value, Input):
+        return stages.scaled_input(node, value, constant)
+    if isinstance(value, Flow) and node.op_type == "Mul":
+        return stages.multiplied(value, constant)
+    return None
 
 
 def _link(stages: Stages, node: Any, read: list[Value | None]) -> Value | None:
@@ -330,6 +355,7 @@ _HANDLERS: dict[str, Callable[[Stages, Any, list[Value | None]], Value | None]] 
     "Concat": _concat,
     "Constant": _constant,
     "ConstantOfShape": _zeros,
+    "Div": _scale,
     "Dropout": _dropout,
     "Expand": _zeros,
     "Flatten": _flatten,
@@ -337,6 +363,7 @@ _HANDLERS: dict[str, Callable[[Stages, Any, list[Value | None]], Value | None]] 
     "Gemm": _dense,
     "Identity": _same,
     "MatMul": _dense,
+    "Mul": _scale,
     "ReduceMax": _reduce,
     "ReduceMean": _reduce,
     "Reshape": _reshape,
@@ -345,6 +372,7 @@ _HANDLERS: dict[str, Callable[[Stages, Any, list[Value | None]], Value | None]] 
     "Slice": _slice,
     "Softmax": _link,
     "Squeeze": _squeeze,
+    "Sub": _scale,
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
 }

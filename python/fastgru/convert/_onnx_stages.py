@@ -35,6 +35,8 @@ class Stages:
         The input of the rows' lengths.
     weight, offset : ndarray or None
         Of the dense head.
+    x_mean, x_scale, y_mean, y_scale : ndarray or None
+        Of each feature and of each answer, in float64.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -49,6 +51,10 @@ class Stages:
         self.lengths: str | None = None
         self.weight: NDArray[Any] | None = None
         self.offset: NDArray[Any] | None = None
+        self.x_mean: NDArray[np.float64] | None = None
+        self.x_scale: NDArray[np.float64] | None = None
+        self.y_mean: NDArray[np.float64] | None = None
+        self.y_scale: NDArray[np.float64] | None = None
 
     def gru(self, node: Any, read: list[Value | None]) -> tuple[Value, Value]:
         """Add a layer; return its sequence and its final states."""
@@ -129,6 +135,8 @@ class Stages:
         wanted = f"{layer.label}: initial_h is "
         if not isinstance(initial, Input) or len(initial.axes) != 3:
             raise ConversionError(wanted + "neither zero nor an input of the model")
+        if initial.scaling:
+            raise ConversionError(wanted + "an input that is scaled")
         if initial.natural() != initial and (initial.part is None or layer.batch_first):
             raise ConversionError(wanted + "an input with its axes in another order")
         shape = list(self._inputs[initial.name][0])  # 0 where it varies
@@ -218,3 +226,50 @@ class Stages:
             return None
         self.offset = offset.reshape(-1)
         return replace(flow, biased=True)
+
+    def scaled_input(self, node: Any, x: Input, constant: NDArray[Any]) -> Input | None:
+        """Subtract the mean of each feature, or divide by its scale; Sub comes before Div."""
+        features = Axis(f"{x.name} 2")
+        values = _vector(constant, self._inputs[x.name][0][-1])
+        if values is None or x.part is not None or len(x.axes) != 3 or x.axes[-1] != features:
+            return None
+        if node.op_type == "Sub" and not x.scaling and self.x_mean is None and self.x_scale is None:
+            self.x_mean = values
+            return replace(x, scaling="centred")
+        if node.op_type == "Div" and x.scaling != "scaled" and self.x_scale is None and values.all():
+            self.x_scale = values
+            return replace(x, scaling="scaled")
+        return None
+
+    def multiplied(self, flow: Flow, constant: NDArray[Any]) -> Flow | None:
+        """Multiply answers by the scale of y."""
+        if flow.stage not in ("states", "pooled", "dense") or self.y_scale is not None:
+            return None
+        values = self._for_answers(flow, constant)
+        if values is None or not values.all():
+            return None
+        self.y_scale = values
+        return replace(flow, stage="multiplied")
+
+    def add_mean(self, flow: Flow, constant: NDArray[Any]) -> Flow | None:
+        """Add the mean of y to answers that have been multiplied by its scale."""
+        values = self._for_answers(flow, constant)
+        if values is None:
+            return None
+        self.y_mean = values
+        return replace(flow, stage="scaled")
+
+    def _for_answers(self, flow: Flow, constant: NDArray[Any]) -> NDArray[np.float64] | None:
+        """Return a number for each answer; None where the answers are not along the last axis."""
+        answers = self.features() if self.weight is None else Axis("outputs", len(self.weight))
+        return _vector(constant, answers.size or 0) if flow.axes[-1:] == (answers,) else None
+
+
+def _vector(constant: NDArray[Any], size: int) -> NDArray[np.float64] | None:
+    """Return a constant along the last axis alone, of `size` (0: unknown), in float64; None for any other."""
+    if constant.size not in ((1, size) if size else (1, *constant.shape[-1:])):
+        return None
+    if constant.ndim and constant.shape[-1] != constant.size:
+        return None
+    values = constant.astype(np.float64).ravel()
+    return values if np.isfinite(values).all() else None

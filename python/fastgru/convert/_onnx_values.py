@@ -53,20 +53,23 @@ class Input:
     axes: tuple[Axis, ...]
     integers: bool = False
     part: tuple[int, int] | None = None
+    scaling: str = ""  # "centred": its mean is subtracted; "scaled": divided by its scale, too
 
     def natural(self) -> Input | None:
         """Return the whole input with its axes in the graph's order; None for anything else."""
         order = tuple(Axis(f"{self.name} {k}") for k in range(len(self.axes)))
         if self.part is not None or set(order) != set(self.axes):
             return None
-        return Input(self.name, order, self.integers)
+        return replace(self, axes=order)
 
 
 @dataclass(frozen=True)
 class Flow:
     """A sequence, or an answer: what becomes of the input on its way through the model."""
 
-    stage: str  # "embedded", "states" (of the layer `index`), "pooled", "dense", "softmax", "sigmoid"
+    # "embedded", "states" (of the layer `index`), "pooled", "dense", "softmax", "sigmoid", "multiplied" (by
+    # the scale of y), "scaled" (its mean added, too)
+    stage: str
     axes: tuple[Axis, ...]
     index: int = -1
     pooling: str | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgru._conversion import ConversionError
 from fastgru.convert._layers import load_with_zeros
@@ -36,7 +37,8 @@ def from_onnx(model: str | os.PathLike[str] | Any) -> GRU | GRUNetwork:
     What can be expressed: ``GRU`` nodes, one above the other, of any direction, with both values of
     ``linear_before_reset`` and of ``layout``, with or without biases, ``sequence_lens`` and ``initial_h``;
     an embedding before them (``Gather``); behind them a dense head (``Gemm``, or ``MatMul`` and ``Add``) on
-    every step, on the final states, or on the mean or maximum over time, with ``Softmax`` or ``Sigmoid``; and
+    every step, on the final states, or on the mean or maximum over time, with ``Softmax`` or ``Sigmoid``;
+    the scaling of estimators that `to_onnx` wrote (``Sub`` and ``Div`` first, ``Mul`` and ``Add`` last); and
     the nodes between them that only move axes. This is how exporters write ``nn.GRU`` and its like.
 
     Parameters
@@ -209,8 +211,26 @@ def _built(stages: Stages, flow: Flow | None) -> GRU | GRUNetwork:
         head = (np.ascontiguousarray(stages.weight, dtype), np.ascontiguousarray(offset, dtype))
     link = flow.stage if flow is not None and flow.stage in ("softmax", "sigmoid") else None
     pooling = None if flow is None else flow.pooling
-    reverse = first.direction == "reverse"
-    if stages.table is None and head is None and link is None and pooling is None and not reverse:
-        return gru
     table = None if stages.table is None else np.ascontiguousarray(stages.table, dtype)
-    return GRUNetwork(gru, table, reverse, pooling, head, link)
+    network = GRUNetwork(gru, table, first.direction == "reverse", pooling, head, link)
+    answers = gru.hidden_size * first.directions if head is None else len(head[1])
+    x_scaling = _scaling(stages.x_mean, stages.x_scale, gru.input_size)
+    y_scaling = _scaling(stages.y_mean, stages.y_scale, answers)
+    more = (table, pooling, head, link, x_scaling, y_scaling)
+    if all(part is None for part in more) and not network.reverse:
+        return gru
+    return replace(network, x_scaling=x_scaling, y_scaling=y_scaling)
+
+
+def _scaling(
+    mean: NDArray[np.float64] | None, scale: NDArray[np.float64] | None, size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return a mean and a scale for each of `size` values; None if there is neither."""
+    if mean is None and scale is None:
+        return None
+    full = []
+    for values in (np.zeros(1) if mean is None else mean, np.ones(1) if scale is None else scale):
+        if len(values) not in (1, size):  # of an input that does not say its width
+            raise ConversionError(f"the scaling of the input is of {len(values)} features, wanted {size}")
+        full.append(np.ascontiguousarray(np.broadcast_to(values, size)))
+    return full[0], full[1]

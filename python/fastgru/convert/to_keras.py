@@ -34,7 +34,7 @@ def to_keras(model: GRU | GRUNetwork) -> Any:
     ------
     ConversionError
         Keras cannot express it: biases of both kinds with ``reset_after=False``, weights of one byte, the
-        mean or maximum over time, answers of a reverse layer in the order of time.
+        mean or maximum over time, scaling, answers of a reverse layer in the order of time.
     TypeError
         `model` is neither.
     ImportError
@@ -80,6 +80,8 @@ def _check(network: GRUNetwork) -> None:
         "repeat=True of two directions": network.repeat and gru.bidirectional and not network.pooling,
         f"mask={network.mask} of tokens": network.embedding is not None and network.mask not in (None, 0.0),
     }
+    if network.x_scaling is not None or network.y_scaling is not None:
+        raise ConversionError("x_scaling and y_scaling cannot be expressed: Keras scales in float32 alone")
     for what, there in obstacles.items():
         if there and (what[:6] != "repeat" or network.mask is not None):
             raise ConversionError(f"{what} cannot be expressed: Keras has nothing like it")

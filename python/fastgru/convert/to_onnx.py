@@ -192,6 +192,8 @@ def _add_network(writer: Writer, network: GRUNetwork, h0: bool, lengths: bool) -
     shape: list[Any] = ["B", "T"] if gru.batch_first else ["T", "B"]
     if network.embedding is None:
         x = writer.input("x", dtype, [*shape, gru.input_size])
+        if network.x_scaling is not None:
+            x = parts.encoded(writer, x, *network.x_scaling, False, dtype)
     else:
         x = parts.tokens(writer, writer.input("x", np.int64, shape), network.embedding, False)
     if gru.batch_first:
@@ -208,6 +210,8 @@ def _add_network(writer: Writer, network: GRUNetwork, h0: bool, lengths: bool) -
         y = _dense(writer, y, *network.head)
     if network.link is not None:
         y = parts.linked(writer, y, network.link)
+    if network.y_scaling is not None:
+        y = parts.scaled_answers(writer, y, *network.y_scaling, dtype)
     _outputs(writer, config, dtype, y, [*shape, width], h_n)
     return {}
 

@@ -47,6 +47,9 @@ class GRUNetwork:
         Whether the states at a skipped step are those of the last step read; zeros if not.
     turned : bool, default=False
         Whether answers to each step come in the order in which `reverse` layers read them: last step first.
+    x_scaling, y_scaling : (ndarray, ndarray), optional
+        Mean and scale of each feature, or of each answer: the layers read ``(x - mean) / scale``, and answers
+        are ``y * scale + mean``, in float64 and rounded to the dtype. `mask` is compared with x as it came.
     conversion_report : ConversionReport, optional
         What the self-check of the conversion measured.
 
@@ -71,6 +74,8 @@ class GRUNetwork:
     mask: float | None = None
     repeat: bool = False
     turned: bool = False
+    x_scaling: tuple[NDArray[Any], NDArray[Any]] | None = None
+    y_scaling: tuple[NDArray[Any], NDArray[Any]] | None = None
     conversion_report: ConversionReport | None = None
 
     def __post_init__(self) -> None:
@@ -95,6 +100,17 @@ class GRUNetwork:
                 raise ValueError(
                     f"head must have shapes (outputs, {width}) and (outputs,), got {weight}, {bias}"
                 )
+            width = weight[0]
+        for name, scaling, size in (
+            ("x_scaling", self.x_scaling, gru.input_size),
+            ("y_scaling", self.y_scaling, width),
+        ):
+            if scaling is not None:
+                _check_scaling(name, scaling, size)
+        if self.x_scaling is not None and self.embedding is not None:
+            raise ValueError("x_scaling cannot be used with embedding: tokens have no scale")
+        if self.y_scaling is not None and self.link is not None:
+            raise ValueError(f"y_scaling cannot be used with link={self.link!r}: probabilities have no scale")
 
     def __call__(
         self, x: ArrayLike, h0: ArrayLike | None = None, lengths: ArrayLike | None = None
@@ -126,6 +142,9 @@ class GRUNetwork:
         y = states if self.pooling is None else self._pooled(states, h_n, lengths)
         if self.head is not None:
             y = y @ self.head[0].T + self.head[1]
+        if self.y_scaling is not None:
+            mean, scale = self.y_scaling
+            y = (y.astype(np.float64) * scale + mean).astype(y.dtype)
         return _answers(y, self.link), h_n
 
     def _states(
@@ -135,9 +154,12 @@ class GRUNetwork:
         given = x
         if self.embedding is not None:
             x = self._embedded(x)
-        x = np.asarray(x, self.gru.dtype)
+        x = raw = np.asarray(x, self.gru.dtype)
+        if self.x_scaling is not None:
+            mean, scale = self.x_scaling
+            x = ((raw.astype(np.float64) - mean) / scale).astype(raw.dtype)
         if self.mask is not None:
-            skipped = (given == self.mask) if self.embedding is not None else (x == self.mask).all(axis=-1)
+            skipped = (given == self.mask) if self.embedding is not None else (raw == self.mask).all(axis=-1)
             return self._masked(x, ~skipped, h0, lengths)
         if not self.reverse:
             return self.gru(x, h0, lengths)
@@ -213,13 +235,28 @@ class GRUNetwork:
         parts = [repr(self.gru) + (", reverse" if self.reverse else "")]
         if self.embedding is not None:
             parts.insert(0, f"embedding of {len(self.embedding)} tokens")
+        if self.x_scaling is not None:
+            parts.insert(0, "scaling")
         if self.mask is not None:
             parts.insert(0, f"mask {self.mask:g}")
         parts += [f"{self.pooling} over time"] if self.pooling else []
         if self.head is not None:
             parts.append(f"dense head of {len(self.head[1])}")
         parts += [self.link] if self.link else []
+        parts += ["scaling"] if self.y_scaling is not None else []
         return f"GRUNetwork({' → '.join(parts)})"
+
+
+def _check_scaling(name: str, scaling: Any, size: int) -> None:
+    """Raise ValueError unless it is a mean and a scale for each of `size` values."""
+    shapes = [np.shape(part) for part in scaling] if isinstance(scaling, tuple) else None
+    if shapes != [(size,), (size,)]:
+        raise ValueError(
+            f"{name} must be a mean and a scale of the shape ({size},), got {shapes or scaling!r}"
+        )
+    mean, scale = (np.asarray(part, np.float64) for part in scaling)
+    if not (np.isfinite(mean).all() and np.isfinite(scale).all() and scale.all()):
+        raise ValueError(f"{name} must hold finite numbers, and no scale of 0")
 
 
 def _answers(y: NDArray[Any], link: str | None) -> NDArray[Any]:
