@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--language", default="it", help="it, fr, de, …")
     parser.add_argument("--lists", type=Path, default=LISTS, help="where apt keeps its lists")
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--hidden", type=int, default=256, help="units (default: 256)")
     parser.add_argument("--save", type=Path, default=None, help="where to save the model")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is the wanted training time
@@ -84,9 +85,10 @@ def main() -> None:
         "word",
         max_vocabulary=8000,
         min_count=2,
-        hidden_size=256,
+        hidden_size=arguments.hidden,
         max_iter=arguments.epochs,
         random_state=0,
+        verbose=True,
     )
     start, used = time.perf_counter(), time.process_time()
     model.fit(X, y)

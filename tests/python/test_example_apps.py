@@ -9,23 +9,14 @@ import shutil
 import subprocess
 import sys
 import wave
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import EXAMPLES, numbers, run
 
 import fastgru
 from fastgru import _paths
-
-REPO = Path(__file__).resolve().parents[2]
-EXAMPLES = REPO / "examples"
-
-
-def run(*command: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run([str(c) for c in command], input=stdin, capture_output=True, check=False)
-    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +80,6 @@ def test_anomaly_detector_raises_the_alarm_after_the_fault_and_not_before(
         1,
         b"anomaly: line 2: expected 2 numbers\n".replace(b"\n", os.linesep.encode()),
     )
-
-
-def numbers(script: str, *patterns: str, arguments: Sequence[str] = ()) -> list[float]:
-    """Run a script of examples/; return the number that each pattern finds in what it prints."""
-    text = run(sys.executable, EXAMPLES / script, *arguments).stdout.decode()
-    print(text)
-    found = [re.search(pattern, text) for pattern in patterns]
-    assert all(found), text
-    return [float(match[1]) for match in found if match]
 
 
 def test_forecast_beats_persistence() -> None:
