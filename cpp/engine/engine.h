@@ -161,11 +161,16 @@ class Stream {
 
   // One step. x is (rows, I). y (rows, H) receives the top layer's new state; it may be null, then only the
   // state moves. No allocation, no lock, no exception.
-  void step(const S* x, S* y) noexcept;
+  void step(const S* x, S* y) noexcept { step(x, y, rows_); }
+  // The same for the first `rows` of the sequences. The states of the others are unspecified afterwards.
+  void step(const S* x, S* y, std::int64_t rows) noexcept;
   // (L, rows, H)
   void get_state(S* state) const noexcept;
   void set_state(const S* state) noexcept;
   void reset() noexcept;
+  // Of one sequence, (L, H).
+  void get_row(std::int64_t row, S* state) const noexcept;
+  void set_row(std::int64_t row, const S* state) noexcept;
 
   struct Impl;
 
@@ -227,13 +232,17 @@ std::string explain(const Weights<S>& weights, std::int64_t steps, std::int64_t 
   template <>                                                                                 \
   Stream<S>::Stream(const Stream&);                                                           \
   template <>                                                                                 \
-  void Stream<S>::step(const S*, S*) noexcept;                                                \
+  void Stream<S>::step(const S*, S*, std::int64_t) noexcept;                                  \
   template <>                                                                                 \
   void Stream<S>::get_state(S*) const noexcept;                                               \
   template <>                                                                                 \
   void Stream<S>::set_state(const S*) noexcept;                                               \
   template <>                                                                                 \
   void Stream<S>::reset() noexcept;                                                           \
+  template <>                                                                                 \
+  void Stream<S>::get_row(std::int64_t, S*) const noexcept;                                   \
+  template <>                                                                                 \
+  void Stream<S>::set_row(std::int64_t, const S*) noexcept;                                   \
   template <>                                                                                 \
   std::string explain(const Weights<S>&, std::int64_t, std::int64_t, int)
 

@@ -49,15 +49,16 @@ struct Stream<float>::Impl {
   }
   float* current(std::int64_t layer) { return states[odd ? 1 : 0] + layer * rows * hidden; }
   float* next(std::int64_t layer) { return states[odd ? 0 : 1] + layer * rows * hidden; }
+  float* row(std::int64_t layer, std::int64_t b) { return current(layer) + b * hidden; }
 };
 
 namespace {
 
 void step_layer(const ForwardCell& cell, bool input_first, Stream<float>::Impl& s, std::int64_t layer,
-                const float* x) {
+                const float* x, std::int64_t rows) {
   StepArgs a{};
   a.panels = s.panels();
-  a.rows = s.rows;
+  a.rows = rows;
   a.x = x;
   a.x_stride = cell.input_size();
   a.h_prev = s.current(layer);
@@ -88,17 +89,17 @@ Stream<float>::Stream(const Stream& other)
 }
 
 template <>
-void Stream<float>::step(const float* x, float* y) noexcept {
+void Stream<float>::step(const float* x, float* y, std::int64_t rows) noexcept {
   const FlushDenormals flush;
   const Weights<float>::Packed& packed = weights_->packed();
   Impl& s = *impl_;
   for (std::int64_t layer = 0; layer < s.layers; ++layer) {
-    step_layer(*packed.cells[static_cast<std::size_t>(layer)], packed.recipe.recipe->input_first, s, layer,
-               x);
+    step_layer(*packed.cells[static_cast<std::size_t>(layer)], packed.recipe.recipe->input_first, s, layer, x,
+               rows);
     x = s.next(layer);
   }
   s.odd = !s.odd;
-  if (y != nullptr) std::copy_n(s.current(s.layers - 1), s.rows * s.hidden, y);
+  if (y != nullptr) std::copy_n(s.current(s.layers - 1), rows * s.hidden, y);
 }
 
 template <>
@@ -112,6 +113,19 @@ void Stream<float>::set_state(const float* state) noexcept {
 template <>
 void Stream<float>::reset() noexcept {
   std::fill_n(impl_->current(0), impl_->layers * impl_->rows * impl_->hidden, 0.0f);
+}
+
+template <>
+void Stream<float>::get_row(std::int64_t row, float* state) const noexcept {
+  for (std::int64_t layer = 0; layer < impl_->layers; ++layer, state += impl_->hidden) {
+    std::copy_n(impl_->row(layer, row), impl_->hidden, state);
+  }
+}
+template <>
+void Stream<float>::set_row(std::int64_t row, const float* state) noexcept {
+  for (std::int64_t layer = 0; layer < impl_->layers; ++layer, state += impl_->hidden) {
+    std::copy_n(state, impl_->hidden, impl_->row(layer, row));
+  }
 }
 
 }  // namespace fastgru

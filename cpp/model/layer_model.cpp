@@ -24,13 +24,11 @@ class LayerStream final : public ModelStream {
   }
 
   std::int64_t rows() const noexcept override { return stream_.rows(); }
-  void step(const float* x, float* y) noexcept override { run(x, y); }
-  void step(const double* x, double* y) noexcept override { run(x, y); }
+  void step(const float* x, float* y) noexcept override { run(x, y, rows()); }
+  void step(const double* x, double* y) noexcept override { run(x, y, rows()); }
   void reset() noexcept override { stream_.reset(); }
 
-  std::size_t state_bytes() const noexcept override {
-    return static_cast<std::size_t>(config().num_layers * rows() * config().hidden_size) * sizeof(S);
-  }
+  std::size_t state_bytes() const noexcept override { return static_cast<std::size_t>(rows()) * row_bytes(); }
   void save(void* to) const noexcept override { stream_.get_state(static_cast<S*>(to)); }
   void restore(const void* from) noexcept override { stream_.set_state(static_cast<const S*>(from)); }
 
@@ -39,6 +37,18 @@ class LayerStream final : public ModelStream {
     if (!fresh->reserve()) return out_of_memory();
     result = std::move(fresh);
     return {};
+  }
+
+  void step_rows(const float* x, float* y, std::int64_t rows) noexcept override { run(x, y, rows); }
+  void step_rows(const double* x, double* y, std::int64_t rows) noexcept override { run(x, y, rows); }
+  std::size_t row_bytes() const noexcept override {
+    return static_cast<std::size_t>(config().num_layers * config().hidden_size) * sizeof(S);
+  }
+  void save_row(std::int64_t row, void* to) const noexcept override {
+    stream_.get_row(row, static_cast<S*>(to));
+  }
+  void restore_row(std::int64_t row, const void* from) noexcept override {
+    stream_.set_row(row, static_cast<const S*>(from));
   }
 
  private:
@@ -50,14 +60,14 @@ class LayerStream final : public ModelStream {
   }
 
   template <class X>
-  void run(const X* x, X* y) noexcept {
+  void run(const X* x, X* y, std::int64_t rows) noexcept {
     const KeepFloatState keep;
     if constexpr (std::is_same_v<X, S>) {
-      stream_.step(x, y);
+      stream_.step(x, y, rows);
     } else {
-      convert(x, rows() * config().input_size, x_.data());
-      stream_.step(x_.data(), y_.data());
-      convert(y_.data(), rows() * config().hidden_size, y);
+      convert(x, rows * config().input_size, x_.data());
+      stream_.step(x_.data(), y_.data(), rows);
+      convert(y_.data(), rows * config().hidden_size, y);
     }
   }
 
@@ -140,6 +150,16 @@ LoadedModelPtr as_model(ModelInfo about, std::shared_ptr<const Weights<S>> weigh
   return std::make_shared<const LayerModel<S>>(std::move(about), std::move(weights));
 }
 
+template <class S>
+Status make_stream(std::shared_ptr<const Weights<S>> weights, std::int64_t rows,
+                   std::unique_ptr<ModelStream>& result) {
+  return LayerStream<S>::make(std::move(weights), rows, result);
+}
+
+template Status make_stream(std::shared_ptr<const Weights<float>>, std::int64_t,
+                            std::unique_ptr<ModelStream>&);
+template Status make_stream(std::shared_ptr<const Weights<double>>, std::int64_t,
+                            std::unique_ptr<ModelStream>&);
 template LoadedModelPtr as_model(ModelInfo, std::shared_ptr<const Weights<float>>);
 template LoadedModelPtr as_model(ModelInfo, std::shared_ptr<const Weights<double>>);
 

@@ -52,6 +52,18 @@ class ModelStream {
   virtual void save(void* to) const noexcept = 0;
   virtual void restore(const void* from) noexcept = 0;
   virtual Status copy(std::unique_ptr<ModelStream>& result) const = 0;
+
+  // For pools (model/stream_pool.h): the first `rows` rows, each a sequence of its own whose state
+  // restore_row() put there, in the bytes that save() of a stream of one row has. Rows that are stepped
+  // together have one phase(): with frames, the time steps until the next one ends.
+  virtual void step_rows(const float* x, float* y, std::int64_t rows) noexcept = 0;
+  virtual void step_rows(const double* x, double* y, std::int64_t rows) noexcept = 0;
+  virtual std::size_t row_bytes() const noexcept = 0;
+  virtual void save_row(std::int64_t row, void* to) const noexcept = 0;
+  virtual void restore_row(std::int64_t row, const void* from) noexcept = 0;
+  virtual bool has_phases() const noexcept { return false; }
+  virtual std::int64_t phase(const void* /*row_state*/) const noexcept { return 0; }
+  virtual bool answered_row(const void* /*row_state*/) const noexcept { return true; }
 };
 
 // How a token is drawn; see nn/decoding/sampling.h.
@@ -91,6 +103,8 @@ struct SequenceCall {
   int num_threads = 1;  // 0: the process-wide setting
 };
 
+class StreamPool;  // model/stream_pool.h
+
 // Immutable, so any number of threads may use a model at once.
 class LoadedModel {
  public:
@@ -98,6 +112,8 @@ class LoadedModel {
 
   const ModelInfo& info() const { return info_; }
   virtual Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const = 0;
+  // `num_threads`: of a step; 0: the process-wide setting.
+  Status stream_pool(std::int64_t capacity, int num_threads, std::unique_ptr<StreamPool>& result) const;
   // An error unless the model is a language model.
   virtual Status generator(std::int64_t rows, std::unique_ptr<ModelGenerator>& result) const;
   virtual Status forward(const SequenceCall<float>& call) const = 0;

@@ -42,6 +42,15 @@ class EstimatorStream final : public ModelStream {
   void reset() noexcept override { stream_->reset(); }
   bool answered() const noexcept override { return stream_->answered(); }
 
+  void step_rows(const float* x, float* y, std::int64_t rows) noexcept override { run_rows(x, y, rows); }
+  void step_rows(const double* x, double* y, std::int64_t rows) noexcept override { run_rows(x, y, rows); }
+  std::size_t row_bytes() const noexcept override { return stream_->row_bytes(); }
+  void save_row(std::int64_t row, void* to) const noexcept override { stream_->save_row(row, to); }
+  void restore_row(std::int64_t row, const void* from) noexcept override { stream_->restore_row(row, from); }
+  bool has_phases() const noexcept override { return stream_->config().framed(); }
+  std::int64_t phase(const void* row) const noexcept override { return stream_->phase(row); }
+  bool answered_row(const void* row) const noexcept override { return stream_->answered(row); }
+
   std::size_t state_bytes() const noexcept override { return stream_->state_bytes(); }
   void save(void* to) const noexcept override { stream_->save(to); }
   void restore(const void* from) noexcept override { stream_->restore(from); }
@@ -65,6 +74,17 @@ class EstimatorStream final : public ModelStream {
     } else {
       stream_->step(x, y_.data());
       convert(y_.data(), outputs(), y);
+    }
+  }
+
+  template <class X>
+  void run_rows(const X* x, X* y, std::int64_t rows) noexcept {
+    const KeepFloatState keep;
+    if constexpr (std::is_same_v<X, S>) {
+      stream_->step_rows(x, y, rows);
+    } else {
+      stream_->step_rows(x, y_.data(), rows);
+      convert(y_.data(), rows * stream_->config().logits(), y);
     }
   }
 
@@ -140,9 +160,7 @@ class NetworkModel final : public LoadedModel {
   }
 
   Status stream(std::int64_t rows, std::unique_ptr<ModelStream>& result) const override {
-    std::unique_ptr<NetworkStream<S>> stream;
-    FASTGRU_RETURN_IF_ERROR(NetworkStream<S>::make(network_->version(), rows, stream));
-    return EstimatorStream<S>::make(std::move(stream), result);
+    return make_stream(network_->version(), rows, result);
   }
   Status generator(std::int64_t rows, std::unique_ptr<ModelGenerator>& result) const override {
     if (info_.kind != "GRULanguageModel") return LoadedModel::generator(rows, result);
@@ -240,6 +258,15 @@ LoadedModelPtr as_model(ModelInfo about, std::shared_ptr<const Network<S>> netwo
   return std::make_shared<const NetworkModel<S>>(std::move(about), std::move(network));
 }
 
+template <class S>
+Status make_stream(NetworkVersion<S> version, std::int64_t rows, std::unique_ptr<ModelStream>& result) {
+  std::unique_ptr<NetworkStream<S>> stream;
+  FASTGRU_RETURN_IF_ERROR(NetworkStream<S>::make(std::move(version), rows, stream));
+  return EstimatorStream<S>::make(std::move(stream), result);
+}
+
+template Status make_stream(NetworkVersion<float>, std::int64_t, std::unique_ptr<ModelStream>&);
+template Status make_stream(NetworkVersion<double>, std::int64_t, std::unique_ptr<ModelStream>&);
 template LoadedModelPtr as_model(ModelInfo, std::shared_ptr<const Network<float>>);
 template LoadedModelPtr as_model(ModelInfo, std::shared_ptr<const Network<double>>);
 

@@ -22,6 +22,13 @@ LoadedModelPtr as_model(ModelInfo about, std::shared_ptr<const Weights<S>> weigh
 template <class S>
 LoadedModelPtr as_model(ModelInfo about, std::shared_ptr<const Network<S>> network);
 
+// A stream for apps and pools.
+template <class S>
+Status make_stream(std::shared_ptr<const Weights<S>> weights, std::int64_t rows,
+                   std::unique_ptr<ModelStream>& result);
+template <class S>
+Status make_stream(NetworkVersion<S> version, std::int64_t rows, std::unique_ptr<ModelStream>& result);
+
 using ModelParts = std::variant<std::shared_ptr<const Weights<float>>, std::shared_ptr<const Weights<double>>,
                                 std::shared_ptr<Network<float>>, std::shared_ptr<Network<double>>,
                                 std::shared_ptr<Seq2Seq<float>>>;

@@ -14,7 +14,7 @@
 namespace fastgru {
 template <class S>
 NetworkStream<S>::NetworkStream(NetworkVersion<S> version, std::int64_t rows)
-    : version_(std::move(version)), chain_(version_.config()) {
+    : version_(std::move(version)), rows_(rows), chain_(version_.config()) {
   call_.params = version_.params->view();
   call_.scaling = version_.scaling.get();
   call_.steps = 0;
@@ -29,6 +29,8 @@ Status NetworkStream<S>::make(NetworkVersion<S> version, std::int64_t rows,
   std::unique_ptr<NetworkStream> fresh(new NetworkStream(std::move(version), rows));
   const NetworkVersion<S>& held = fresh->version_;
   FASTGRU_RETURN_IF_ERROR(fresh->chain_.reserve_stream(held.params->view(), held.params, rows));
+  if (!fresh->row_steps_.reserve(rows)) return out_of_memory();
+  std::fill_n(fresh->row_steps_.data(), rows, std::int64_t{0});
   if (held.config().framed() && !fresh->held_.reserve(fresh->held_values() + 1)) return out_of_memory();
   fresh->forget();
   result = std::move(fresh);
@@ -50,6 +52,7 @@ Status NetworkStream<S>::copy(std::unique_ptr<NetworkStream>& result) const {
 template <class S>
 void NetworkStream<S>::reset() noexcept {
   call_.steps = 0;
+  std::fill_n(row_steps_.data(), rows_, std::int64_t{0});
   for (Module<S>* module : chain_.stepping()) module->reset();
   forget();
 }
@@ -120,9 +123,71 @@ void NetworkStream<S>::restore(const void* from) noexcept {
 }
 
 template <class S>
+std::size_t NetworkStream<S>::row_bytes() const noexcept {
+  std::size_t bytes = sizeof(call_.steps);
+  for (const Module<S>* module : chain_.stepping()) bytes += module->row_bytes();
+  return bytes + (config().framed() ? static_cast<std::size_t>(config().logits() + 1) * sizeof(S) : 0);
+}
+
+template <class S>
+void NetworkStream<S>::save_row(std::int64_t row, void* to) const noexcept {
+  auto* bytes = static_cast<char*>(to);
+  std::memcpy(bytes, row_steps_.data() + row, sizeof(call_.steps));
+  bytes += sizeof(call_.steps);
+  for (const Module<S>* module : chain_.stepping()) {
+    module->save_row(row, bytes);
+    bytes += module->row_bytes();
+  }
+  if (!config().framed()) return;
+  const auto answer = static_cast<std::size_t>(config().logits()) * sizeof(S);
+  std::memcpy(bytes, held_.data() + row * config().logits(), answer);
+  std::memcpy(bytes + answer, held_.data() + held_values(), sizeof(S));
+}
+
+template <class S>
+void NetworkStream<S>::restore_row(std::int64_t row, const void* from) noexcept {
+  const auto* bytes = static_cast<const char*>(from);
+  std::memcpy(row_steps_.data() + row, bytes, sizeof(call_.steps));
+  bytes += sizeof(call_.steps);
+  for (Module<S>* module : chain_.stepping()) {
+    module->restore_row(row, bytes);
+    bytes += module->row_bytes();
+  }
+  if (!config().framed()) return;
+  const auto answer = static_cast<std::size_t>(config().logits()) * sizeof(S);
+  std::memcpy(held_.data() + row * config().logits(), bytes, answer);
+  std::memcpy(held_.data() + held_values(), bytes + answer, sizeof(S));
+}
+
+// The input encoder is the first module, and its state begins with that number.
+template <class S>
+std::int64_t NetworkStream<S>::phase(const void* row) const noexcept {
+  std::int64_t until = 0;
+  if (config().framed()) {
+    std::memcpy(&until, static_cast<const char*>(row) + sizeof(call_.steps), sizeof(until));
+  }
+  return until;
+}
+
+template <class S>
+bool NetworkStream<S>::answered(const void* row) const noexcept {
+  if (!config().framed()) return true;
+  S flag;
+  std::memcpy(&flag, static_cast<const char*>(row) + row_bytes() - sizeof(S), sizeof(S));
+  return flag != S(0);
+}
+
+template <class S>
+void NetworkStream<S>::count_step(std::int64_t by) noexcept {
+  call_.steps += by;
+  if (call_.row_steps == nullptr) return;
+  for (std::int64_t b = 0; b < call_.rows; ++b) row_steps_.data()[b] += by;
+}
+
+template <class S>
 template <class X>
 StepSignal<S> NetworkStream<S>::walk(const X* x) noexcept {
-  ++call_.steps;
+  count_step(1);
   StepSignal<S> signal;
   signal.raw = x;
   signal.type = sample_type<X>();
@@ -139,18 +204,35 @@ const S* NetworkStream<S>::advance(const X* x) noexcept {
 
 template <class S>
 template <class X>
-void NetworkStream<S>::step(const X* x, S* y) noexcept {
+void NetworkStream<S>::run(const X* x, S* y) noexcept {
   const FlushDenormals flush;
   const StepSignal<S> signal = walk(x);
   const NetworkConfig& c = config();
+  const std::int64_t held = c.framed() ? call_.rows * c.logits() : 0;
   if (c.framed()) held_.data()[held_values()] = signal.pending ? S(0) : S(1);
   if (signal.pending) {
-    --call_.steps;
-    std::copy_n(held_.data(), held_values(), y);
+    count_step(-1);
+    std::copy_n(held_.data(), held, y);
     return;
   }
-  c.loss->predict(c, *version_.scaling, signal.values, rows(), y);
-  std::copy_n(y, held_values(), held_.data());
+  c.loss->predict(c, *version_.scaling, signal.values, call_.rows, y);
+  std::copy_n(y, held, held_.data());
+}
+
+template <class S>
+template <class X>
+void NetworkStream<S>::step(const X* x, S* y) noexcept {
+  run(x, y);
+}
+
+template <class S>
+template <class X>
+void NetworkStream<S>::step_rows(const X* x, S* y, std::int64_t rows) noexcept {
+  call_.rows = rows;
+  call_.row_steps = row_steps_.data();
+  run(x, y);
+  call_.rows = rows_;
+  call_.row_steps = nullptr;
 }
 
 template class NetworkStream<float>;
@@ -161,6 +243,10 @@ template void NetworkStream<float>::step(const std::int64_t*, float*) noexcept;
 template void NetworkStream<double>::step(const float*, double*) noexcept;
 template void NetworkStream<double>::step(const double*, double*) noexcept;
 template void NetworkStream<double>::step(const std::int64_t*, double*) noexcept;
+template void NetworkStream<float>::step_rows(const float*, float*, std::int64_t) noexcept;
+template void NetworkStream<float>::step_rows(const double*, float*, std::int64_t) noexcept;
+template void NetworkStream<double>::step_rows(const float*, double*, std::int64_t) noexcept;
+template void NetworkStream<double>::step_rows(const double*, double*, std::int64_t) noexcept;
 template const float* NetworkStream<float>::advance(const std::int64_t*) noexcept;
 template const double* NetworkStream<double>::advance(const std::int64_t*) noexcept;
 

@@ -21,13 +21,19 @@ class NetworkStream {
 
   const NetworkConfig& config() const { return version_.config(); }
   const NetworkVersion<S>& version() const { return version_; }
-  std::int64_t rows() const { return call_.rows; }
+  std::int64_t rows() const { return rows_; }
 
   // x (rows, features): raw units of any float type, or tokens. y (rows, logits): as predict() gives them. No
   // allocation, no lock, no exception.
   template <class X>
   void step(const X* x, S* y) noexcept;
-  // The same, but returns the logits, (rows, logits), until the next step. Not for networks that read frames.
+  // The same for the first `rows` rows, each a sequence of its own that was put there by restore_row(). With
+  // frames, all must have the same phase(). What rows() and the functions below say of the rows is
+  // unspecified afterwards, until restore() or reset().
+  template <class X>
+  void step_rows(const X* x, S* y, std::int64_t rows) noexcept;
+  // Like step(), but returns the logits, (rows, logits), until the next step. Not for networks that read
+  // frames.
   template <class X>
   const S* advance(const X* x) noexcept;
   void reset() noexcept;
@@ -46,18 +52,31 @@ class NetworkStream {
   void save(void* to) const noexcept;
   void restore(const void* from) noexcept;
 
+  // The state of one row, in the bytes that save() of a stream of one row has.
+  std::size_t row_bytes() const noexcept;
+  void save_row(std::int64_t row, void* to) const noexcept;
+  void restore_row(std::int64_t row, const void* from) noexcept;
+  // With frames: the time steps until the next one ends, and whether the last step ended one; else 0, true.
+  std::int64_t phase(const void* row) const noexcept;
+  bool answered(const void* row) const noexcept;
+
  private:
   NetworkStream(NetworkVersion<S> version, std::int64_t rows);
   Module<S>& recurrent() const noexcept;
   template <class X>
   StepSignal<S> walk(const X* x) noexcept;
+  template <class X>
+  void run(const X* x, S* y) noexcept;
+  void count_step(std::int64_t by) noexcept;
   std::int64_t held_values() const noexcept { return config().framed() ? rows() * config().logits() : 0; }
   std::size_t held_bytes() const noexcept;
   void forget() noexcept;
 
   NetworkVersion<S> version_;
+  const std::int64_t rows_;
   Chain<S> chain_;
   ModuleCall<S> call_;
+  AlignedBuffer<std::int64_t> row_steps_;  // of step_rows(): ModuleCall::row_steps
   AlignedBuffer<S> held_;  // with frames: the last prediction, then 1 if the last step gave it, else 0
 };
 

@@ -160,17 +160,17 @@ Stream<double>::Stream(const Stream& other)
     : weights_(other.weights_), rows_(other.rows_), impl_(std::make_unique<Impl>(*other.impl_)) {}
 
 template <>
-void Stream<double>::step(const double* x, double* y) noexcept {
+void Stream<double>::step(const double* x, double* y, std::int64_t rows) noexcept {
   const FlushDenormals flush;
   const reference::Gru<double>& gru = weights_->packed().gru;
   const std::int64_t size = rows_ * gru.config().hidden_size;
   double* h = impl_->state.data();
   for (std::int64_t layer = 0; layer < gru.config().num_layers; ++layer, h += size) {
     const reference::Cell<double>& cell = gru.cell(layer, 0);
-    reference::step(cell, x, cell.inputs, h, rows_, impl_->scratch, {});
+    reference::step(cell, x, cell.inputs, h, rows, impl_->scratch, {});
     x = h;
   }
-  if (y != nullptr) std::copy_n(x, size, y);
+  if (y != nullptr) std::copy_n(x, rows * gru.config().hidden_size, y);
 }
 
 template <>
@@ -184,6 +184,23 @@ void Stream<double>::set_state(const double* state) noexcept {
 template <>
 void Stream<double>::reset() noexcept {
   std::fill(impl_->state.begin(), impl_->state.end(), 0.0);
+}
+
+template <>
+void Stream<double>::get_row(std::int64_t row, double* state) const noexcept {
+  const std::int64_t hidden = weights_->config().hidden_size;
+  const double* from = impl_->state.data() + row * hidden;
+  for (std::int64_t layer = 0; layer < weights_->config().num_layers; ++layer, from += rows_ * hidden) {
+    std::copy_n(from, hidden, state + layer * hidden);
+  }
+}
+template <>
+void Stream<double>::set_row(std::int64_t row, const double* state) noexcept {
+  const std::int64_t hidden = weights_->config().hidden_size;
+  double* to = impl_->state.data() + row * hidden;
+  for (std::int64_t layer = 0; layer < weights_->config().num_layers; ++layer, to += rows_ * hidden) {
+    std::copy_n(state + layer * hidden, hidden, to);
+  }
 }
 
 template <>

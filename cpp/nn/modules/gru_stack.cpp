@@ -112,14 +112,14 @@ Status GruStack<S>::reserve_stream(const Parameters<S>& params, const std::share
 }
 
 template <class S>
-void GruStack<S>::step(const ModuleCall<S>& /*call*/, StepSignal<S>& signal) noexcept {
-  stream_->step(signal.values, h_.data());
+void GruStack<S>::step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept {
+  stream_->step(signal.values, h_.data(), call.rows);
   signal.values = h_.data();
 }
 
 template <class S>
 std::size_t GruStack<S>::state_bytes() const noexcept {
-  return static_cast<std::size_t>(gru_.num_layers * stream_->rows() * gru_.hidden_size) * sizeof(S);
+  return static_cast<std::size_t>(stream_->rows()) * row_bytes();
 }
 
 template class GruStack<float>;

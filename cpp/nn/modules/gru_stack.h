@@ -52,6 +52,15 @@ class GruStack final : public Module<S> {
   std::size_t state_bytes() const noexcept override;
   void save(char* to) const noexcept override { stream_->get_state(reinterpret_cast<S*>(to)); }
   void restore(const char* from) noexcept override { stream_->set_state(reinterpret_cast<const S*>(from)); }
+  std::size_t row_bytes() const noexcept override {
+    return static_cast<std::size_t>(gru_.num_layers * gru_.hidden_size) * sizeof(S);
+  }
+  void save_row(std::int64_t row, char* to) const noexcept override {
+    stream_->get_row(row, reinterpret_cast<S*>(to));
+  }
+  void restore_row(std::int64_t row, const char* from) noexcept override {
+    stream_->set_row(row, reinterpret_cast<const S*>(from));
+  }
 
  private:
   std::int64_t width() const { return gru_.directions() * gru_.hidden_size; }

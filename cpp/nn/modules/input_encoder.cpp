@@ -89,9 +89,28 @@ void InputEncoder<S>::reset() noexcept {
 }
 
 template <class S>
-std::size_t InputEncoder<S>::state_bytes() const noexcept {
+std::size_t InputEncoder<S>::state_bytes_of(std::int64_t rows) const noexcept {
   if (!config_.framed()) return 0;
-  return sizeof(until_) + static_cast<std::size_t>(stream_rows_ * width_) * sizeof(S);
+  return sizeof(until_) + static_cast<std::size_t>(rows * width_) * sizeof(S);
+}
+
+template <class S>
+std::size_t InputEncoder<S>::state_bytes() const noexcept {
+  return state_bytes_of(stream_rows_);
+}
+
+template <class S>
+void InputEncoder<S>::save_row(std::int64_t row, char* to) const noexcept {
+  if (!config_.framed()) return;
+  std::memcpy(to, &until_, sizeof(until_));
+  std::memcpy(to + sizeof(until_), x_.data() + row * width_, row_bytes() - sizeof(until_));
+}
+
+template <class S>
+void InputEncoder<S>::restore_row(std::int64_t row, const char* from) noexcept {
+  if (!config_.framed()) return;
+  std::memcpy(&until_, from, sizeof(until_));
+  std::memcpy(x_.data() + row * width_, from + sizeof(until_), row_bytes() - sizeof(until_));
 }
 
 template <class S>

@@ -83,8 +83,13 @@ class InputEncoder final : public Module<S> {
   std::size_t state_bytes() const noexcept override;
   void save(char* to) const noexcept override;
   void restore(const char* from) noexcept override;
+  // Rows that are stepped together end their frames together.
+  std::size_t row_bytes() const noexcept override { return state_bytes_of(1); }
+  void save_row(std::int64_t row, char* to) const noexcept override;
+  void restore_row(std::int64_t row, const char* from) noexcept override;
 
  private:
+  std::size_t state_bytes_of(std::int64_t rows) const noexcept;
   template <class X>
   void encode_rows(const StepEncoder& encode, const X* x, std::int64_t rows) noexcept;
 

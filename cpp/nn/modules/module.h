@@ -49,7 +49,9 @@ struct ModuleCall {
   std::uint64_t seed = 0;
   RunOptions options;
 
+  const std::int64_t* row_steps = nullptr;  // of a stream: the same number for each row; null: `steps`
   std::int64_t length(std::int64_t b) const { return lengths == nullptr ? steps : lengths[b]; }
+  std::int64_t step_of(std::int64_t b) const { return row_steps == nullptr ? steps : row_steps[b]; }
 };
 
 // The output of one module and the input of the next. A module reads the members that it knows.
@@ -132,6 +134,11 @@ class Module {
   virtual std::size_t state_bytes() const noexcept { return 0; }
   virtual void save(char* /*to*/) const noexcept {}
   virtual void restore(const char* /*from*/) noexcept {}
+  // The same of one row, as a stream of one row alone has it. Rows that are stepped together must agree in
+  // what a module holds once for all rows: see InputEncoder.
+  virtual std::size_t row_bytes() const noexcept { return 0; }
+  virtual void save_row(std::int64_t /*row*/, char* /*to*/) const noexcept {}
+  virtual void restore_row(std::int64_t /*row*/, const char* /*from*/) noexcept {}
 
   // Called by the chain: the module's number, the offset of its parameters, and whether a module before it
   // has parameters, so that backward() must compute the gradient of its input.

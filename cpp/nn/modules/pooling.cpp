@@ -192,10 +192,13 @@ void PoolingModule<S>::reset() noexcept {
 
 template <class S>
 void PoolingModule<S>::step(const ModuleCall<S>& call, StepSignal<S>& signal) noexcept {
-  const std::int64_t count = pooled_size();
-  add_step(options_.pooling, signal.values, count, call.steps == 1, pooled_.data());
-  const S divisor = options_.pooling == Pooling::mean ? static_cast<S>(call.steps) : S(1);
-  for (std::int64_t i = 0; i < count; ++i) signal.values[i] = pooled_.data()[i] / divisor;
+  for (std::int64_t b = 0; b < call.rows; ++b) {
+    const std::int64_t steps = call.step_of(b);
+    S *const pooled = pooled_.data() + b * width_, *const values = signal.values + b * width_;
+    add_step(options_.pooling, values, width_, steps == 1, pooled);
+    const S divisor = options_.pooling == Pooling::mean ? static_cast<S>(steps) : S(1);
+    for (std::int64_t k = 0; k < width_; ++k) values[k] = pooled[k] / divisor;
+  }
 }
 
 template class PoolingModule<float>;

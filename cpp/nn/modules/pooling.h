@@ -51,6 +51,13 @@ class PoolingModule final : public Module<S> {
   }
   void save(char* to) const noexcept override { std::memcpy(to, pooled_.data(), state_bytes()); }
   void restore(const char* from) noexcept override { std::memcpy(pooled_.data(), from, state_bytes()); }
+  std::size_t row_bytes() const noexcept override { return static_cast<std::size_t>(width_) * sizeof(S); }
+  void save_row(std::int64_t row, char* to) const noexcept override {
+    std::memcpy(to, pooled_.data() + row * width_, row_bytes());
+  }
+  void restore_row(std::int64_t row, const char* from) noexcept override {
+    std::memcpy(pooled_.data() + row * width_, from, row_bytes());
+  }
 
  private:
   // Steps for which dL/dy is materialised: mean pooling needs one.
