@@ -19,6 +19,7 @@ void bind_io(pybind11::module_& module);
 void bind_model(pybind11::module_& module);
 void bind_decoding(pybind11::module_& module);
 void bind_seq2seq(pybind11::module_& module);
+void bind_stream_pool(pybind11::module_& module);
 
 // A loaded layer or network as an object of the extension's classes.
 template <class S>

@@ -235,6 +235,20 @@ std::unique_ptr<PyStream<S>> PyGru<S>::stream(std::int64_t batch_size) const {
 }
 
 template <class S>
+std::unique_ptr<PyStreamPool> PyGru<S>::stream_pool(std::int64_t capacity, int num_threads) const {
+  PoolModel model;
+  model.input_size = config_.input_size;
+  model.output_size = config_.hidden_size;
+  model.row_products = config_.num_layers * config_.hidden_size * (config_.hidden_size + config_.input_size);
+  model.is_double = std::is_same_v<S, double>;
+  const auto make = [this](std::int64_t rows, std::unique_ptr<ModelStream>& result) {
+    return make_stream<S>(weights(), rows, result);
+  };
+  return with_memory_for("a pool of streams",
+                         [&] { return make_pool(make, std::move(model), capacity, num_threads); });
+}
+
+template <class S>
 std::string PyGru<S>::explain(std::int64_t steps, std::int64_t rows) const {
   if (steps < 1 || rows < 1)
     raise_value_error("T and B must be at least 1, got " + std::to_string(steps) + " and " +
@@ -326,6 +340,7 @@ void bind_scalar(py::module_& module, const std::string& suffix) {
       .def("backward", &Layer::backward, py::arg("tape"), py::arg("dy") = none, py::arg("dh_n") = none,
            py::arg("wants_dx") = true)
       .def("stream", &Layer::stream, py::arg("batch_size") = 1)
+      .def("stream_pool", &Layer::stream_pool, py::arg("capacity"), py::arg("num_threads") = 1)
       .def("explain", &Layer::explain, py::arg("T"), py::arg("B"));
 }
 

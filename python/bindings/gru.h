@@ -13,8 +13,10 @@
 #include "bindings/exclusive.h"
 #include "bindings/object_pool.h"
 #include "bindings/status.h"
+#include "bindings/stream_pool.h"
 #include "engine/checks.h"
 #include "engine/engine.h"
+#include "model/parts.h"
 
 namespace fastgru::bindings {
 
@@ -136,6 +138,7 @@ class PyGru {
   // dx is None where it is not wanted: its product is not computed then.
   py::tuple backward(PyTape<S>& tape, py::handle dy, py::handle dh_n, bool wants_dx);
   std::unique_ptr<PyStream<S>> stream(std::int64_t batch_size) const;
+  std::unique_ptr<PyStreamPool> stream_pool(std::int64_t capacity, int num_threads) const;
   std::string explain(std::int64_t steps, std::int64_t rows) const;
 
  private:

@@ -88,6 +88,7 @@ PYBIND11_MODULE(_core, module) {
              "What each precision runs on this machine, with many units, and why.");
   module.def("set_reproducible", &fastgru::set_reproducible, pybind11::arg("on"));
   module.def("reproducible", &fastgru::reproducible);
+  fastgru::bindings::bind_stream_pool(module);
   fastgru::bindings::bind_gru(module);
   fastgru::bindings::bind_generators(module);
   fastgru::bindings::bind_network(module);

@@ -51,7 +51,9 @@ void bind_streams_and_networks(py::module_& module, const std::string& suffix) {
       .def("losses", &Net::losses, py::arg("x"), py::arg("y"), py::arg("lengths") = py::none(),
            py::arg("num_threads") = 0)
       .def("generator", &Net::generator, py::arg("rows") = 1)
-      .def("stream", &Net::stream, py::arg("batch_size") = 1, py::arg("reader") = py::none());
+      .def("stream", &Net::stream, py::arg("batch_size") = 1, py::arg("reader") = py::none())
+      .def("stream_pool", &Net::stream_pool, py::arg("capacity"), py::arg("num_threads") = 1,
+           py::arg("reader") = py::none());
 }
 
 }  // namespace

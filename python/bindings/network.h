@@ -13,10 +13,12 @@
 #include "bindings/fields.h"
 #include "bindings/generator.h"
 #include "bindings/network_stream.h"
+#include "bindings/stream_pool.h"
 #include "bindings/parameters.h"
 #include "bindings/status.h"
 #include "bindings/training_data.h"
 #include "nn/network.h"
+#include "model/parts.h"
 #include "nn/stream.h"
 #include "spec/model_spec.h"
 
@@ -138,6 +140,24 @@ class PyNetwork {
     raise_if_error(check_stream(config().gru, batch_size, sizeof(S), "batch_size"));
     raise_if_error(NetworkStream<S>::make(network_->version(), batch_size, stream));
     return std::make_unique<PyNetworkStream<S>>(std::move(stream), std::move(reader));
+  }
+
+  std::unique_ptr<PyStreamPool> stream_pool(std::int64_t capacity, int num_threads, py::object reader) const {
+    const NetworkConfig& c = config();
+    PoolModel model;
+    model.input_size = c.features();
+    model.output_size = c.logits();
+    model.row_products = c.gru.num_layers * c.gru.hidden_size * (c.gru.hidden_size + c.gru.input_size);
+    model.is_double = std::is_same_v<S, double>;
+    model.is_network = true;
+    model.tokens = c.vocabulary_size > 0;
+    model.missing_mask = c.missing_mask;
+    model.reader = std::move(reader);
+    const NetworkVersion<S> version = network_->version();
+    const auto make = [&version](std::int64_t rows, std::unique_ptr<ModelStream>& result) {
+      return make_stream<S>(version, rows, result);
+    };
+    return make_pool(make, std::move(model), capacity, num_threads);
   }
 
  private:

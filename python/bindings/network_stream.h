@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -10,7 +9,7 @@
 #include <utility>
 
 #include "bindings/exclusive.h"
-#include "bindings/samples.h"
+#include "bindings/step_input.h"
 #include "engine/checks.h"
 #include "nn/stream.h"
 
@@ -23,10 +22,8 @@ class PyNetworkStream {
       : stream_(std::move(stream)), reader_(std::move(reader)) {}
 
   py::object step(py::handle given, py::handle out) {
-    const py::object x = plain(given);
     const std::int64_t inputs = config().features(), outputs = config().logits();
-    Numbers input = config().vocabulary_size > 0 ? numbers_of(read_integers(x))
-                                                 : read_numbers(x, "x", "(batch_size, input_size)", true);
+    const Numbers input = read_step(given, reader_, config().vocabulary_size > 0, "(batch_size, input_size)");
     const bool single = rows() == 1 && input.has_shape({inputs});
     if (!single && !input.has_shape({rows(), inputs})) raise_shape(input);
     py::object y;
@@ -37,9 +34,10 @@ class PyNetworkStream {
       if ((proxy(out)->flags & kContiguous) == 0) raise_value_error("out must be C-contiguous");
       y = py::reinterpret_borrow<py::object>(out);
     }
-    check_values(input);  // before the state changes
+    check_step(input, rows() * inputs, config().missing_mask, std::numeric_limits<S>::max());
     run(input, data_of<S>(y));
-    check_answers(data_of<S>(y));
+    // A step that ends no frame gives the last answer again, or NaN before the first.
+    if (stream_->answered()) check_answers(data_of<S>(y), rows() * outputs);
     return y;
   }
 
@@ -97,73 +95,6 @@ class PyNetworkStream {
 
  private:
   const NetworkConfig& config() const { return stream_->config(); }
-
-  // What is no array and no list goes through the reader, which knows frames and compares names.
-  py::object plain(py::handle x) const {
-    if (reader_.is_none() || is_plain_array(x) || PyList_CheckExact(x.ptr()) || PyTuple_CheckExact(x.ptr())) {
-      return py::reinterpret_borrow<py::object>(x);
-    }
-    return reader_(x);
-  }
-
-  // Reads tokens of the dtypes that predict() takes: integers, bool, and floats that are whole.
-  static Operand<std::int64_t> read_integers(py::handle x) {
-    const py::object array = as_ndarray(x, "x");
-    const char kind = array.attr("dtype").attr("kind").cast<std::string>()[0];
-    if (kind == 'i' || kind == 'u' || kind == 'b')
-      return operand_of<std::int64_t>(converted<std::int64_t>(array));
-    if (kind == 'f') {
-      const py::object whole = array.attr("astype")("int64");
-      if (py::cast<bool>(array.attr("__eq__")(whole).attr("all")())) {
-        return operand_of<std::int64_t>(converted<std::int64_t>(whole));
-      }
-    }
-    raise_type_error("x must hold tokens, which are integers, got dtype " + dtype_text(array));
-  }
-
-  // Refuses what predict() refuses.
-  void check_values(const Numbers& x) const {
-    const std::int64_t count = rows() * config().features();
-    if (x.type == SampleType::int64) {
-      check_tokens(static_cast<const std::int64_t*>(x.data), count);
-    } else if (x.type == SampleType::float64) {
-      check_numbers(static_cast<const double*>(x.data), count);
-    } else {
-      check_numbers(static_cast<const float*>(x.data), count);
-    }
-  }
-
-  static void check_tokens(const std::int64_t* x, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      if (x[i] > 0) continue;
-      raise_value_error("x has the " + (x[i] == 0
-                                            ? std::string("padding id 0, which is no time step: leave it out")
-                                            : "token " + std::to_string(x[i]) + ": ids are not negative"));
-    }
-  }
-
-  template <class X>
-  void check_numbers(const X* x, std::int64_t count) const {
-    constexpr double kMost = std::numeric_limits<S>::max();
-    for (std::int64_t i = 0; i < count; ++i) {
-      const double value = x[i];
-      if (std::abs(value) <= kMost || (std::isnan(value) && config().missing_mask)) continue;
-      raise_value_error(std::isnan(value)
-                            ? "x contains NaN: fill missing values in, or fit with missing='mask'"
-                            : "x contains infinity or a value too large for the dtype of the network");
-    }
-  }
-
-  // A step that ends no frame gives the last answer again, or NaN before the first.
-  void check_answers(const S* y) const {
-    if (!stream_->answered()) return;
-    for (std::int64_t i = 0; i < rows() * config().logits(); ++i) {
-      if (std::isfinite(y[i])) continue;
-      raise_value_error(
-          "x lies so far from the data of fit that the answer is not finite; reset() the stream, whose state "
-          "may not be, either");
-    }
-  }
 
   void step_any(const Numbers& x, S* y) noexcept {
     if (x.type == SampleType::int64) return stream_->step(static_cast<const std::int64_t*>(x.data), y);

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from fastgru import _core
 from fastgru._containers import read_step
 from fastgru.estimators._data import DataMixin
 from fastgru.estimators._gates import Gates, gates_of
+from fastgru.gru.parameters import check_size, check_threads
 
 
 class StepwiseMixin(DataMixin):
@@ -48,10 +51,52 @@ class StepwiseMixin(DataMixin):
             ``bidirectional=True``: the reverse direction needs the future.
         """
         check_is_fitted(self)
+        return self._network.stream(batch_size, self._step_reader())
+
+    def stream_pool(self, capacity: int, *, num_threads: int = 1) -> _core.StreamPool:
+        """Return a pool: up to `capacity` sequences, of which each call advances those that it names.
+
+        A server that gets a value of some sequences at a time steps them together, which is several times as
+        fast as a stream for each, to the same bits.
+
+        Parameters
+        ----------
+        capacity : int
+            Sequences at most. Each takes the memory of its state.
+        num_threads : int, default=1
+            Threads of a step, of which each takes up to 64 rows at a time; 0: as many as other calls use.
+
+        Returns
+        -------
+        pool
+            ``acquire()`` takes a free slot and returns its id, ``acquire(n)`` an array of n ids; each begins
+            a new sequence. ``step(ids, x, out=None)`` advances these sequences by one step, in any order:
+            x is (n, n_features), in any container that ``stream().step`` takes, and the answers are
+            (n, n_outputs), as those of a stream. ``release(ids)`` gives slots back, ``reset(ids)`` begins
+            new sequences in them. ``save(ids)`` returns the states as bytes, (n, state_bytes) of dtype uint8,
+            which ``restore(ids, states)`` puts into slots of this or another pool of the same estimator.
+            ``len(pool)`` slots of ``pool.capacity`` are taken: ``pool.ids``. ``answered(ids)``: with frames,
+            whether the last step ended one. An id that is not in use, or that stands twice in a call, is a
+            ValueError, and nothing changes; so is what ``predict`` refuses. A pool keeps the weights it was
+            made with. One thread at a time may use it.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            ``bidirectional=True``: the reverse direction needs the future; `capacity` is below 1, or `num_threads` below 0.
+        """
+        check_is_fitted(self)
+        return self._network.stream_pool(
+            check_size("capacity", capacity), check_threads(num_threads), self._step_reader()
+        )
+
+    def _step_reader(self) -> Callable[[Any], NDArray[Any]]:
+        """Return what makes an array of a time step in any container."""
         # The columns of a table are its time steps, of which a stream takes one at a time.
         names = getattr(self, "feature_names_in_", None) if self._n_dims == 3 else None
-        reader = partial(read_step, names=None if names is None else tuple(names))
-        return self._network.stream(batch_size, reader)
+        return partial(read_step, names=None if names is None else tuple(names))
 
     def gates(self, X: Any, layer: int = -1) -> Gates:
         """Return the gates of one layer at every step of some sequences.

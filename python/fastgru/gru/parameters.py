@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_dropout", "check_flag", "check_size", "flatten", "generator", "named"]
+from fastgru import _core
+
+__all__ = ["check_dropout", "check_flag", "check_size", "check_threads", "flatten", "generator", "named"]
 
 Layout = list[tuple[str, tuple[int, ...]]]
 RandomState = None | int | np.random.Generator | np.random.RandomState
@@ -27,6 +29,19 @@ def check_size(name: str, value: Any) -> int:
     if not 1 <= size < 2**63:
         raise ValueError(f"{name} must be at least 1 and below 2**63, got {size}")
     return size
+
+
+def check_threads(value: Any) -> int:
+    """Return a number of threads as an int from 0 on."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"num_threads must be an int, got {type(value).__name__}") from None
+    if isinstance(value, bool | np.bool_):
+        raise TypeError("num_threads must be an int, got bool")
+    if not 0 <= count <= _core.max_threads:
+        raise ValueError(f"num_threads must be from 0 to {_core.max_threads}, got {count}")
+    return count
 
 
 def check_flag(name: str, value: Any) -> bool:
