@@ -74,7 +74,7 @@ Status LoadedModel::stream_pool(std::int64_t capacity, int num_threads,
 
 void StreamPool::clear(std::int64_t id) noexcept { std::memcpy(slot(id), fresh_.data(), row_bytes_); }
 
-Status StreamPool::check(std::int64_t count, const std::int64_t* ids) noexcept {
+Status StreamPool::check(std::int64_t count, const std::int64_t* ids) {
   if (count < 0) return Status::invalid("count must be at least 0, got " + std::to_string(count));
   ++checks_;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -92,7 +92,7 @@ Status StreamPool::wrong(const std::int64_t* ids, std::int64_t i) const {
   return Status::invalid(at + ", which stands there twice: a call names a sequence once");
 }
 
-Status StreamPool::acquire(std::int64_t count, std::int64_t* ids) noexcept {
+Status StreamPool::acquire(std::int64_t count, std::int64_t* ids) {
   if (count < 0) return Status::invalid("count must be at least 0, got " + std::to_string(count));
   if (count > capacity_ - size_) {
     return Status::invalid("the pool has " + std::to_string(capacity_ - size_) + " free slots of " +
@@ -108,7 +108,7 @@ Status StreamPool::acquire(std::int64_t count, std::int64_t* ids) noexcept {
   return {};
 }
 
-Status StreamPool::release(std::int64_t count, const std::int64_t* ids) noexcept {
+Status StreamPool::release(std::int64_t count, const std::int64_t* ids) {
   FASTGRU_RETURN_IF_ERROR(check(count, ids));
   for (std::int64_t i = 0; i < count; ++i) {
     taken_.data()[ids[i]] = 0;
@@ -118,13 +118,13 @@ Status StreamPool::release(std::int64_t count, const std::int64_t* ids) noexcept
   return {};
 }
 
-Status StreamPool::reset(std::int64_t count, const std::int64_t* ids) noexcept {
+Status StreamPool::reset(std::int64_t count, const std::int64_t* ids) {
   FASTGRU_RETURN_IF_ERROR(check(count, ids));
   for (std::int64_t i = 0; i < count; ++i) clear(ids[i]);
   return {};
 }
 
-Status StreamPool::save(std::int64_t count, const std::int64_t* ids, void* to) noexcept {
+Status StreamPool::save(std::int64_t count, const std::int64_t* ids, void* to) {
   FASTGRU_RETURN_IF_ERROR(check(count, ids));
   for (std::int64_t i = 0; i < count; ++i) {
     std::memcpy(static_cast<char*>(to) + static_cast<std::size_t>(i) * row_bytes_, slot(ids[i]), row_bytes_);
@@ -132,7 +132,7 @@ Status StreamPool::save(std::int64_t count, const std::int64_t* ids, void* to) n
   return {};
 }
 
-Status StreamPool::restore(std::int64_t count, const std::int64_t* ids, const void* from) noexcept {
+Status StreamPool::restore(std::int64_t count, const std::int64_t* ids, const void* from) {
   FASTGRU_RETURN_IF_ERROR(check(count, ids));
   for (std::int64_t i = 0; i < count; ++i) {
     std::memcpy(slot(ids[i]), static_cast<const char*>(from) + static_cast<std::size_t>(i) * row_bytes_,
@@ -208,13 +208,13 @@ void StreamPool::run_all(const Call<X>& call) noexcept {
 }
 
 template <class X>
-Status StreamPool::step(std::int64_t count, const std::int64_t* ids, const X* x, X* y) noexcept {
+Status StreamPool::step(std::int64_t count, const std::int64_t* ids, const X* x, X* y) {
   FASTGRU_RETURN_IF_ERROR(check(count, ids));
   run_all(Call<X>{ids, x, y, group(count, ids)});
   return {};
 }
 
-template Status StreamPool::step(std::int64_t, const std::int64_t*, const float*, float*) noexcept;
-template Status StreamPool::step(std::int64_t, const std::int64_t*, const double*, double*) noexcept;
+template Status StreamPool::step(std::int64_t, const std::int64_t*, const float*, float*);
+template Status StreamPool::step(std::int64_t, const std::int64_t*, const double*, double*);
 
 }  // namespace fastgru

@@ -43,21 +43,21 @@ class StreamPool {
 
   // An error changes nothing. Slots are given out in the order of their return, each with the state of a
   // sequence that has not begun.
-  Status acquire(std::int64_t count, std::int64_t* ids) noexcept;
-  Status release(std::int64_t count, const std::int64_t* ids) noexcept;
-  Status reset(std::int64_t count, const std::int64_t* ids) noexcept;
+  Status acquire(std::int64_t count, std::int64_t* ids);
+  Status release(std::int64_t count, const std::int64_t* ids);
+  Status reset(std::int64_t count, const std::int64_t* ids);
   // One step of these sequences. x (count, input_size), y (count, output_size), both dense.
   template <class X>
-  Status step(std::int64_t count, const std::int64_t* ids, const X* x, X* y) noexcept;
+  Status step(std::int64_t count, const std::int64_t* ids, const X* x, X* y);
   // Whether a sequence's last step gave a new answer: see ModelStream.
   bool answered(std::int64_t id) const noexcept { return workers_[0]->answered_row(slot(id)); }
   // Whether all ids are slots in use, none twice; else an error that names the first that is not.
-  Status check(std::int64_t count, const std::int64_t* ids) noexcept;
+  Status check(std::int64_t count, const std::int64_t* ids);
 
   // States as bytes, (count, state_bytes), in this machine's byte order; those of a stream of one row.
   std::size_t state_bytes() const noexcept { return row_bytes_; }
-  Status save(std::int64_t count, const std::int64_t* ids, void* to) noexcept;
-  Status restore(std::int64_t count, const std::int64_t* ids, const void* from) noexcept;
+  Status save(std::int64_t count, const std::int64_t* ids, void* to);
+  Status restore(std::int64_t count, const std::int64_t* ids, const void* from);
 
  private:
   StreamPool() = default;

@@ -185,12 +185,11 @@ void NetworkStream<S>::count_step(std::int64_t by) noexcept {
 }
 
 template <class S>
-template <class X>
-StepSignal<S> NetworkStream<S>::walk(const X* x) noexcept {
+StepSignal<S> NetworkStream<S>::walk(const void* x, SampleType type) noexcept {
   count_step(1);
   StepSignal<S> signal;
   signal.raw = x;
-  signal.type = sample_type<X>();
+  signal.type = type;
   chain_.step(call_, signal);
   return signal;
 }
@@ -199,14 +198,13 @@ template <class S>
 template <class X>
 const S* NetworkStream<S>::advance(const X* x) noexcept {
   const FlushDenormals flush;
-  return walk(x).values;
+  return walk(x, sample_type<X>()).values;
 }
 
 template <class S>
-template <class X>
-void NetworkStream<S>::run(const X* x, S* y) noexcept {
+void NetworkStream<S>::run(const void* x, SampleType type, S* y) noexcept {
   const FlushDenormals flush;
-  const StepSignal<S> signal = walk(x);
+  const StepSignal<S> signal = walk(x, type);
   const NetworkConfig& c = config();
   const std::int64_t held = c.framed() ? call_.rows * c.logits() : 0;
   if (c.framed()) held_.data()[held_values()] = signal.pending ? S(0) : S(1);
@@ -222,7 +220,7 @@ void NetworkStream<S>::run(const X* x, S* y) noexcept {
 template <class S>
 template <class X>
 void NetworkStream<S>::step(const X* x, S* y) noexcept {
-  run(x, y);
+  run(x, sample_type<X>(), y);
 }
 
 template <class S>
@@ -230,7 +228,7 @@ template <class X>
 void NetworkStream<S>::step_rows(const X* x, S* y, std::int64_t rows) noexcept {
   call_.rows = rows;
   call_.row_steps = row_steps_.data();
-  run(x, y);
+  run(x, sample_type<X>(), y);
   call_.rows = rows_;
   call_.row_steps = nullptr;
 }

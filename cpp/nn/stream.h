@@ -63,10 +63,8 @@ class NetworkStream {
  private:
   NetworkStream(NetworkVersion<S> version, std::int64_t rows);
   Module<S>& recurrent() const noexcept;
-  template <class X>
-  StepSignal<S> walk(const X* x) noexcept;
-  template <class X>
-  void run(const X* x, S* y) noexcept;
+  StepSignal<S> walk(const void* x, SampleType type) noexcept;
+  void run(const void* x, SampleType type, S* y) noexcept;
   void count_step(std::int64_t by) noexcept;
   std::int64_t held_values() const noexcept { return config().framed() ? rows() * config().logits() : 0; }
   std::size_t held_bytes() const noexcept;

@@ -176,6 +176,50 @@ FASTGRU_API fastgru_status fastgru_stream_save(const fastgru_stream* stream, voi
 FASTGRU_API fastgru_status fastgru_stream_restore(fastgru_stream* stream, const void* from,
                                                   size_t size) FASTGRU_NOEXCEPT;
 
+/* ---- pools: many sequences, each stepped at its own pace ---- one thread at a time each ----
+ *
+ * A pool has slots, numbered from 0. A slot that is taken holds the state of one sequence; a step advances
+ * those that it names, together, which is several times as fast as a stream for each, to the same bits. */
+
+typedef struct fastgru_pool fastgru_pool;
+
+/* `num_threads`: of a step, each with up to 64 rows at a time; 0: as many as other calls use. With 1 the
+ * functions below are [real-time] where it says so, with more the threads meet at the end of a step. */
+FASTGRU_API fastgru_status fastgru_pool_new(const fastgru_model* model, int64_t capacity, int32_t num_threads,
+                                            fastgru_pool** result, fastgru_error* error) FASTGRU_NOEXCEPT;
+FASTGRU_API void fastgru_pool_free(fastgru_pool* pool) FASTGRU_NOEXCEPT;
+FASTGRU_API int64_t fastgru_pool_capacity(const fastgru_pool* pool) FASTGRU_NOEXCEPT;
+FASTGRU_API int64_t fastgru_pool_size(const fastgru_pool* pool) FASTGRU_NOEXCEPT; /* slots taken */
+
+/* The functions below return FASTGRU_INVALID_ARGUMENT and change nothing if an id is not that of a slot in
+ * use, or stands twice among `ids`; fastgru_pool_acquire if there are fewer than `count` free slots. `error`
+ * may be NULL. [real-time, but for errors] */
+
+/* Takes `count` slots, each for a sequence that has not begun, and writes their ids. */
+FASTGRU_API fastgru_status fastgru_pool_acquire(fastgru_pool* pool, int64_t count, int64_t* ids,
+                                                fastgru_error* error) FASTGRU_NOEXCEPT;
+FASTGRU_API fastgru_status fastgru_pool_release(fastgru_pool* pool, int64_t count, const int64_t* ids,
+                                                fastgru_error* error) FASTGRU_NOEXCEPT;
+/* Begins new sequences in slots. */
+FASTGRU_API fastgru_status fastgru_pool_reset(fastgru_pool* pool, int64_t count, const int64_t* ids,
+                                              fastgru_error* error) FASTGRU_NOEXCEPT;
+/* One time step of these sequences: x (count, input_size), y (count, output_size); see fastgru_stream_step. */
+FASTGRU_API fastgru_status fastgru_pool_step(fastgru_pool* pool, int64_t count, const int64_t* ids,
+                                             const float* x, float* y, fastgru_error* error) FASTGRU_NOEXCEPT;
+FASTGRU_API fastgru_status fastgru_pool_step_f64(fastgru_pool* pool, int64_t count, const int64_t* ids,
+                                                 const double* x, double* y,
+                                                 fastgru_error* error) FASTGRU_NOEXCEPT;
+/* As fastgru_stream_answered, of one slot; -1: it is not in use. */
+FASTGRU_API int32_t fastgru_pool_answered(const fastgru_pool* pool, int64_t id) FASTGRU_NOEXCEPT;
+
+/* The state of one slot as bytes: for a slot of this or another pool of the same model, or for a stream of
+ * one row, whose saved state can be restored in a slot, too. As fastgru_stream_save. */
+FASTGRU_API size_t fastgru_pool_state_size(const fastgru_pool* pool) FASTGRU_NOEXCEPT;
+FASTGRU_API fastgru_status fastgru_pool_save(fastgru_pool* pool, int64_t id, void* to,
+                                             size_t size) FASTGRU_NOEXCEPT;
+FASTGRU_API fastgru_status fastgru_pool_restore(fastgru_pool* pool, int64_t id, const void* from,
+                                                size_t size) FASTGRU_NOEXCEPT;
+
 /* ---- generators: language models at work ---- one thread at a time each ----
  *
  * A file that Python's GRULanguageModel.save wrote. A token is a number from 0 to output_size - 1, whose text

@@ -191,6 +191,69 @@ class Generator {
   std::int64_t outputs_;
 };
 
+// Many sequences of one model, each stepped at its own pace: a step advances those that it names, together,
+// several times as fast as a stream for each, to the same bits. One thread at a time.
+class StreamPool {
+ public:
+  StreamPool(StreamPool&&) noexcept = default;
+  StreamPool& operator=(StreamPool&&) noexcept = default;
+  ~StreamPool() = default;
+
+  std::int64_t capacity() const noexcept { return fastgru_pool_capacity(handle_.get()); }
+  std::int64_t size() const noexcept { return fastgru_pool_size(handle_.get()); }  // slots taken
+
+  // These throw Error, and change nothing, if an id is not that of a slot in use or stands twice, or if there
+  // are not so many free slots. With one thread they are real-time safe otherwise.
+  std::int64_t acquire() {
+    std::int64_t id = 0;
+    acquire(1, &id);
+    return id;
+  }
+  void acquire(std::int64_t count, std::int64_t* ids) {
+    fastgru_error error;
+    throw_on_error(fastgru_pool_acquire(handle_.get(), count, ids, &error), error);
+  }
+  void release(std::int64_t id) { release(1, &id); }
+  void release(std::int64_t count, const std::int64_t* ids) {
+    fastgru_error error;
+    throw_on_error(fastgru_pool_release(handle_.get(), count, ids, &error), error);
+  }
+  void reset(std::int64_t count, const std::int64_t* ids) {
+    fastgru_error error;
+    throw_on_error(fastgru_pool_reset(handle_.get(), count, ids, &error), error);
+  }
+  // x (count, input_size), y (count, output_size).
+  void step(std::int64_t count, const std::int64_t* ids, const float* x, float* y) {
+    fastgru_error error;
+    throw_on_error(fastgru_pool_step(handle_.get(), count, ids, x, y, &error), error);
+  }
+  void step(std::int64_t count, const std::int64_t* ids, const double* x, double* y) {
+    fastgru_error error;
+    throw_on_error(fastgru_pool_step_f64(handle_.get(), count, ids, x, y, &error), error);
+  }
+  // Whether the last step of a slot in use gave a new answer: always, unless the model reads frames.
+  bool answered(std::int64_t id) const noexcept { return fastgru_pool_answered(handle_.get(), id) == 1; }
+
+  // The state of a slot as bytes, also those of a Stream of one row. `to` has room for state_size(). False:
+  // no slot in use, or not such a state; nothing changed.
+  std::size_t state_size() const noexcept { return fastgru_pool_state_size(handle_.get()); }
+  bool save(std::int64_t id, void* to) noexcept {
+    return fastgru_pool_save(handle_.get(), id, to, state_size()) == FASTGRU_OK;
+  }
+  bool restore(std::int64_t id, const void* from, std::size_t size) noexcept {
+    return fastgru_pool_restore(handle_.get(), id, from, size) == FASTGRU_OK;
+  }
+
+ private:
+  friend class Model;
+  struct Free {
+    void operator()(fastgru_pool* pool) const noexcept { fastgru_pool_free(pool); }
+  };
+  explicit StreamPool(fastgru_pool* handle) noexcept : handle_(handle) {}
+
+  std::unique_ptr<fastgru_pool, Free> handle_;
+};
+
 // A model file, loaded. Immutable; copies share it; any number of threads may use one at once.
 class Model {
  public:
@@ -259,6 +322,15 @@ class Model {
     fastgru_error error;
     throw_on_error(fastgru_stream_new(handle_.get(), rows, &result, &error), error);
     return Stream(result, input_size(), output_size());
+  }
+
+  // A pool with slots for `capacity` sequences; num_threads: of a step, 0 lets fastgru choose. Throws Error
+  // if the model has two directions.
+  StreamPool stream_pool(std::int64_t capacity, int num_threads = 1) const {
+    fastgru_pool* result = nullptr;
+    fastgru_error error;
+    throw_on_error(fastgru_pool_new(handle_.get(), capacity, num_threads, &result, &error), error);
+    return StreamPool(result);
   }
 
   // A generator of `rows` texts, at their beginning. Throws Error unless the model is a language model.

@@ -85,7 +85,8 @@ class StepwiseMixin(DataMixin):
         NotFittedError
             Before ``fit``.
         ValueError
-            ``bidirectional=True``: the reverse direction needs the future; `capacity` is below 1, or `num_threads` below 0.
+            ``bidirectional=True``: the reverse direction needs the future; `capacity` is below 1, or
+            `num_threads` below 0.
         """
         check_is_fitted(self)
         return self._network.stream_pool(

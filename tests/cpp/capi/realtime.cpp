@@ -1,6 +1,6 @@
-// Tests the real-time promise of step(): a million steps in a process that the kernel kills on any system
-// call. Allocations and locks are counted, and the floating-point control register is compared. Prints the
-// time of the steps; asserts no time. Linux.
+// Tests the real-time promise of step(), of streams and of pools: a million steps in a process that the
+// kernel kills on any system call. Allocations and locks are counted, and the floating-point control register
+// is compared. Prints the time of the steps; asserts no time. Linux.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -224,6 +224,52 @@ bool measure(const std::string& path, Report* report, double per_nanosecond) {
   return good;
 }
 
+constexpr std::int64_t kSlots = 200, kMostIds = 8;
+
+// Ticks of some of a pool's sequences; now and then some end and others begin.
+void run_pool(fastgru::StreamPool& pool, const std::vector<float>& x, Report* report) {
+  std::int64_t ids[kSlots];
+  float y[kMostIds * 256];
+  std::uint64_t random = 88172645463325252u;
+  realtime::watch();
+  pool.acquire(kSlots, ids);
+  for (std::int64_t t = 0; t < kSteps; ++t) {
+    random ^= random << 13;
+    random ^= random >> 7;
+    random ^= random << 17;
+    const auto first = static_cast<std::int64_t>(random % (kSlots - kMostIds));
+    const auto count = static_cast<std::int64_t>(1 + random / kSlots % kMostIds);
+    const std::uint64_t begin = ticks();
+    pool.step(count, ids + first, x.data(), y);
+    report->took[t] = ticks() - begin;
+    if (t % 10 == 0) {
+      pool.release(count, ids + first);
+      pool.acquire(count, ids + first);
+    }
+  }
+  report->counts = realtime::stop();
+}
+
+bool measure_pool(const std::string& path, Report* report, double per_nanosecond) {
+  const fastgru::Model model = fastgru::Model::load(path);
+  fastgru::StreamPool pool = model.stream_pool(kSlots);
+  const std::vector<float> x = make_input(0.99f, kMostIds);
+  *report = {};
+  const int signal = in_a_child(report, [&] { run_pool(pool, x, report); });
+  bool good = check("a system call in a pool: the kernel ended the process", signal == 0);
+  good = check("the filter was not installed", report->filtered) && good;
+  good = check("allocations, frees or locks in a pool", report->counts.all() == 0) && good;
+  std::vector<std::uint64_t> took = times(report, 0);
+  std::printf(
+      "pool of %-3s H=%-4lld p50 %5.0f ns, p99 %5.0f ns for 1 to %lld of %lld sequences; %lld ticks, %lld "
+      "allocations, %lld locks\n",
+      model.kind().c_str(), static_cast<long long>(model.hidden_size()), quantile(took, 0.5) / per_nanosecond,
+      quantile(took, 0.99) / per_nanosecond, static_cast<long long>(kMostIds), static_cast<long long>(kSlots),
+      static_cast<long long>(kSteps), static_cast<long long>(report->counts.allocations),
+      static_cast<long long>(report->counts.locks));
+  return good;
+}
+
 // Tests the instruments: each must detect what it is for.
 bool instruments_work(Report* report) {
   *report = {};
@@ -253,6 +299,7 @@ int main() {
     for (const int hidden : {16, 64, 128}) {
       const std::string path = make_file(hidden, estimator, 0.5f / std::sqrt(static_cast<float>(hidden)));
       good = measure(path, report, per_nanosecond) && good;
+      if (hidden == 16) good = measure_pool(path, report, per_nanosecond) && good;
       std::filesystem::remove(path);
     }
   }
