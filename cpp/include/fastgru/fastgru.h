@@ -203,7 +203,8 @@ FASTGRU_API fastgru_status fastgru_pool_release(fastgru_pool* pool, int64_t coun
 /* Begins new sequences in slots. */
 FASTGRU_API fastgru_status fastgru_pool_reset(fastgru_pool* pool, int64_t count, const int64_t* ids,
                                               fastgru_error* error) FASTGRU_NOEXCEPT;
-/* One time step of these sequences: x (count, input_size), y (count, output_size); see fastgru_stream_step. */
+/* One time step of these sequences: x (count, input_size), y (count, output_size); see fastgru_stream_step.
+ */
 FASTGRU_API fastgru_status fastgru_pool_step(fastgru_pool* pool, int64_t count, const int64_t* ids,
                                              const float* x, float* y, fastgru_error* error) FASTGRU_NOEXCEPT;
 FASTGRU_API fastgru_status fastgru_pool_step_f64(fastgru_pool* pool, int64_t count, const int64_t* ids,
