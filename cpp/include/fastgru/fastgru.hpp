@@ -204,16 +204,10 @@ class StreamPool {
 
   // These throw Error, and change nothing, if an id is not that of a slot in use or stands twice, or if there
   // are not so many free slots. With one thread they are real-time safe otherwise.
-  std::int64_t acquire() {
-    std::int64_t id = 0;
-    acquire(1, &id);
-    return id;
-  }
   void acquire(std::int64_t count, std::int64_t* ids) {
     fastgru_error error;
     throw_on_error(fastgru_pool_acquire(handle_.get(), count, ids, &error), error);
   }
-  void release(std::int64_t id) { release(1, &id); }
   void release(std::int64_t count, const std::int64_t* ids) {
     fastgru_error error;
     throw_on_error(fastgru_pool_release(handle_.get(), count, ids, &error), error);

@@ -17,6 +17,12 @@ using fastgru_test::AppCase;
 
 Model load(const AppCase& c) { return Model::load(c.file.data(), c.file.size()); }
 
+std::int64_t acquired(StreamPool& pool) {
+  std::int64_t id = -1;
+  pool.acquire(1, &id);
+  return id;
+}
+
 // The sequences of a case in slots of a pool, beside others, with one step ahead of the other.
 template <class X>
 void check_pool(const Model& model, const AppCase& c, int threads) {
@@ -66,7 +72,7 @@ TEST_CASE("a state moves between a stream of one row and a slot") {
   Stream stream = model.stream();
   std::vector<float> x(static_cast<std::size_t>(c.inputs), 0.5f), y(static_cast<std::size_t>(c.outputs)),
       z(y);
-  const std::int64_t id = pool.acquire();
+  const std::int64_t id = acquired(pool);
   stream.step(x.data(), y.data());
   stream.step(x.data(), y.data());
   std::vector<unsigned char> state = stream.save();
@@ -98,14 +104,14 @@ TEST_CASE("wrong ids and sizes are named") {
                        Error);
   StreamPool pool = model.stream_pool(2);
   std::vector<float> x(64), y(64);
-  const std::int64_t id = pool.acquire(), twice[] = {id, id};
+  const std::int64_t id = acquired(pool), twice[] = {id, id}, free_slot = 1, below = -3;
   CHECK_THROWS_WITH_AS(pool.step(2, twice, x.data(), y.data()),
                        "ids[1] is 0, which stands there twice: a call names a sequence once", Error);
-  CHECK_THROWS_WITH_AS(pool.release(1), "ids[0] is 1, a slot that is not in use", Error);
-  CHECK_THROWS_WITH_AS(pool.release(-3), "ids[0] is -3, and this pool has the slots 0 to 1", Error);
+  CHECK_THROWS_WITH_AS(pool.release(1, &free_slot), "ids[0] is 1, a slot that is not in use", Error);
+  CHECK_THROWS_WITH_AS(pool.release(1, &below), "ids[0] is -3, and this pool has the slots 0 to 1", Error);
   std::int64_t more[2];
   CHECK_THROWS_WITH_AS(pool.acquire(2, more), "the pool has 1 free slots of 2, wanted 2", Error);
-  pool.release(id);
+  pool.release(1, &id);
   CHECK(pool.size() == 0);
 }
 
@@ -115,7 +121,7 @@ TEST_CASE("the C functions of pools take NULL where they say so") {
   StreamPool pool = model.stream_pool(2);
   fastgru_pool* none = nullptr;
   fastgru_error error;
-  const std::int64_t id = pool.acquire();
+  const std::int64_t id = acquired(pool);
   float x[64] = {}, y[64];
   CHECK(fastgru_pool_new(nullptr, 2, 1, &none, &error) == FASTGRU_INVALID_ARGUMENT);
   CHECK(std::string(error.message) == "model is NULL");
