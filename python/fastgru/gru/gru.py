@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastgru import _core
-from fastgru.gru.base import Gradients, Layer, checked_config
-from fastgru.gru.parameters import RandomState, check_size, check_threads, generator, named
+from fastgru.gru.base import Gradients, checked_config
+from fastgru.gru.parameters import RandomState, generator, named
 from fastgru.gru.quantization import measured
+from fastgru.gru.streaming import StreamingLayer
 
 __all__ = ["GRU"]
 
 
-class GRU(Layer):
+class GRU(StreamingLayer):
     """A gated recurrent unit (GRU) with any number of stacked layers, in one or two directions.
 
     Parameters
@@ -334,84 +335,3 @@ class GRU(Layer):
         if array.ndim == 2:
             return array[:, np.newaxis]
         return array.swapaxes(0, 1) if self.batch_first else array
-
-    def stream(self, batch_size: int = 1) -> _core.StreamF32 | _core.StreamF64:
-        """Return a stream: sequences that advance together, one step per call, and keep their state.
-
-        Parameters
-        ----------
-        batch_size : int, default=1
-            Number of sequences, B.
-
-        Returns
-        -------
-        stream
-            ``step(x, out=None)`` takes (B, I), or (I,) when B is 1, and returns the top layer's new state,
-            (B, H) or (H,); ``state`` is a copy of all states, (L, B, H), and can be set; ``reset()`` sets
-            them to zero; ``copy()`` returns an independent stream. A stream keeps the weights it was created
-            with, also in a pickle. One thread at a time may use it.
-
-        Raises
-        ------
-        ValueError
-            The layer has two directions, or `batch_size` is below 1.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import fastgru
-        >>> gru = fastgru.GRU(2, 4, random_state=0)
-        >>> x = np.ones((3, 2))
-        >>> stream = gru.stream()
-        >>> steps = [stream.step(x_t) for x_t in x]
-        >>> np.allclose(steps, gru(x)[0])
-        True
-        """
-        return self._core.stream(check_size("batch_size", batch_size))
-
-    def stream_pool(self, capacity: int, *, num_threads: int = 1) -> _core.StreamPool:
-        """Return a pool: up to `capacity` sequences, of which each call advances those that it names.
-
-        A server that gets a value of some sequences at a time steps them together, which is several times as
-        fast as a stream for each, to the same bits.
-
-        Parameters
-        ----------
-        capacity : int
-            Sequences at most, K. Each takes the memory of its state, (L + 1) * H values or less.
-        num_threads : int, default=1
-            Threads of a step, of which each takes up to 64 rows at a time; 0: as many as other calls use.
-
-        Returns
-        -------
-        pool
-            ``acquire()`` takes a free slot and returns its id, ``acquire(n)`` an array of n ids; each begins
-            a new sequence. ``step(ids, x, out=None)`` advances these sequences by one step, in any order:
-            x is (n, I), and the top layer's new states are returned, (n, H). ``release(ids)`` gives slots
-            back, ``reset(ids)`` begins new sequences in them. ``save(ids)`` returns the states as bytes,
-            (n, state_bytes) of dtype uint8, which ``restore(ids, states)`` puts into slots of this or
-            another pool of the same layer. ``len(pool)`` slots of ``pool.capacity`` are taken: ``pool.ids``.
-            An id that is not in use, or that stands twice in a call, is a ValueError, and nothing changes. A
-            pool keeps the weights it was created with. One thread at a time may use it.
-
-        Raises
-        ------
-        ValueError
-            The layer has two directions, `capacity` is below 1, or `num_threads` below 0.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import fastgru
-        >>> gru = fastgru.GRU(2, 4, random_state=0)
-        >>> pool = gru.stream_pool(1000)
-        >>> anna, bob = pool.acquire(2)
-        >>> pool.step([anna], [[1.0, 2.0]]).shape
-        (1, 4)
-        >>> pool.step([bob, anna], np.ones((2, 2))).shape
-        (2, 4)
-        >>> pool.release([bob])
-        >>> len(pool)
-        1
-        """
-        return self._core.stream_pool(check_size("capacity", capacity), check_threads(num_threads))
