@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fastgru.convert.to_keras import to_keras
     from fastgru.convert.to_onnx import to_onnx
     from fastgru.estimators import GRUClassifier, GRURegressor, SequenceScaler
+    from fastgru.estimators.many import fit_many
     from fastgru.forecasting.backtest import backtest
     from fastgru.forecasting.forecaster import GRUForecaster
     from fastgru.frames import to_sequences
@@ -54,6 +55,7 @@ __all__ = [
     "__version__",
     "backtest",
     "explain",
+    "fit_many",
     "from_keras",
     "from_onnx",
     "from_torch",
@@ -87,6 +89,7 @@ _HOMES = {
     "SequenceScaler": "fastgru.estimators",
     "backtest": "fastgru.forecasting.backtest",
     "explain": "fastgru.gru",
+    "fit_many": "fastgru.estimators.many",
     "from_keras": "fastgru.convert.from_keras",
     "from_onnx": "fastgru.convert.from_onnx",
     "from_torch": "fastgru.convert.pytorch",
