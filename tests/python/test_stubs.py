@@ -33,6 +33,7 @@ def run(arguments: list[str], cwd: Path, **environment: str) -> None:
 BEYOND_STUBS = r"""
 fastgru\._core\.(Gru|Stream|Tape|Network|NetworkStream|Trainer|Generator)F(32|64)
 fastgru\._core\.CtcLexicon
+fastgru\._core\.StreamPool(\.__init__)?
 fastgru\._core\.Seq2Seq(Trainer)?
 fastgru\._core\.(Stream|Tape|NetworkStream|Generator)F(32|64)\.__init__
 """
