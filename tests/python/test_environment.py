@@ -24,12 +24,12 @@ def threads() -> Iterator[None]:
     fastgru.set_num_threads(0)
 
 
-def in_a_process(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Print the number of threads and the instruction set, in a process with this environment."""
+def in_a_process(*options: str, code: str = SHOW, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `code` in a process with this environment; without it, print the threads and instruction set."""
     kept = {
         name: value for name, value in os.environ.items() if name not in {"FASTGRU_ISA", "OMP_NUM_THREADS"}
     }
-    command = [sys.executable, *options, "-c", SHOW]
+    command = [sys.executable, *options, "-c", code]
     return subprocess.run(command, env={**kept, **environment}, capture_output=True, text=True, check=False)
 
 
@@ -84,6 +84,26 @@ def test_omp_num_threads(text: str, threads: int) -> None:
     done = in_a_process(OMP_NUM_THREADS=text)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) == (threads or _core.available_cores())
+
+
+AFFINITY = """
+import os
+import fastgru
+whole = os.sched_getaffinity(0)
+for cores in whole, {min(whole)}, whole:
+    os.sched_setaffinity(0, cores)
+    plan = fastgru.explain(fastgru.GRU(64, 256), T=100, B=64)
+    print(fastgru.get_num_threads(), plan.split("threads ")[1].split(":")[0])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity of processes")
+def test_the_affinity_of_the_process_is_followed() -> None:
+    done = in_a_process(code=AFFINITY)
+    assert done.returncode == 0, done.stderr
+    before, one, after = (line.split() for line in done.stdout.splitlines())
+    assert one == ["1", "1"]
+    assert before == after == [str(_core.available_cores())] * 2
 
 
 @pytest.mark.parametrize("name", ["sse2", "AVX2", "avx512f", "avx-512", "native", "avx2 "])
