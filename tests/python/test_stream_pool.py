@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from example_scripts import EXAMPLES, run
 from numpy.typing import NDArray
 
 import fastgru
@@ -238,3 +241,12 @@ def test_a_pool_keeps_the_weights_it_was_made_with() -> None:
     gru.load_state_dict({name: 2 * value for name, value in gru.state_dict().items()})
     assert (gru.stream().step(X[0, 0]) != wanted).any()
     np.testing.assert_array_equal(pool.step([slot], X[:1, 0])[0], wanted)
+
+
+def test_a_server_of_sensors_gives_the_answers_of_single_streams(tmp_path: Path) -> None:
+    picture = tmp_path / "latency.png"
+    load = ["--sensors", "60", "--rate", "50", "--seconds", "1", "--gateways", "3"]
+    text = run(sys.executable, EXAMPLES / "stream_server.py", *load, "--picture", picture).stdout.decode()
+    assert "60 sensors at 50 Hz: 3000 answers in " in text
+    assert "sensor 0 has the answers of a stream of its own" in text
+    assert picture.stat().st_size > 1000
