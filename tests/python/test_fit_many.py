@@ -114,6 +114,12 @@ def test_backends_of_joblib_are_used() -> None:
     assert "MainThread" not in seen
 
 
+def test_a_backend_that_gives_its_results_at_the_end() -> None:
+    with joblib.parallel_config("multiprocessing"):
+        models = fit_many(small(), Xs[:2], ys[:2], n_jobs=2)
+    np.testing.assert_array_equal(weights_of(models[1]), weights_of(small().fit(Xs[1], ys[1])))
+
+
 BAD: dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = {
     "no estimator": ((3, Xs, ys), {}, TypeError, "estimator must have a fit method, got int"),
     "fewer targets": ((small(), Xs, ys[:3]), {}, ValueError, "ys must have as many items as Xs, 5, got 3"),

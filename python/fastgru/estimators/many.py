@@ -67,7 +67,7 @@ def fit_many(
         What follows when a fit fails: the others go on, and a FitFailedWarning at the end says which failed
         and why; or the error is raised at once.
     verbose : bool, default=False
-        Print how many fits are done, about once a second.
+        Print how many fits are done, about once a second (with Ray, at the end alone).
 
     Returns
     -------
@@ -102,7 +102,7 @@ def fit_many(
         if given is not None and _length(name, given) != count:
             raise ValueError(f"{name} must have as many items as Xs, {count}, got {_length(name, given)}")
     jobs = _jobs(estimator, Xs, ys, sample_weights, raises=on_error == "raise")
-    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    results = _parallel(n_jobs)(jobs)
     models = FittedModels()
     for place, (model, error, converged) in enumerate(_reported(results, count, verbose)):
         models.append(model)
@@ -112,6 +112,13 @@ def fit_many(
             models.not_converged.append(place)
     _warn(models)
     return models
+
+
+def _parallel(n_jobs: int | None) -> joblib.Parallel:
+    try:
+        return joblib.Parallel(n_jobs=n_jobs, return_as="generator")
+    except ValueError:  # "multiprocessing" and Ray give all results at the end
+        return joblib.Parallel(n_jobs=n_jobs)
 
 
 def _length(name: str, given: Any) -> int:
