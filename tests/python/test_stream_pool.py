@@ -184,6 +184,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "more memory than can be addressed",
     ),
+    "more than there is": (
+        lambda: fastgru.GRU(1, 1).stream_pool(2**44),
+        MemoryError,
+        "not enough memory for a pool of streams",
+    ),
     "half a slot": (lambda: fastgru.GRU(1, 1).stream_pool(0.5), TypeError, "capacity must be an int"),  # type: ignore[arg-type]
     "threads": (
         lambda: fastgru.GRU(1, 1).stream_pool(1, num_threads=-1),
