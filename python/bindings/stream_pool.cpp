@@ -163,7 +163,6 @@ py::object PyStreamPool::step_as(const Operand<std::int64_t>& ids, const Numbers
   } else {
     raise_if_error(run(ids, static_cast<const S*>(x.data), to));
   }
-  if (model_.is_network) check<S>(ids, to);
   return y;
 }
 
@@ -173,14 +172,6 @@ Status PyStreamPool::run(const Operand<std::int64_t>& ids, const X* x, X* y) {
   if (ids.shape[0] * model_.row_products < kSmallStep) return pool_->step(ids.shape[0], ids.data, x, y);
   const ReleasedGil released;
   return pool_->step(ids.shape[0], ids.data, x, y);
-}
-
-// Rows that ended no frame have their last answer, or NaN before the first.
-template <class S>
-void PyStreamPool::check(const Operand<std::int64_t>& ids, const S* y) const {
-  for (std::int64_t i = 0; i < ids.shape[0]; ++i) {
-    if (pool_->answered(ids.data[i])) check_answers(y + i * model_.output_size, model_.output_size);
-  }
 }
 
 void bind_stream_pool(py::module_& module) {

@@ -44,8 +44,6 @@ class PyStreamPool {
   py::object step_as(const Operand<std::int64_t>& ids, const Numbers& x, py::handle out);
   template <class X>
   Status run(const Operand<std::int64_t>& ids, const X* x, X* y);
-  template <class S>
-  void check(const Operand<std::int64_t>& ids, const S* y) const;
 
   std::unique_ptr<StreamPool> pool_;
   PoolModel model_;

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.base import clone
@@ -120,6 +122,51 @@ def test_a_backend_that_gives_its_results_at_the_end() -> None:
     np.testing.assert_array_equal(weights_of(models[1]), weights_of(small().fit(Xs[1], ys[1])))
 
 
+class TwoParts(Exception):
+    """An error that cannot be unpickled."""
+
+    def __init__(self, a: str, b: str) -> None:
+        super().__init__(a + b)
+
+
+class Failing(Ridge):
+    def fit(self, X: Any, y: Any) -> Ridge:
+        if len(y) == len(ys[1]):
+            raise TwoParts("no ", "luck")
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_error_that_cannot_be_sent_is_reported_by_its_text(n_jobs: int) -> None:
+    with pytest.warns(FitFailedWarning, match="TwoParts: no luck"):
+        models = fit_many(Failing(), [X[:, 0] for X in Xs], ys, n_jobs=n_jobs)
+    assert list(models.errors) == [1] and models[2] is not None
+
+
+def press_ctrl_c(event: dict[str, Any]) -> None:
+    if event["epoch"] == 2:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_ends_all_fits() -> None:
+    estimator = small(max_iter=50, callbacks=press_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        fit_many(estimator, Xs, ys, n_jobs=1)
+    assert not hasattr(estimator, "n_iter_")
+
+
+def test_models_on_threads_that_took_all_epochs_are_counted() -> None:
+    with joblib.parallel_config("threading", n_jobs=2):
+        models = fit_many(small(), Xs, ys, n_jobs=None)
+    assert models.not_converged == [0, 1, 2, 3, 4]
+
+
+def test_containers_go_by_position() -> None:
+    table = pd.Series(ys, index=[7, 3, 1, 0, 2])
+    models = fit_many(small(), Xs, table, n_jobs=1)
+    np.testing.assert_array_equal(weights_of(models[3]), weights_of(small().fit(Xs[3], ys[3])))
+
+
 BAD: dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = {
     "no estimator": ((3, Xs, ys), {}, TypeError, "estimator must have a fit method, got int"),
     "fewer targets": ((small(), Xs, ys[:3]), {}, ValueError, "ys must have as many items as Xs, 5, got 3"),
@@ -135,6 +182,7 @@ BAD: dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = {
         TypeError,
         "Xs must be a sequence, got generator",
     ),
+    "a dict": ((small(), dict(enumerate(Xs)), ys), {}, TypeError, "Xs must be a sequence, got dict"),
     "on_error": ((small(), Xs, ys), {"on_error": "skip"}, ValueError, "on_error must be 'warn' or 'raise'"),
 }
 

@@ -223,7 +223,9 @@ def test_one_thread_at_a_time() -> None:
     refused = []
 
     def run() -> None:
-        for _ in range(20):
+        for _ in range(200):
+            if refused:
+                return
             try:
                 pool.step(ids, x)
             except RuntimeError as error:

@@ -77,8 +77,9 @@ class StepwiseMixin(DataMixin):
             which ``restore(ids, states)`` puts into slots of this or another pool of the same estimator.
             ``len(pool)`` slots of ``pool.capacity`` are taken: ``pool.ids``. ``answered(ids)``: with frames,
             whether the last step ended one. An id that is not in use, or that stands twice in a call, is a
-            ValueError, and nothing changes; so is what ``predict`` refuses. A pool keeps the weights it was
-            made with. One thread at a time may use it.
+            ValueError, and nothing changes; so is what ``predict`` refuses. An answer that is not finite is
+            returned as it is, beside those of the other rows. A pool keeps the weights it was made with. One
+            thread at a time may use it.
 
         Raises
         ------

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import pickle
+import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import joblib
@@ -26,7 +30,8 @@ class FittedModels(list[Any]):
     errors : dict of int to Exception
         The error of each model that could not be fitted, by its place in the list, where None stands.
     not_converged : list of int
-        The places of the models whose training ended at `max_iter`, before it had converged.
+        The places of the models whose training ended at `max_iter`, before it had converged (on threads,
+        where such warnings cannot be told apart: that took `max_iter` epochs).
     """
 
     def __init__(self, models: Iterable[Any] = ()) -> None:
@@ -122,6 +127,8 @@ def _parallel(n_jobs: int | None) -> joblib.Parallel:
 
 
 def _length(name: str, given: Any) -> int:
+    if isinstance(given, Mapping):
+        raise TypeError(f"{name} must be a sequence, got {type(given).__name__}: pass list({name}.values())")
     try:
         return len(given)
     except TypeError:
@@ -131,9 +138,9 @@ def _length(name: str, given: Any) -> int:
 def _jobs(
     estimator: Any, Xs: Any, ys: Any, sample_weights: Any, *, raises: bool
 ) -> Iterator[tuple[Any, tuple[Any, ...], dict[str, Any]]]:
-    for i, X in enumerate(Xs):
-        y = () if ys is None else (ys[i],)
-        weight = None if sample_weights is None else sample_weights[i]
+    targets = repeat(()) if ys is None else ((y,) for y in ys)
+    weights = repeat(None) if sample_weights is None else sample_weights
+    for X, y, weight in zip(Xs, targets, weights, strict=False):  # of one length, or endless
         yield joblib.delayed(_fit_one)(clone(estimator), (X, *y), weight, raises)
 
 
@@ -141,25 +148,56 @@ def _fit_one(
     model: Any, data: tuple[Any, ...], weight: Any, raises: bool
 ) -> tuple[Any, Exception | None, bool]:
     """Fit a model on one thread; return it, or None and its error, and whether its training converged."""
-    n_jobs = model.get_params().get("n_jobs")
     options = {} if weight is None else {"sample_weight": weight}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with _recorded() as caught:
         try:
-            if "n_jobs" in model.get_params():
-                model.set_params(n_jobs=1)
-            model.fit(*data, **options)
-            if "n_jobs" in model.get_params():
-                model.set_params(n_jobs=n_jobs)
+            with _as_one_of_many(model):
+                model.fit(*data, **options)
         except Exception as error:  # the other models go on
             if raises:
                 raise
-            return None, error, True
-    converged = not any(issubclass(each.category, ConvergenceWarning) for each in caught)
-    for each in caught:
+            return None, _sendable(error), True
+    for each in caught or ():
         if not issubclass(each.category, ConvergenceWarning):
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-    return model, None, converged
+    if caught is None:
+        return model, None, getattr(model, "n_iter_", None) != getattr(model, "max_iter", 0)
+    return model, None, not any(issubclass(each.category, ConvergenceWarning) for each in caught)
+
+
+@contextlib.contextmanager
+def _recorded() -> Iterator[list[warnings.WarningMessage] | None]:
+    """Record warnings; None on a thread beside others, where Python cannot."""
+    if threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+
+
+@contextlib.contextmanager
+def _as_one_of_many(model: Any) -> Iterator[None]:
+    """Let a model train on one thread, and pass the first Ctrl-C on, which ends the other fits, too."""
+    params = model.get_params()
+    if "n_jobs" in params:
+        model.set_params(n_jobs=1)
+    model._passes_interrupts_on = True
+    try:
+        yield
+    finally:
+        del model._passes_interrupts_on
+        if "n_jobs" in params:
+            model.set_params(n_jobs=params["n_jobs"])
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error that can come from another process; some cannot be unpickled."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except (pickle.PickleError, TypeError, ValueError, AttributeError, ImportError):
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _reported(results: Iterable[Any], count: int, verbose: bool) -> Iterator[Any]:
