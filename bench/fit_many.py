@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from typing import Any
 
+import joblib
 import numpy as np
 from sklearn.base import clone
 
@@ -54,6 +56,7 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=1000)
     parser.add_argument("--hidden", type=int, default=16)
     parser.add_argument("--jobs", type=int, default=-1)
+    parser.add_argument("--backend", default="loky", help="of joblib: loky (processes) or threading")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--windows", type=int, default=100, help="of each model")
     parser.add_argument("--jax", action="store_true")
@@ -66,6 +69,12 @@ def main() -> None:
     Xs = [random.normal(size=(chosen.windows, 10, 1)).astype(np.float32) for _ in range(chosen.models)]
     ys = [X[:, :, 0].sum(axis=1) + 0.1 * random.normal(size=chosen.windows) for X in Xs]
     estimator = fastgru.GRURegressor(chosen.hidden, random_state=0)
+    with joblib.parallel_config(chosen.backend):
+        compare(chosen, estimator, Xs, ys)
+
+
+def compare(chosen: argparse.Namespace, estimator: Any, Xs: list[Any], ys: list[Any]) -> None:
+    """Fit all models either way, in turns, and print what it took."""
     fastgru.fit_many(estimator, Xs[:4], ys[:4], n_jobs=chosen.jobs)
     for _ in range(chosen.rounds):
         start = time.perf_counter()
