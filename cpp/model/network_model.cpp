@@ -37,13 +37,15 @@ class EstimatorStream final : public ModelStream {
   }
 
   std::int64_t rows() const noexcept override { return stream_->rows(); }
-  void step(const float* x, float* y) noexcept override { run(x, y); }
-  void step(const double* x, double* y) noexcept override { run(x, y); }
+  void step(const float* x, float* y) noexcept override { step_any(x, y); }
+  void step(const double* x, double* y) noexcept override { step_any(x, y); }
   void reset() noexcept override { stream_->reset(); }
   bool answered() const noexcept override { return stream_->answered(); }
 
-  void step_rows(const float* x, float* y, std::int64_t rows) noexcept override { run_rows(x, y, rows); }
-  void step_rows(const double* x, double* y, std::int64_t rows) noexcept override { run_rows(x, y, rows); }
+  void step_rows(const float* x, float* y, std::int64_t rows) noexcept override { step_any_rows(x, y, rows); }
+  void step_rows(const double* x, double* y, std::int64_t rows) noexcept override {
+    step_any_rows(x, y, rows);
+  }
   std::size_t row_bytes() const noexcept override { return stream_->row_bytes(); }
   void save_row(std::int64_t row, void* to) const noexcept override { stream_->save_row(row, to); }
   void restore_row(std::int64_t row, const void* from) noexcept override { stream_->restore_row(row, from); }
@@ -67,23 +69,22 @@ class EstimatorStream final : public ModelStream {
   std::int64_t outputs() const noexcept { return rows() * stream_->config().logits(); }
 
   template <class X>
-  void run(const X* x, X* y) noexcept {
-    const KeepFloatState keep;
-    if constexpr (std::is_same_v<X, S>) {
-      stream_->step(x, y);
-    } else {
-      stream_->step(x, y_.data());
-      convert(y_.data(), outputs(), y);
-    }
+  void step_any(const X* x, X* y) noexcept {
+    answer(y, rows(), [&](S* own) { stream_->step(x, own); });
+  }
+  template <class X>
+  void step_any_rows(const X* x, X* y, std::int64_t rows) noexcept {
+    answer(y, rows, [&](S* own) { stream_->step_rows(x, own, rows); });
   }
 
-  template <class X>
-  void run_rows(const X* x, X* y, std::int64_t rows) noexcept {
+  // Calls step(y), with the answers in the app's precision.
+  template <class X, class Step>
+  void answer(X* y, std::int64_t rows, Step step) noexcept {
     const KeepFloatState keep;
     if constexpr (std::is_same_v<X, S>) {
-      stream_->step_rows(x, y, rows);
+      step(y);
     } else {
-      stream_->step_rows(x, y_.data(), rows);
+      step(y_.data());
       convert(y_.data(), rows * stream_->config().logits(), y);
     }
   }

@@ -239,7 +239,7 @@ std::unique_ptr<PyStreamPool> PyGru<S>::stream_pool(std::int64_t capacity, int n
   PoolModel model;
   model.input_size = config_.input_size;
   model.output_size = config_.hidden_size;
-  model.row_products = config_.num_layers * config_.hidden_size * (config_.hidden_size + config_.input_size);
+  model.gru = config_;
   model.is_double = std::is_same_v<S, double>;
   const auto make = [this](std::int64_t rows, std::unique_ptr<ModelStream>& result) {
     return make_stream<S>(weights(), rows, result);

@@ -96,11 +96,7 @@ class PyStream {
  private:
   void run(const S* x, S* y) {
     const Exclusive exclusive(busy_, "stream");
-    // Giving up the GIL costs more than a small step.
-    constexpr std::int64_t kSmallStep = 100000;
-    const GruConfig& config = stream_.weights().config();
-    if (config.num_layers * config.hidden_size * (config.hidden_size + config.input_size) * stream_.rows() <
-        kSmallStep) {
+    if (keeps_gil(stream_.weights().config(), stream_.rows())) {
       stream_.step(x, y);
     } else {
       const ReleasedGil released;

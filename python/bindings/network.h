@@ -147,7 +147,7 @@ class PyNetwork {
     PoolModel model;
     model.input_size = c.features();
     model.output_size = c.logits();
-    model.row_products = c.gru.num_layers * c.gru.hidden_size * (c.gru.hidden_size + c.gru.input_size);
+    model.gru = c.gru;
     model.is_double = std::is_same_v<S, double>;
     model.is_network = true;
     model.tokens = c.vocabulary_size > 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -96,6 +97,15 @@ class PyNetworkStream {
  private:
   const NetworkConfig& config() const { return stream_->config(); }
 
+  static void check_answers(const S* y, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (std::isfinite(y[i])) continue;
+      raise_value_error(
+          "x lies so far from the data of fit that the answer is not finite; reset() the stream, whose state "
+          "may not be, either");
+    }
+  }
+
   void step_any(const Numbers& x, S* y) noexcept {
     if (x.type == SampleType::int64) return stream_->step(static_cast<const std::int64_t*>(x.data), y);
     // The inputs are scaled into the stream's memory before y is written, so x and out may be the same array.
@@ -108,9 +118,7 @@ class PyNetworkStream {
 
   void run(const Numbers& x, S* y) {
     const Exclusive exclusive(busy_, "stream");
-    constexpr std::int64_t kSmallStep = 100000;  // releasing the GIL costs more than this many products
-    const GruConfig& gru = config().gru;
-    if (gru.num_layers * gru.hidden_size * (gru.hidden_size + gru.input_size) * rows() < kSmallStep) {
+    if (keeps_gil(config().gru, rows())) {
       step_any(x, y);
     } else {
       const ReleasedGil released;

@@ -1,11 +1,11 @@
-// One time step of a network's raw inputs, as streams and pools take it, and its answers.
+// One time step as streams and pools take it: a network's raw inputs, and whether it is worth giving up the
+// GIL.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include "bindings/samples.h"
-#include "nn/network_config.h"
+#include "engine/params.h"
 
 namespace fastgru::bindings {
 
@@ -17,15 +17,10 @@ Numbers read_step(py::handle given, const py::object& reader, bool tokens, const
 // Refuses what predict() refuses. `most`: the largest number of the network's type.
 void check_step(const Numbers& x, std::int64_t count, bool missing_mask, double most);
 
-// Refuses answers that are not finite.
-template <class S>
-void check_answers(const S* y, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (std::isfinite(y[i])) continue;
-    raise_value_error(
-        "x lies so far from the data of fit that the answer is not finite; reset() the stream, whose state "
-        "may not be, either");
-  }
+// Whether a step of `rows` rows is so small that giving up the GIL costs more than the step.
+inline bool keeps_gil(const GruConfig& gru, std::int64_t rows) {
+  constexpr std::int64_t kSmallStep = 100000;  // products
+  return gru.num_layers * gru.hidden_size * (gru.hidden_size + gru.input_size) * rows < kSmallStep;
 }
 
 }  // namespace fastgru::bindings

@@ -9,15 +9,6 @@
 #include "bindings/exclusive.h"
 
 namespace fastgru::bindings {
-namespace {
-
-// Whether two blocks of bytes have some in common.
-bool overlap(const void* a, std::int64_t a_bytes, const void* b, std::int64_t b_bytes) {
-  const auto first = reinterpret_cast<std::intptr_t>(a), second = reinterpret_cast<std::intptr_t>(b);
-  return first < second + b_bytes && second < first + a_bytes;
-}
-
-}  // namespace
 
 PyStreamPool::PyStreamPool(std::unique_ptr<StreamPool> pool, PoolModel model)
     : pool_(std::move(pool)), model_(std::move(model)) {}
@@ -136,40 +127,34 @@ py::object PyStreamPool::step(py::handle value, py::handle given, py::handle out
 }
 
 template <class S>
-py::object PyStreamPool::step_as(const Operand<std::int64_t>& ids, const Numbers& given, py::handle out) {
+py::object PyStreamPool::step_as(const Operand<std::int64_t>& ids, const Numbers& x, py::handle out) {
   const std::int64_t count = ids.shape[0], outputs = count * model_.output_size;
-  py::object y;
-  Numbers x = given;
+  py::object y, read = x.owner;
   const bool wide = sizeof(S) == sizeof(float) && x.type == SampleType::float64;
   if (out.is_none()) {
     y = new_array<S>({count, model_.output_size});
   } else {
-    check_out<S>(out, {count, model_.output_size});
+    const Operand<S> target = check_out<S>(out, {count, model_.output_size});
     if ((proxy(out)->flags & kContiguous) == 0) raise_value_error("out must be C-contiguous");
     y = py::reinterpret_borrow<py::object>(out);
-    const std::int64_t size = x.type == SampleType::float64 ? 8 : 4;
     // A chunk of rows is answered before the next one is read.
-    if (overlap(x.data, count * model_.input_size * size, data_of<S>(y), outputs * std::int64_t{sizeof(S)})) {
-      x.owner = x.owner.attr("copy")();
-      x.data = proxy(x.owner)->data;
-    }
+    if (!wide && overlap(operand_of<S>(read), target)) read = read.attr("copy")();
   }
   const Exclusive exclusive(busy_, "pool");
   S* const to = data_of<S>(y);
   if (wide) {
     wide_.resize(static_cast<std::size_t>(outputs));
-    raise_if_error(run(ids, static_cast<const double*>(x.data), wide_.data()));
+    raise_if_error(run(ids, data_of<const double>(read), wide_.data()));
     for (std::int64_t i = 0; i < outputs; ++i) to[i] = static_cast<S>(wide_[static_cast<std::size_t>(i)]);
   } else {
-    raise_if_error(run(ids, static_cast<const S*>(x.data), to));
+    raise_if_error(run(ids, data_of<const S>(read), to));
   }
   return y;
 }
 
 template <class X>
 Status PyStreamPool::run(const Operand<std::int64_t>& ids, const X* x, X* y) {
-  constexpr std::int64_t kSmallStep = 100000;  // giving up the GIL costs more than this many products
-  if (ids.shape[0] * model_.row_products < kSmallStep) return pool_->step(ids.shape[0], ids.data, x, y);
+  if (keeps_gil(model_.gru, ids.shape[0])) return pool_->step(ids.shape[0], ids.data, x, y);
   const ReleasedGil released;
   return pool_->step(ids.shape[0], ids.data, x, y);
 }

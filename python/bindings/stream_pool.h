@@ -14,7 +14,7 @@ namespace fastgru::bindings {
 // What a pool knows of its model.
 struct PoolModel {
   std::int64_t input_size = 0, output_size = 0;
-  std::int64_t row_products = 0;  // multiplications of a row's step
+  GruConfig gru;
   bool is_double = false;
   bool is_network = false;  // x is checked as predict() checks it
   bool tokens = false, missing_mask = false;
