@@ -10,6 +10,7 @@
 #include <memory>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -261,6 +262,32 @@ TEST_CASE("pool: a saved state goes on in another slot, another pool, and a stre
     REQUIRE(pool->save(1, &ids[1], state.data()).ok());
     CHECK(state == of_single);
   }
+}
+
+// For ThreadSanitizer, too: the pools share the model's weights.
+TEST_CASE("pool: two threads step two pools of one model, with slots taken and given back") {
+  const LoadedModelPtr model = model_of<float>(network_config(3, 8, 1, false, 2));
+  std::vector<float> sums(2);
+  const auto run = [&](std::size_t mine) {
+    const auto pool = pool_of(model, 150);
+    Random random(11);
+    Ids ids(150);
+    bool good = pool->acquire(150, ids.data()).ok();
+    const std::vector<float> x(450, 0.5f);
+    std::vector<float> y(300);
+    for (int tick = 0; tick < 1000; ++tick) {
+      const auto count = static_cast<std::int64_t>(1 + random.below(150));
+      good = good && pool->step(count, ids.data(), x.data(), y.data()).ok();
+      sums[mine] += y[0];
+      good = good && pool->release(count, ids.data()).ok() && pool->acquire(count, ids.data()).ok();
+    }
+    if (!good) sums[mine] = -1e9f;
+  };
+  std::thread other(run, std::size_t{1});
+  run(0);
+  other.join();
+  CHECK(sums[0] == sums[1]);
+  CHECK(sums[0] > -1e8f);
 }
 
 TEST_CASE("pool: sizes that cannot be are refused") {

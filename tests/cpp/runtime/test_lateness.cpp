@@ -10,19 +10,17 @@
 #include <cstdint>
 #include <thread>
 
+#include "rest.h"
 #include "runtime/threads.h"
 
 namespace {
 
 using fastgru::RestTimer;
 using fastgru::threads_rest;
+using fastgru::testing::wait_for_the_end_of_a_rest;
 using std::chrono::milliseconds;
 
 RestTimer::Clock::time_point at(int ms) { return RestTimer::Clock::time_point(milliseconds(1000 + ms)); }
-
-void wait_for_the_end_of_a_rest() {
-  while (threads_rest()) std::this_thread::sleep_for(milliseconds(1));
-}
 
 }  // namespace
 

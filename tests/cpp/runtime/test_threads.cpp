@@ -11,14 +11,15 @@
 #include <thread>
 #include <vector>
 
+#include "rest.h"
 #include "runtime/barrier.h"
-#include "runtime/lateness.h"
 
 namespace {
 
 using fastgru::parallel_for;
 using fastgru::parallel_team;
 using fastgru::usable_threads;
+using fastgru::testing::wait_for_the_end_of_a_rest;
 
 // Counts events for each of `count` items, from any thread.
 struct Counts {
@@ -29,11 +30,6 @@ struct Counts {
   }
   std::vector<std::atomic<int>> values;
 };
-
-// Loops run on one thread for some time after an earlier one was late.
-void wait_for_the_end_of_a_rest() {
-  while (fastgru::threads_rest()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-}
 
 }  // namespace
 
