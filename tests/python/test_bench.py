@@ -336,3 +336,23 @@ def test_unknown_data_sets_are_refused(repo: Path, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "no 'nonsense'; there are JapaneseVowels" in done.stderr
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "wanted"),
+    [
+        ("bench.pools", ["--rows", "5", "--rounds", "1"], "512 ->  512: a stream each"),
+        (
+            "bench.fit_many",
+            ["--models", "2", "--windows", "32", "--jobs", "1"],
+            "a mini-batch; the same bits",
+        ),
+        ("bench.busy", ["--rounds", "1", "--seconds", "0", "--cases", "1"], "twin, threads 2: median"),
+    ],
+)
+def test_many_sequences_models_and_processes(
+    repo: Path, module: str, options: list[str], wanted: str
+) -> None:
+    done = run_module(module, *options, cwd=repo)
+    assert done.returncode == 0, done.stderr
+    assert wanted in done.stdout
