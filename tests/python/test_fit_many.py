@@ -141,6 +141,8 @@ def test_an_error_that_cannot_be_sent_is_reported_by_its_text(n_jobs: int) -> No
     with pytest.warns(FitFailedWarning, match="TwoParts: no luck"):
         models = fit_many(Failing(), [X[:, 0] for X in Xs], ys, n_jobs=n_jobs)
     assert list(models.errors) == [1] and models[2] is not None
+    with pytest.raises(RuntimeError, match="TwoParts: no luck"):
+        fit_many(Failing(), [X[:, 0] for X in Xs], ys, n_jobs=n_jobs, on_error="raise")
 
 
 def press_ctrl_c(event: dict[str, Any]) -> None:

@@ -154,9 +154,12 @@ def _fit_one(
             with _as_one_of_many(model):
                 model.fit(*data, **options)
         except Exception as error:  # the other models go on
-            if raises:
+            sendable = _sendable(error)
+            if raises and sendable is error:
                 raise
-            return None, _sendable(error), True
+            if raises:
+                raise sendable from None
+            return None, sendable, True
     for each in caught or ():
         if not issubclass(each.category, ConvergenceWarning):
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
